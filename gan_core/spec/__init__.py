@@ -1,0 +1,47 @@
+"""What a person asks for, and the steps that it takes: one definition for the whole house.
+
+The API's request body, the JSON stored with a job, the worker's input and the command line's file
+are all the models of this package. It imports neither torch nor numpy, so that the API starts
+in a second.
+"""
+
+from gan_core.spec.errors import GraftError
+from gan_core.spec.job import (
+    BenchmarkSpec,
+    GanSpec,
+    JobSpec,
+    OutputSpec,
+    ScheduleRow,
+    ScreenSpec,
+    SeedCnnSpec,
+    StudySpec,
+    UpscaleSpec,
+)
+from gan_core.spec.plan import DatasetFacts, Plan, PlannedStep, StepInput, plan_study
+from gan_core.spec.profiles import PROFILES, resolve
+from gan_core.spec.results import ArmSummary, Interval, ResultRow, Results, Verdict
+
+__all__ = [
+    "PROFILES",
+    "ArmSummary",
+    "BenchmarkSpec",
+    "DatasetFacts",
+    "GanSpec",
+    "GraftError",
+    "Interval",
+    "JobSpec",
+    "OutputSpec",
+    "Plan",
+    "PlannedStep",
+    "ResultRow",
+    "Results",
+    "ScheduleRow",
+    "ScreenSpec",
+    "SeedCnnSpec",
+    "StepInput",
+    "StudySpec",
+    "UpscaleSpec",
+    "Verdict",
+    "plan_study",
+    "resolve",
+]

@@ -1,0 +1,187 @@
+"""``JobSpec`` and its parts: everything that can be asked for, with its limits.
+
+A field that is left out is filled by the profile (``gan_core.spec.profiles``). A field given by
+hand wins over the profile. Unknown fields are refused, so that a typing error is never ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Profile = Literal["quick", "seed", "best"]
+GanName = Literal["infogan"]
+ClassifierName = Literal["seed-cnn", "probe"]
+BaseArmName = Literal["real-only", "class-weights", "oversample"]
+UpscaleEngine = Literal[
+    "lanczos", "realesrgan", "realesr-compact-x2", "realesr-compact-x4", "realesrgan-original"
+]
+RealCount = Annotated[int, Field(ge=2, le=1_000_000)] | Literal["all"]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+GAN_IMAGE_SIZE_STEP = 16
+GAN_IMAGE_SIZE_RANGE = (32, 256)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class ScheduleRow(_Strict):
+    """How long to train when there are at most ``up_to`` real images."""
+
+    up_to: int | None = Field(default=None, ge=2)
+    """The row holds for real counts up to this one; null for all that are larger."""
+    batch_size: int = Field(ge=1, le=1024)
+    """Real images a step."""
+    epochs: int = Field(ge=1, le=100_000)
+    """Passes over the real images."""
+
+
+class GanSpec(_Strict):
+    """One GAN of the study and how it is trained."""
+
+    name: GanName
+    """Which GAN."""
+    image_size: int = Field(
+        default=112, ge=GAN_IMAGE_SIZE_RANGE[0], le=GAN_IMAGE_SIZE_RANGE[1], multiple_of=16
+    )
+    """Side in pixels at which the GAN is trained; a multiple of 16."""
+    schedule: list[ScheduleRow] = Field(default_factory=list, max_length=32)
+    """Batch size and epochs by real count; empty: the profile's."""
+    epochs: int | None = Field(default=None, ge=1, le=100_000)
+    """Overrides the schedule's epochs for every real count."""
+    batch_size: int | None = Field(default=None, ge=1, le=1024)
+    """Overrides the schedule's batch size for every real count."""
+    ema_decay: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Decay a step of the generator's moving average, from which images are then drawn; null:
+    images are drawn from the generator itself, as the study did."""
+    snapshots: int = Field(default=4, ge=1, le=16)
+    """How many times during training a grid of samples is kept, the last step included."""
+
+    def schedule_for(self, real_count: int) -> tuple[int, int]:
+        """Return (batch size, epochs) for a real count.
+
+        Raises:
+            ValueError: The spec has not been resolved, so it has no schedule.
+        """
+        for row in self.schedule:
+            if row.up_to is None or real_count <= row.up_to:
+                return (self.batch_size or row.batch_size, self.epochs or row.epochs)
+        if self.schedule:
+            last = self.schedule[-1]
+            return (self.batch_size or last.batch_size, self.epochs or last.epochs)
+        if self.batch_size and self.epochs:
+            return (self.batch_size, self.epochs)
+        raise ValueError("a schedule is needed: resolve the spec first")
+
+
+class UpscaleSpec(_Strict):
+    """How the GAN's images get from its own size to the final one."""
+
+    engine: UpscaleEngine = "lanczos"
+    """``realesrgan`` is Real-ESRGAN ×4plus; ``realesr-compact-x2`` and ``-x4`` its small fast nets
+    (trained on drawn video); ``lanczos`` a plain filter; ``realesrgan-original`` the original
+    package, when installed."""
+    size: int = Field(default=224, ge=32, le=1024)
+    """Side of the upscaled images in pixels."""
+
+
+class SeedCnnSpec(_Strict):
+    """Training of the study's plain CNN."""
+
+    epochs: int = Field(default=30, ge=1, le=1000)
+    batch_size: int = Field(default=8, ge=1, le=1024)
+
+
+class BenchmarkSpec(_Strict):
+    """Which classifiers, which arms, how often."""
+
+    classifiers: list[ClassifierName] = Field(default=["seed-cnn", "probe"], max_length=8)
+    """Empty: no benchmark, synthetic images only."""
+    arms: Literal["default"] | list[BaseArmName] = "default"
+    """Arms without a GAN; each GAN of the job adds its own. ``default``: all that there are."""
+    subsets: list[Seed] = Field(default=[0], min_length=1, max_length=32)
+    """Seeds of the nested real subsets. A GAN is trained for each, on that subset alone."""
+    seeds: list[Seed] = Field(default=[0], min_length=1, max_length=64)
+    """Seeds of the classifier's training (first weights, order of images), within each subset."""
+    seed_cnn: SeedCnnSpec = SeedCnnSpec()
+
+    @field_validator("classifiers", "subsets", "seeds")
+    @classmethod
+    def _without_repeats(cls, values: list[int] | list[str]) -> list[int] | list[str]:
+        if len(set(values)) != len(values):
+            raise ValueError("holds the same value twice")
+        return values
+
+    def base_arms(self) -> list[BaseArmName]:
+        """Return the names of the arms without a GAN, in the table's order."""
+        if self.arms == "default":
+            return ["real-only", "class-weights", "oversample"]
+        return list(self.arms)
+
+
+class ScreenSpec(_Strict):
+    """Which synthetic images are kept out of what leaves the service."""
+
+    near_copies: bool = True
+    """Leave out images whose 32×32 thumbnail is within ``near_copy_rms`` of a training image."""
+    near_copy_rms: float = Field(default=8.0, ge=0.0, le=255.0)
+    """Root mean square difference of 32×32 RGB thumbnails, in grey levels of 0–255."""
+
+
+class OutputSpec(_Strict):
+    """What the synthetic images in the zip look like."""
+
+    format: Literal["png"] = "png"
+    size: int | None = Field(default=None, ge=32, le=1024)
+    """Side in pixels; null: as the upscaler left them."""
+    limit: int | None = Field(default=None, ge=1, le=1_000_000)
+    """At most this many images of each GAN × real count in the zip; null: all."""
+
+
+class StudySpec(_Strict):
+    """A study on one data set. Every field has a default; the profile fills what is left out."""
+
+    profile: Profile = "quick"
+    """``quick``: minutes on two CPU cores, to see it work. ``seed``: the study's own settings,
+    number for number. ``best``: what this version recommends, for a GPU."""
+    name: str = Field(default="", max_length=200)
+    """A label for people; changes nothing."""
+    rare_class: str | None = Field(default=None, max_length=200)
+    """The class to grow; null: the smallest of the training split."""
+    real_counts: list[RealCount] = Field(default=[50, 200], min_length=1, max_length=32)
+    """How many real images of the rare class each experiment may see."""
+    gans: list[GanSpec] = Field(default_factory=list, max_length=8)
+    """The GANs to compare; may be empty (then only the arms without a GAN are run)."""
+    balance_to: Literal["full-class", "majority"] | Annotated[int, Field(ge=2, le=1_000_000)] = (
+        "full-class"
+    )
+    """Fakes fill the rare class up to this: its own full training count (as in the study), the
+    count of the largest class, or a number."""
+    upscale: UpscaleSpec = UpscaleSpec()
+    benchmark: BenchmarkSpec = BenchmarkSpec()
+    screen: ScreenSpec = ScreenSpec()
+    output: OutputSpec = OutputSpec()
+
+    @field_validator("real_counts")
+    @classmethod
+    def _counts_once(cls, counts: list[int | str]) -> list[int | str]:
+        if len(set(counts)) != len(counts):
+            raise ValueError("holds the same real count twice")
+        return counts
+
+    @field_validator("gans")
+    @classmethod
+    def _gans_once(cls, gans: list[GanSpec]) -> list[GanSpec]:
+        if len({gan.name for gan in gans}) != len(gans):
+            raise ValueError("holds the same GAN twice")
+        return gans
+
+
+class JobSpec(StudySpec):
+    """A study on a data set that the service holds."""
+
+    dataset_id: str = Field(min_length=1, max_length=64)
+    """Id of a data set that is ready."""

@@ -1,0 +1,399 @@
+"""From a spec to the graph of steps that carries it out.
+
+A step's key is the hash of everything that can change its outputs: its kind and that kind's code
+version, its parameters, the data set's digest and the keys of the steps it reads from. A finished
+step with the same key can be reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gan_core.spec.errors import GraftError
+from gan_core.spec.job import GanSpec, StudySpec
+
+StepKind = Literal[
+    "ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package"
+]
+Queue = Literal["gpu", "cpu"]
+
+# Raise a number when a change to that part of the code can change its outputs: finished steps of
+# the version before are then no longer reused.
+STEP_VERSIONS: dict[StepKind, int] = {
+    "ingest": 1,
+    "features": 1,
+    "train": 1,
+    "generate": 1,
+    "upscale": 1,
+    "evaluate": 1,
+    "report": 1,
+    "package": 1,
+}
+
+# Fewer real images than this: the literature finds that GANs harm as often as they help.
+FEW_REAL_IMAGES = 50
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class DatasetFacts(_Plain):
+    """What planning has to know of a data set."""
+
+    digest: str
+    """Hash of the data set's pixels, labels and classes."""
+    image_size: int
+    classes: dict[str, dict[str, int]]
+    """``{"malignant": {"train": 963, "test": 234}}``."""
+
+    def train_counts(self) -> dict[str, int]:
+        """Return the training images of each class."""
+        return {name: splits.get("train", 0) for name, splits in self.classes.items()}
+
+    def total(self) -> int:
+        """Return the number of images in all classes and splits."""
+        return sum(sum(splits.values()) for splits in self.classes.values())
+
+
+class StepInput(_Plain):
+    """Where a step finds one of its inputs: in the data set, or in another step's outputs."""
+
+    source: Literal["dataset", "upload", "step"]
+    step: str | None = None
+    """Name of the step, when ``source`` is ``step``."""
+
+
+class PlannedStep(_Plain):
+    """One piece of work."""
+
+    name: str
+    """Unique within the plan: ``train:infogan:50:s0``."""
+    kind: StepKind
+    queue: Queue
+    params: dict[str, Any]
+    inputs: dict[str, StepInput] = Field(default_factory=dict)
+    key: str
+    """SHA-256, hex."""
+    estimate_seconds: float
+    """On two CPU cores; a weight for progress more than a promise."""
+
+    def needs(self) -> list[str]:
+        """Return the names of the steps that must have finished first."""
+        return sorted({i.step for i in self.inputs.values() if i.step is not None})
+
+
+class Plan(_Plain):
+    """The graph of a job, in an order in which it can be carried out."""
+
+    steps: list[PlannedStep]
+    advice: list[str] = []
+    """Sentences for the person who asked."""
+
+    @property
+    def estimate_seconds(self) -> float:
+        """Sum over all steps, on two CPU cores, one step after the other."""
+        return sum(step.estimate_seconds for step in self.steps)
+
+
+def folder_name(step_name: str) -> str:
+    """Return the input's label, and so its folder, under which a step reads another's outputs."""
+    return step_name.replace(":", "-")
+
+
+def step_key(
+    kind: StepKind,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, str],
+) -> str:
+    """Return the key of a step.
+
+    Args:
+        kind: Its kind, which brings that kind's code version with it.
+        params: Its parameters, as JSON values.
+        inputs: For each input the key of the step, or the digest of the data set, it comes from.
+    """
+    canonical = json.dumps(
+        {
+            "kind": kind,
+            "version": STEP_VERSIONS[kind],
+            "params": params,
+            "inputs": dict(sorted(inputs.items())),
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:
+    """Plan the one step that turns an upload into a data set."""
+    params: dict[str, Any] = {"image_size": image_size}
+    step = PlannedStep(
+        name="ingest",
+        kind="ingest",
+        queue="cpu",
+        params=params,
+        inputs={"upload": StepInput(source="upload")},
+        key=step_key("ingest", params, {"upload": upload_sha256}),
+        estimate_seconds=_START_SECONDS + size_bytes / 10e6,
+    )
+    return Plan(steps=[step])
+
+
+# Seconds measured on two CPU cores with bf16 (docs/results.md says how).
+_START_SECONDS = 4.0
+_SECONDS_PER_FEATURE = 0.02
+_SECONDS_PER_TRAINED_IMAGE_112 = 0.05
+_SECONDS_PER_GENERATED_IMAGE_112 = 0.02
+_SECONDS_PER_CNN_IMAGE = 0.011
+_SECONDS_PER_UPSCALED_IMAGE_112 = {
+    "lanczos": 0.002,
+    "realesrgan": 1.35,
+    "realesr-compact-x2": 0.1,
+    "realesr-compact-x4": 0.12,
+    "realesrgan-original": 12.0,
+}
+
+
+class _Planner:
+    def __init__(self, spec: StudySpec, dataset: DatasetFacts) -> None:
+        if spec.rare_class is None:
+            raise ValueError("resolve the spec first")
+        self.spec = spec
+        self.dataset = dataset
+        self.rare_class: str = spec.rare_class
+        self.train_counts = dataset.train_counts()
+        self.available = self.train_counts[self.rare_class]
+        self.others = sum(self.train_counts.values()) - self.available
+        self.steps: dict[str, PlannedStep] = {}
+
+    def add(
+        self,
+        *,
+        name: str,
+        kind: StepKind,
+        queue: Queue,
+        params: dict[str, Any],
+        inputs: dict[str, StepInput],
+        seconds: float,
+    ) -> str:
+        digests = {
+            label: self.dataset.digest if given.step is None else self.steps[given.step].key
+            for label, given in inputs.items()
+        }
+        self.steps[name] = PlannedStep(
+            name=name,
+            kind=kind,
+            queue=queue,
+            params=params,
+            inputs=inputs,
+            key=step_key(kind, params, digests),
+            estimate_seconds=_START_SECONDS + seconds,
+        )
+        return name
+
+    def real_count(self, asked: int | str) -> int:
+        return self.available if isinstance(asked, str) else asked
+
+    def fill_to(self) -> int:
+        if self.spec.balance_to == "full-class":
+            return self.available
+        if self.spec.balance_to == "majority":
+            return max(self.train_counts.values())
+        return self.spec.balance_to
+
+    def add_gan(self, gan: GanSpec, asked: int | str, subset: int) -> dict[str, str] | None:
+        """Add train, generate and upscale; None when there is nothing to fill."""
+        count = self.real_count(asked)
+        n_fakes = self.fill_to() - count
+        if n_fakes <= 0:
+            return None
+        label = f"{gan.name}:{asked}:s{subset}"
+        batch_size, epochs = gan.schedule_for(count)
+        area = (gan.image_size / 112) ** 2
+        train = self.add(
+            name=f"train:{label}",
+            kind="train",
+            queue="gpu",
+            params={
+                "gan": gan.name,
+                "image_size": gan.image_size,
+                "batch_size": batch_size,
+                "epochs": epochs,
+                "ema_decay": gan.ema_decay,
+                "snapshots": gan.snapshots,
+                "rare_class": self.rare_class,
+                "real_count": count,
+                "subset": subset,
+                "seed": subset,
+            },
+            inputs={"dataset": StepInput(source="dataset")},
+            seconds=count * epochs * _SECONDS_PER_TRAINED_IMAGE_112 * area,
+        )
+        generate = self.add(
+            name=f"generate:{label}",
+            kind="generate",
+            queue="gpu",
+            params={"count": n_fakes, "first_seed": 0},
+            inputs={"train": StepInput(source="step", step=train)},
+            seconds=n_fakes * _SECONDS_PER_GENERATED_IMAGE_112 * area,
+        )
+        upscale = self.add(
+            name=f"upscale:{label}",
+            kind="upscale",
+            queue="gpu",
+            params=self.spec.upscale.model_dump(),
+            inputs={"generate": StepInput(source="step", step=generate)},
+            seconds=n_fakes * _SECONDS_PER_UPSCALED_IMAGE_112[self.spec.upscale.engine] * area,
+        )
+        return {"train": train, "generate": generate, "upscale": upscale}
+
+    def add_evaluation(
+        self, asked: int | str, subset: int, features: str | None, gan: str, upscale: str | None
+    ) -> str:
+        """Add the arms without a GAN (``gan`` is "real") or those of one GAN."""
+        bench = self.spec.benchmark
+        count = self.real_count(asked)
+        arms = bench.base_arms() if upscale is None else [f"gan:{gan}"]
+        n_fakes = 0 if upscale is None else self.fill_to() - count
+        runs = len(bench.seeds) * len(arms)
+        seconds = _SECONDS_PER_FEATURE * n_fakes
+        if "seed-cnn" in bench.classifiers:
+            images = self.others + count + n_fakes
+            seconds += runs * images * bench.seed_cnn.epochs * _SECONDS_PER_CNN_IMAGE
+        inputs = {"dataset": StepInput(source="dataset")}
+        if features is not None:
+            inputs["features"] = StepInput(source="step", step=features)
+        if upscale is not None:
+            inputs["fakes"] = StepInput(source="step", step=upscale)
+        return self.add(
+            name=f"evaluate:{gan}:{asked}:s{subset}",
+            kind="evaluate",
+            queue="gpu" if "seed-cnn" in bench.classifiers else "cpu",
+            params={
+                "arms": arms,
+                "rare_class": self.rare_class,
+                "real_count": count,
+                "real_count_label": str(asked),
+                "subset": subset,
+                "seeds": list(bench.seeds),
+                "classifiers": list(bench.classifiers),
+                "seed_cnn": bench.seed_cnn.model_dump(),
+            },
+            inputs=inputs,
+            seconds=seconds,
+        )
+
+    def add_features(self) -> str:
+        """Add the one extraction of the probe's features."""
+        return self.add(
+            name="features",
+            kind="features",
+            queue="gpu",
+            params={},
+            inputs={"dataset": StepInput(source="dataset")},
+            seconds=self.dataset.total() * _SECONDS_PER_FEATURE,
+        )
+
+    def shown_spec(self) -> dict[str, Any]:
+        return self.spec.model_dump(mode="json", exclude={"dataset_id"})
+
+    def add_report(self, evaluations: list[str], made: dict[str, dict[str, str]]) -> None:
+        """Add the report, which reads every evaluation, training and upscaled set."""
+        read = [*evaluations, *(m[k] for m in made.values() for k in ("train", "upscale"))]
+        inputs = {folder_name(name): StepInput(source="step", step=name) for name in read}
+        self.add(
+            name="report",
+            kind="report",
+            queue="cpu",
+            params={"spec": self.shown_spec()},
+            inputs={"dataset": StepInput(source="dataset")} | inputs,
+            seconds=10.0,
+        )
+
+    def add_package(self, made: dict[str, dict[str, str]]) -> None:
+        """Add the zip, which reads every model and its images."""
+        read = [name for steps in made.values() for name in steps.values()]
+        inputs = {folder_name(name): StepInput(source="step", step=name) for name in read}
+        images = sum(self.steps[m["generate"]].params["count"] for m in made.values())
+        self.add(
+            name="package",
+            kind="package",
+            queue="cpu",
+            params={"spec": self.shown_spec()},
+            inputs={"dataset": StepInput(source="dataset")} | inputs,
+            seconds=0.02 * images,
+        )
+
+    def advice(self) -> list[str]:
+        few = [c for c in self.spec.real_counts if self.real_count(c) < FEW_REAL_IMAGES]
+        advice = []
+        if few and self.spec.gans:
+            counts = ", ".join(str(c) for c in few)
+            advice.append(
+                f"With fewer than about {FEW_REAL_IMAGES} real images (here: {counts}) the"
+                " literature finds that GANs harm a classifier as often as they help it. Compare"
+                " with class weights and oversampling before using such images."
+            )
+        runs = len(self.spec.benchmark.subsets) * len(self.spec.benchmark.seeds)
+        if self.spec.benchmark.classifiers and runs < 5:
+            advice.append(
+                f"{runs} run(s) of each arm show the way, but carry no claim: ask for at least"
+                " five subsets or seeds before you publish a difference."
+            )
+        if self.spec.profile == "quick":
+            advice.append(
+                "The profile `quick` trains for minutes, to show that everything works. Its"
+                " images and its table say little about what a GAN can do."
+            )
+        return advice
+
+
+def plan_study(spec: StudySpec, dataset: DatasetFacts) -> Plan:
+    """Plan a resolved study.
+
+    Args:
+        spec: A spec that ``resolve`` has filled in for this data set.
+        dataset: What is known of the data set.
+
+    Returns:
+        Steps in an order in which they can be carried out, with keys and estimates.
+
+    Raises:
+        GraftError: ``nothing_to_do`` when no GAN has anything to fill and no benchmark is asked.
+    """
+    planner = _Planner(spec, dataset)
+    bench = spec.benchmark
+    features = planner.add_features() if "probe" in bench.classifiers else None
+    made: dict[str, dict[str, str]] = {}
+    evaluations: list[str] = []
+    for asked, subset in itertools.product(spec.real_counts, bench.subsets):
+        if bench.classifiers:
+            evaluations.append(planner.add_evaluation(asked, subset, features, "real", None))
+        for gan in spec.gans:
+            steps = planner.add_gan(gan, asked, subset)
+            if steps is None:
+                continue
+            made[f"{gan.name}:{asked}:s{subset}"] = steps
+            if bench.classifiers:
+                evaluations.append(
+                    planner.add_evaluation(asked, subset, features, gan.name, steps["upscale"])
+                )
+    if not made and not evaluations:
+        raise GraftError(
+            "nothing_to_do",
+            "No GAN has anything to fill at these real counts, and no benchmark was asked for.",
+            "Choose a smaller real count, a larger `balance_to`, or a classifier.",
+        )
+    planner.add_report(evaluations, made)
+    if made:
+        planner.add_package(made)
+    return Plan(steps=list(planner.steps.values()), advice=planner.advice())
