@@ -320,8 +320,8 @@ class _Planner:
         )
 
     def add_package(self, made: dict[str, dict[str, str]]) -> None:
-        """Add the zip, which reads every model and its images."""
-        read = [name for steps in made.values() for name in steps.values()]
+        """Add the zip, which reads every model and its images, and the verdicts for its card."""
+        read = ["report", *(name for steps in made.values() for name in steps.values())]
         inputs = {folder_name(name): StepInput(source="step", step=name) for name in read}
         images = sum(self.steps[m["generate"]].params["count"] for m in made.values())
         self.add(

@@ -1,0 +1,169 @@
+"""``python -m gan_core``: the science's own command line.
+
+    python -m gan_core run STEP_DIR            one step of a job (what a worker starts)
+    python -m gan_core study DATA --out DIR    a whole study, without the service
+    python -m gan_core verify ZIP              check a synthetic.zip, and make images of it again
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from gan_core.progress import Progress, Stopped
+from gan_core.spec.errors import GraftError
+
+_PROGRESS_SECONDS = 1.0
+
+
+class _Terminal:
+    """A progress line that is rewritten in place on a terminal, and printed anew elsewhere."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.last = -_PROGRESS_SECONDS
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self.last < _PROGRESS_SECONDS and progress.fraction < 1.0:
+            return
+        self.last = now
+        spent = now - self.started
+        left = spent * (1 - progress.fraction) / progress.fraction if progress.fraction else None
+        eta = "" if left is None else f", about {left:.0f} s left"
+        line = f"{progress.fraction:6.1%}  {progress.detail}{eta}"
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gan_core", description="Graft's science, without the service."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="run the step that a folder describes")
+    run.add_argument("dir", type=Path, help="a folder with step.json, or with study.yaml")
+    run.add_argument(
+        "--die-with-parent", action="store_true", help="end when the starting process ends"
+    )
+
+    study = commands.add_parser("study", help="run a whole study on a zip or folder of classes")
+    study.add_argument("data", type=Path)
+    study.add_argument("--out", type=Path, required=True)
+    study.add_argument("--profile", choices=["quick", "seed", "best"])
+    study.add_argument("--spec", type=Path, help="YAML or JSON; its fields win over the profile")
+    study.add_argument("--image-size", type=int, default=224)
+    study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    study.add_argument("--cache-dir", type=Path, help="for converted weights; default OUT/cache")
+
+    verify = commands.add_parser("verify", help="check a synthetic.zip")
+    verify.add_argument("zip", type=Path)
+    verify.add_argument(
+        "--model", type=Path, action="append", default=[], help="a model.safetensors of the job"
+    )
+    verify.add_argument("--sample", type=int, default=8, help="images to make again")
+    verify.add_argument("--cache-dir", type=Path, help="for converted weights")
+    verify.add_argument("--realesrgan-weights", type=Path, help="the weights the job was run with")
+    verify.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    return parser
+
+
+def _study(
+    data: Path, out: Path, spec: dict[str, object], image_size: int, cache_dir: Path | None,
+    device: str,
+) -> int:
+    from pydantic import ValidationError
+
+    from gan_core.spec.job import StudySpec
+    from gan_core.steps.context import StepSettings
+    from gan_core.steps.protocol import StopRequest
+    from gan_core.study import run_study
+
+    try:
+        study = StudySpec.model_validate(spec)
+        settings = StepSettings.model_validate(
+            {"device": device, "cache_dir": (cache_dir or out / "cache").absolute()}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise GraftError("invalid_spec", f"The spec's {where or 'body'}: {first['msg']}.") from None
+    results = run_study(
+        data,
+        study,
+        out,
+        settings=settings,
+        image_size=image_size,
+        on_progress=_Terminal(),
+        should_stop=StopRequest(),
+    )
+    print(file=sys.stderr)
+    for verdict in results.verdicts:
+        print(verdict.sentence)
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    from gan_core.study import read_spec
+
+    for name in ("study.yaml", "study.json"):
+        if (path := args.dir / name).exists():
+            spec = read_spec(path)
+            data = Path(str(spec.pop("data", "data")))
+            return _study(args.dir / data, args.dir / "out", spec, 224, None, "auto")
+    from gan_core.steps.protocol import main as run_child
+
+    return run_child(args.dir, ends_with_parent=args.die_with_parent)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from gan_core.packaging.verify import verify_zip
+
+    report = verify_zip(
+        args.zip,
+        models=args.model,
+        sample=args.sample,
+        cache_dir=args.cache_dir,
+        realesrgan_weights=args.realesrgan_weights,
+        on_progress=_Terminal(),
+    )
+    if args.json:
+        print(json.dumps(report.as_dict()))
+    else:
+        for line in report.lines():
+            print(line)
+    return 0 if report.is_good else 1
+
+
+def main() -> int:
+    """Parse the command line and run what it asks for."""
+    args = _parser().parse_args()
+    try:
+        if args.command == "run":
+            return _run(args)
+        if args.command == "study":
+            from gan_core.study import read_spec
+
+            spec = read_spec(args.spec) if args.spec else {}
+            if args.profile:
+                spec["profile"] = args.profile
+            return _study(
+                args.data, args.out, spec, args.image_size, args.cache_dir, args.device
+            )
+        return _verify(args)
+    except GraftError as error:
+        print(f"error: {error.detail} {error.hint}".rstrip(), file=sys.stderr)
+        return 1
+    except Stopped:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 4
+
+
+if __name__ == "__main__":
+    sys.exit(main())

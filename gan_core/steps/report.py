@@ -1,0 +1,200 @@
+"""report: everything that was found, in one page, one table and two pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_core import __version__
+from gan_core.benchmark.subsets import nested_subset
+from gan_core.benchmark.verdict import summarise, verdicts
+from gan_core.environment import describe_environment
+from gan_core.reading import PackedDataset
+from gan_core.report import (
+    DatasetSection,
+    GanSection,
+    LearningCurve,
+    ReportData,
+    Snapshot,
+    Sweep,
+    curves_png,
+    render_report,
+    results_csv,
+    samples_png,
+)
+from gan_core.spec.job import StudySpec
+from gan_core.spec.plan import DatasetFacts, plan_study
+from gan_core.spec.results import ResultRow, Results
+from gan_core.steps.context import Output, StepContext
+
+# Images shown of each set.
+_SHOWN = 16
+
+
+def run(context: StepContext) -> list[Output]:
+    """Write the report, the table as JSON and CSV, and the pictures."""
+    spec = context.params["spec"]
+    dataset = PackedDataset.open(context.inputs["dataset"])
+    results, curves = _results(context, dataset, spec)
+    data = ReportData(
+        results=results,
+        spec=spec,
+        dataset=_dataset_section(dataset),
+        gans=_gan_sections(context, dataset, spec),
+        curves=curves,
+        advice=_advice(dataset, spec),
+        environment=describe_environment(),
+        version=__version__,
+        steps=context.job.get("steps", {}),
+        created_at=context.job.get("created_at", ""),
+        title=spec.get("name", ""),
+    )
+    outputs = [
+        Output("report.html", "report-html", "text/html"),
+        Output("results.json", "results-json", "application/json"),
+        Output("results.csv", "results-csv", "text/csv"),
+    ]
+    (context.outputs / "report.html").write_text(render_report(data), encoding="utf-8")
+    (context.outputs / "results.json").write_text(
+        results.model_dump_json(indent=1) + "\n", encoding="utf-8"
+    )
+    (context.outputs / "results.csv").write_text(results_csv(results), encoding="utf-8")
+    for name, kind, picture in (
+        ("samples.png", "samples-png", samples_png(data)),
+        ("curves.png", "curves-png", curves_png(data)),
+    ):
+        if picture is not None:
+            (context.outputs / name).write_bytes(picture)
+            outputs.append(Output(name, kind, "image/png"))  # type: ignore[arg-type]
+    return outputs
+
+
+def _advice(dataset: PackedDataset, spec: dict[str, Any]) -> list[str]:
+    facts = DatasetFacts(
+        digest=dataset.digest, image_size=dataset.image_size, classes=dataset.counts
+    )
+    return plan_study(StudySpec.model_validate(spec), facts).advice
+
+
+def _labelled(context: StepContext, kind: str) -> list[Path]:
+    return [
+        path for label, path in sorted(context.inputs.items()) if label.startswith(f"{kind}-")
+    ]
+
+
+def _results(
+    context: StepContext, dataset: PackedDataset, spec: dict[str, Any]
+) -> tuple[Results, list[LearningCurve]]:
+    rows: list[ResultRow] = []
+    scores: list[np.ndarray] = []
+    curves: list[LearningCurve] = []
+    for folder in _labelled(context, "evaluate"):
+        written = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
+        rows.extend(ResultRow.model_validate(row) for row in written)
+        scores.extend(np.load(folder / "scores.npy", allow_pickle=False))
+        curves.extend(
+            LearningCurve(**curve)
+            for curve in json.loads((folder / "curves.json").read_text(encoding="utf-8"))
+        )
+    positive = dataset.labels("test") == dataset.classes.index(spec["rare_class"])
+    order = _table_order(rows, spec)
+    rows = [rows[i] for i in order]
+    scores = [scores[i] for i in order]
+    summaries = summarise(rows, scores, positive)
+    return (
+        Results(
+            rare_class=spec["rare_class"],
+            classes=dataset.counts,
+            rows=rows,
+            summaries=summaries,
+            verdicts=verdicts(rows, scores, positive),
+        ),
+        curves,
+    )
+
+
+def _table_order(rows: list[ResultRow], spec: dict[str, Any]) -> list[int]:
+    """Sort as the table is read: classifier, real count, arms without a GAN first, runs."""
+    classifiers = spec["benchmark"]["classifiers"]
+    arms = ["real-only", "class-weights", "oversample"]
+
+    def place(i: int) -> tuple[int, int, int, str, int, int]:
+        row = rows[i]
+        arm = arms.index(row.arm) if row.arm in arms else len(arms)
+        return (
+            classifiers.index(row.classifier),
+            row.real_count,
+            arm,
+            row.arm,
+            row.subset,
+            row.seed,
+        )
+
+    return sorted(range(len(rows)), key=place)
+
+
+def _dataset_section(dataset: PackedDataset) -> DatasetSection:
+    index = dataset.index
+    return DatasetSection(
+        digest=dataset.digest,
+        image_size=dataset.image_size,
+        classes=dataset.counts,
+        problems=[
+            {"code": p.code, "detail": p.detail, "entry": "" if p.entry is None else str(p.entry)}
+            for p in index.problems
+        ],
+        exact_duplicates=index.duplicates.exact,
+        near_duplicates=index.duplicates.near,
+        across_splits=index.duplicates.across_splits,
+        is_phantom=index.is_phantom,
+    )
+
+
+def _gan_sections(
+    context: StepContext, dataset: PackedDataset, spec: dict[str, Any]
+) -> list[GanSection]:
+    sections = []
+    labels = dataset.labels("train")
+    rare_index = dataset.classes.index(spec["rare_class"])
+    for folder in _labelled(context, "train"):
+        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        training = card["training"]
+        chosen = nested_subset(labels, rare_index, training["real_count"], training["subset"])
+        label = folder.name.removeprefix("train-")
+        upscaled = np.load(
+            context.inputs[f"upscale-{label}"] / "images.npy", mmap_mode="r", allow_pickle=False
+        )
+        with np.load(folder / "snapshots.npz", allow_pickle=False) as saved:
+            snapshots = [
+                Snapshot(label=f"epoch {epoch}", images=images)
+                for epoch, images in zip(saved["epochs"], saved["images"], strict=True)
+            ]
+        sweeps = folder / "sweeps.npy"
+        sections.append(
+            GanSection(
+                gan=training["gan"],
+                real_count=training["real_count"],
+                real_count_label=label.split("-")[1],
+                subset=training["subset"],
+                real=np.asarray(dataset.images("train")[chosen[:_SHOWN]]),
+                snapshots=snapshots,
+                upscaled=np.asarray(upscaled[:_SHOWN]),
+                history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
+                sweeps=[
+                    Sweep(code=code, images=images)
+                    for code, images in enumerate(np.load(sweeps, allow_pickle=False))
+                ]
+                if sweeps.exists()
+                else [],
+                facts={
+                    "size": f"{training['image_size']} × {training['image_size']} pixels",
+                    "epochs": str(training["epochs"]),
+                    "batch size": str(training["batch_size"]),
+                    "weights": card["weights_kind"],
+                },
+            )
+        )
+    return sorted(sections, key=lambda s: (s.gan, s.real_count, s.subset))

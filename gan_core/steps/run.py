@@ -1,0 +1,87 @@
+"""Run one step from its folder."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from gan_core.progress import OnProgress, ShouldStop
+from gan_core.spec.errors import GraftError
+from gan_core.steps.context import Output, StepContext, StepSettings
+
+StepFunction = Callable[[StepContext], list[Output]]
+
+KINDS = ("ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package")
+
+
+def load_step(
+    step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldStop
+) -> StepContext:
+    """Read ``step.json`` and empty the outputs folder of an attempt that did not finish.
+
+    Raises:
+        GraftError: ``not_a_step`` when the folder has no ``step.json``.
+    """
+    try:
+        step: dict[str, Any] = json.loads((step_dir / "step.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GraftError(
+            "not_a_step",
+            "The folder has no step.json.",
+            "Give a step's folder, or a folder with a study.yaml.",
+        ) from None
+    outputs = step_dir / "outputs"
+    if outputs.exists():
+        shutil.rmtree(outputs)
+    outputs.mkdir()
+    checkpoints = step_dir / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    return StepContext(
+        name=step["name"],
+        kind=step["kind"],
+        key=step["key"],
+        params=step["params"],
+        inputs={label: step_dir / folder for label, folder in step["inputs"].items()},
+        outputs=outputs,
+        checkpoints=checkpoints,
+        settings=StepSettings.model_validate(step["settings"]),
+        job=step.get("context", {}),
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+
+
+def run_step(context: StepContext) -> list[dict[str, Any]]:
+    """Run a step and describe its outputs.
+
+    Returns:
+        For each output its ``name``, ``kind``, ``media_type``, ``size`` and ``sha256``.
+
+    Raises:
+        GraftError: What a person can mend; ``disk_full`` when there was no room.
+        Stopped: ``should_stop`` said so; the step can be run again and goes on.
+    """
+    if context.kind not in KINDS:
+        raise GraftError("unknown_step", f"There is no step of the kind {context.kind!r}.")
+    if context.settings.threads is not None:
+        import torch
+
+        torch.set_num_threads(context.settings.threads)
+    # Each kind imports only what it needs: the package step starts without torch.
+    function: StepFunction = import_module(f"gan_core.steps.{context.kind}").run
+    try:
+        outputs = function(context)
+        return [output.described(context.outputs) for output in outputs]
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise GraftError(
+                "disk_full",
+                "There was no room left on the disk.",
+                "Free some space where the service keeps its data, then run the job again.",
+            ) from error
+        raise

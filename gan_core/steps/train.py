@@ -1,0 +1,63 @@
+"""train: one GAN learns from one real subset of the rare class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gan_core.benchmark.subsets import nested_subset
+from gan_core.gans.registry import create
+from gan_core.generating import codes, sweep
+from gan_core.reading import PackedDataset
+from gan_core.steps.context import Output, StepContext
+from gan_core.training import TrainConfig, fit_to_size, train
+
+
+def run(context: StepContext) -> list[Output]:
+    """Write the model, its card, the losses, the snapshots and the code sweeps."""
+    params = context.params
+    dataset = PackedDataset.open(context.inputs["dataset"])
+    rare_index = dataset.classes.index(params["rare_class"])
+    chosen = nested_subset(
+        dataset.labels("train"), rare_index, params["real_count"], params["subset"]
+    )
+    images = fit_to_size(dataset.images("train")[chosen], params["image_size"])
+    gan = create(params["gan"], image_size=params["image_size"])
+    config = TrainConfig(
+        batch_size=params["batch_size"],
+        epochs=params["epochs"],
+        seed=params["seed"],
+        ema_decay=params["ema_decay"],
+        snapshots=params["snapshots"],
+        checkpoint_seconds=context.settings.checkpoint_seconds,
+        label=f"{params['gan']}, {params['real_count']} real",
+    )
+    device = context.settings.torch_device()
+    result = train(
+        gan,
+        images,
+        config,
+        device=device,
+        data_digest=dataset.digest,
+        checkpoint_dir=context.checkpoints,
+        on_progress=context.on_progress,
+        should_stop=context.should_stop,
+    )
+    result.model.save(context.outputs / "model.safetensors")
+    context.write_json("model.json", {**result.model.card(), "training": params})
+    context.write_json("history.json", result.history)
+    np.savez(
+        context.outputs / "snapshots.npz",
+        images=np.stack([snapshot.images for snapshot in result.snapshots]),
+        epochs=np.array([snapshot.epoch for snapshot in result.snapshots]),
+    )
+    outputs = [
+        Output("model.safetensors", "model", "application/octet-stream"),
+        Output("model.json", "model-card", "application/json"),
+        Output("history.json"),
+        Output("snapshots.npz"),
+    ]
+    if (n_codes := codes(result.model)) > 0:
+        sweeps = [sweep(result.model, code=code, device=device) for code in range(n_codes)]
+        np.save(context.outputs / "sweeps.npy", np.stack(sweeps), allow_pickle=False)
+        outputs.append(Output("sweeps.npy"))
+    return outputs

@@ -1,0 +1,173 @@
+"""A whole study in this process, without the service: the same steps, one after the other.
+
+For a notebook, for the command line (``python -m gan_core study``), and for a machine with a GPU
+that has no queue. A step whose key is already there is not run again, so an interrupted study
+goes on and a longer one reuses a shorter one's work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gan_core.progress import OnProgress, Progress, ShouldStop, ignore_progress, never_stop
+from gan_core.reading import PackedDataset, pack
+from gan_core.spec.errors import GraftError
+from gan_core.spec.job import StudySpec
+from gan_core.spec.plan import DatasetFacts, PlannedStep, plan_study
+from gan_core.spec.profiles import resolve
+from gan_core.spec.results import Results
+from gan_core.steps import StepSettings, load_step, run_step
+
+
+def facts(dataset: PackedDataset) -> DatasetFacts:
+    """Return what planning has to know of a packed data set."""
+    return DatasetFacts(
+        digest=dataset.digest, image_size=dataset.image_size, classes=dataset.counts
+    )
+
+
+def _linked(source: Path, target: Path) -> None:
+    """Show ``source`` as ``target`` by a hard link, or a copy where the two are on two disks."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _lay_out(
+    step: PlannedStep, folder: Path, sources: dict[str, Path], record: dict[str, Any]
+) -> None:
+    """Write ``step.json`` and the inputs of one step."""
+    inputs = folder / "inputs"
+    if inputs.exists():
+        shutil.rmtree(inputs)
+    for label, source in sources.items():
+        (inputs / label).mkdir(parents=True)
+        for file in source.iterdir():
+            _linked(file, inputs / label / file.name)
+    (folder / "step.json").write_text(
+        json.dumps(
+            {
+                "name": step.name,
+                "kind": step.kind,
+                "key": step.key,
+                "params": step.params,
+                "inputs": {label: f"inputs/{label}" for label in sources},
+                **record,
+            }
+        ),
+        encoding="utf-8",
+    )
+
+
+def run_study(
+    data: Path,
+    spec: StudySpec,
+    out: Path,
+    *,
+    settings: StepSettings,
+    image_size: int = 224,
+    on_progress: OnProgress = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> Results:
+    """Run a study and leave its files under ``out``.
+
+    Args:
+        data: A zip or a folder of class folders.
+        spec: What to do; what is left out is filled from its profile.
+        out: Gets ``report.html``, ``results.json``, ``results.csv``, ``synthetic.zip`` and the
+            steps' own folders under ``steps/``, by key.
+        settings: The machine's settings.
+        image_size: Side in pixels at which the data set is kept.
+        on_progress: Told the share of the whole study that is done.
+        should_stop: Asked often; when it says so, ``Stopped`` is raised and a later call goes on.
+
+    Returns:
+        The table (without rows when no benchmark was asked for).
+
+    Raises:
+        GraftError: Bad data, a spec that does not fit it, or a step that failed.
+        Stopped: ``should_stop`` said so.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    packed = out / "dataset"
+    if not packed.exists():
+        pack(data, packed, image_size=image_size, on_progress=on_progress, should_stop=should_stop)
+    dataset = facts(PackedDataset.open(packed))
+    resolved = resolve(spec, dataset.train_counts())
+    plan = plan_study(resolved, dataset)
+    record = {
+        "settings": settings.model_dump(mode="json"),
+        "context": {
+            "job_id": None,
+            "dataset_id": None,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "steps": {step.name: step.key for step in plan.steps},
+            "dataset": dataset.model_dump(),
+        },
+    }
+    done_seconds = 0.0
+    outputs: dict[str, Path] = {}
+    for step in plan.steps:
+        share = step.estimate_seconds / plan.estimate_seconds
+        before = done_seconds / plan.estimate_seconds
+
+        def report(
+            progress: Progress, before: float = before, share: float = share
+        ) -> None:
+            on_progress(Progress(before + share * progress.fraction, progress.detail))
+
+        folder = out / "steps" / step.key
+        outputs[step.name] = folder / "outputs"
+        if not (folder / "done.json").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            sources = {
+                label: packed if given.step is None else outputs[given.step]
+                for label, given in step.inputs.items()
+            }
+            _lay_out(step, folder, sources, record)
+            on_progress(Progress(before, step.name))
+            context = load_step(folder, on_progress=report, should_stop=should_stop)
+            described = run_step(context)
+            (folder / "done.json").write_text(json.dumps(described), encoding="utf-8")
+            shutil.rmtree(folder / "inputs")
+            shutil.rmtree(folder / "checkpoints")
+        done_seconds += step.estimate_seconds
+    on_progress(Progress(1.0, "done"))
+    for name in ("report", "package"):
+        for file in json.loads(_done(outputs, name)):
+            if file["kind"] != "internal":
+                shutil.copyfile(outputs[name] / file["name"], out / file["name"])
+    results = out / "results.json"
+    return Results.model_validate_json(results.read_text(encoding="utf-8"))
+
+
+def _done(outputs: dict[str, Path], name: str) -> str:
+    if name not in outputs:
+        return "[]"
+    return (outputs[name].parent / "done.json").read_text(encoding="utf-8")
+
+
+def read_spec(path: Path) -> dict[str, Any]:
+    """Read a spec from a YAML or JSON file.
+
+    Raises:
+        GraftError: ``spec_unreadable``.
+    """
+    import yaml
+
+    try:
+        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise GraftError("spec_unreadable", "The spec could not be read as YAML or JSON.") from error
+    if not isinstance(spec, dict):
+        raise GraftError("spec_unreadable", "The spec is not an object with fields.")
+    return spec
+
+
+__all__ = ["facts", "read_spec", "run_study"]
