@@ -1,0 +1,240 @@
+"""The graph of steps, and the keys by which finished steps are used again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gan_core.spec import DatasetFacts, GraftError, Plan, StudySpec, plan_study, resolve
+from gan_core.spec import plan as plan_module
+from gan_core.spec.plan import folder_name, plan_ingest, step_key
+
+FACTS = DatasetFacts(
+    digest="d" * 64,
+    image_size=224,
+    classes={"benign": {"train": 1144, "test": 296}, "malignant": {"train": 963, "test": 234}},
+)
+
+
+def planned(fields: dict[str, Any], facts: DatasetFacts = FACTS) -> Plan:
+    """Return the plan of a study with these fields."""
+    spec = resolve(StudySpec.model_validate(fields), facts.train_counts())
+    return plan_study(spec, facts)
+
+
+def keys(plan: Plan) -> dict[str, str]:
+    """Return the key of every step by its name."""
+    return {step.name: step.key for step in plan.steps}
+
+
+ONE_COLUMN = {"real_counts": [50], "balance_to": 100}
+
+
+def test_one_real_count_and_one_gan_take_these_steps() -> None:
+    plan = planned(ONE_COLUMN)
+    assert [step.name for step in plan.steps] == [
+        "features",
+        "evaluate:real:50:s0",
+        "train:infogan:50:s0",
+        "generate:infogan:50:s0",
+        "upscale:infogan:50:s0",
+        "evaluate:infogan:50:s0",
+        "report",
+        "package",
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.lists(
+        st.one_of(st.integers(2, 963), st.just("all")), min_size=1, max_size=4, unique=True
+    ),
+    subsets=st.lists(st.integers(0, 50), min_size=1, max_size=3, unique=True),
+    classifiers=st.lists(st.sampled_from(["seed-cnn", "probe"]), max_size=2, unique=True),
+    gans=st.sampled_from([[], [{"name": "infogan"}]]),
+    balance_to=st.sampled_from(["full-class", "majority", 400]),
+)
+def test_every_plan_can_be_carried_out_from_first_to_last(
+    counts: list[Any],
+    subsets: list[int],
+    classifiers: list[str],
+    gans: list[Any],
+    balance_to: Any,
+) -> None:
+    fields = {
+        "real_counts": counts,
+        "gans": gans,
+        "balance_to": balance_to,
+        "benchmark": {"subsets": subsets, "classifiers": classifiers},
+    }
+    try:
+        plan = planned(fields)
+    except GraftError as error:
+        if error.code != "nothing_to_do" or classifiers:
+            raise
+        return
+    done: set[str] = set()
+    for step in plan.steps:
+        assert step.name not in done
+        assert set(step.needs()) <= done, f"{step.name} comes before what it needs"
+        assert all(":" not in label for label in step.inputs)
+        assert step.estimate_seconds > 0
+        done.add(step.name)
+    assert len(set(keys(plan).values())) == len(plan.steps)
+    assert plan == planned(fields)
+
+
+def test_a_gan_is_trained_for_each_subset_on_that_subset_alone() -> None:
+    plan = planned(ONE_COLUMN | {"benchmark": {"subsets": [3, 4], "seeds": [0, 1, 2]}})
+    trainings = [step for step in plan.steps if step.kind == "train"]
+    assert [(t.name, t.params["subset"]) for t in trainings] == [
+        ("train:infogan:50:s3", 3),
+        ("train:infogan:50:s4", 4),
+    ]
+    evaluations = [step for step in plan.steps if step.kind == "evaluate"]
+    assert all(step.params["seeds"] == [0, 1, 2] for step in evaluations)
+    (of_gan,) = (s for s in evaluations if s.name == "evaluate:infogan:50:s4")
+    assert "upscale:infogan:50:s4" in of_gan.needs()
+
+
+def test_fakes_fill_the_class_up_to_what_was_asked() -> None:
+    def fakes(balance_to: int | str) -> int:
+        plan = planned({"real_counts": [100], "balance_to": balance_to})
+        (step,) = (s for s in plan.steps if s.kind == "generate")
+        return int(step.params["count"])
+
+    assert fakes("full-class") == 963 - 100
+    assert fakes("majority") == 1144 - 100
+    assert fakes(150) == 50
+
+
+def test_a_real_count_that_leaves_nothing_to_fill_trains_no_gan_but_is_measured() -> None:
+    plan = planned({"real_counts": ["all"], "balance_to": "full-class"})
+    kinds = [step.kind for step in plan.steps]
+    assert "train" not in kinds
+    assert "package" not in kinds
+    assert kinds.count("evaluate") == 1
+
+
+def test_nothing_to_do_is_said_and_not_planned() -> None:
+    with pytest.raises(GraftError) as caught:
+        planned({"real_counts": ["all"], "benchmark": {"classifiers": []}})
+    assert caught.value.code == "nothing_to_do"
+    assert "balance_to" in caught.value.hint
+
+
+def test_adding_one_column_changes_no_step_of_the_others() -> None:
+    narrow = keys(planned({"real_counts": [50, 100], "balance_to": 400}))
+    wide = keys(planned({"real_counts": [50, 100, 200], "balance_to": 400}))
+    shared = {name: key for name, key in narrow.items() if name not in {"report", "package"}}
+    assert shared.items() <= wide.items()
+    # The report and the zip hold the new column, so they are made anew.
+    assert narrow["report"] != wide["report"]
+    assert narrow["package"] != wide["package"]
+
+
+def test_an_order_of_real_counts_changes_no_step_of_a_column() -> None:
+    there = keys(planned({"real_counts": [50, 100]}))
+    back = keys(planned({"real_counts": [100, 50]}))
+    assert {n: k for n, k in there.items() if n not in {"report", "package"}}.items() <= (
+        back.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        ({"upscale": {"engine": "lanczos"}}, {"upscale", "evaluate:infogan"}),
+        ({"benchmark": {"seeds": [1]}}, {"evaluate:infogan", "evaluate:real"}),
+        (
+            {"gans": [{"name": "infogan", "epochs": 3}]},
+            {"train", "generate", "upscale", "evaluate:infogan"},
+        ),
+        ({"balance_to": 101}, {"generate", "upscale", "evaluate:infogan"}),
+        ({"screen": {"near_copies": False}}, set()),
+    ],
+)
+def test_a_change_runs_again_only_what_it_can_change(
+    change: dict[str, Any], kinds: set[str]
+) -> None:
+    before, after = keys(planned(ONE_COLUMN)), keys(planned(ONE_COLUMN | change))
+    assert before.keys() == after.keys()
+    changed = {name for name in before if before[name] != after[name]}
+    expected = {n for n in before if any(n.startswith(kind) for kind in kinds)}
+    assert changed == expected | {"report", "package"}
+
+
+def test_a_name_for_people_changes_no_science() -> None:
+    before, after = keys(planned(ONE_COLUMN)), keys(planned(ONE_COLUMN | {"name": "June"}))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"report", "package"}
+
+
+def test_another_dataset_shares_no_key() -> None:
+    other = FACTS.model_copy(update={"digest": "e" * 64})
+    assert not set(keys(planned(ONE_COLUMN)).values()) & set(
+        keys(planned(ONE_COLUMN, other)).values()
+    )
+
+
+def test_a_raised_code_version_changes_that_step_and_all_that_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = keys(planned(ONE_COLUMN))
+    monkeypatch.setitem(plan_module.STEP_VERSIONS, "generate", 99)
+    after = keys(planned(ONE_COLUMN))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {
+        "generate:infogan:50:s0",
+        "upscale:infogan:50:s0",
+        "evaluate:infogan:50:s0",
+        "report",
+        "package",
+    }
+
+
+def test_a_key_ignores_the_order_of_its_parts_and_nothing_else() -> None:
+    key = step_key("train", {"a": 1, "b": 2}, {"x": "1", "y": "2"})
+    assert key == step_key("train", {"b": 2, "a": 1}, {"y": "2", "x": "1"})
+    assert key != step_key("train", {"a": 1, "b": 2}, {"x": "2", "y": "1"})
+    assert key != step_key("generate", {"a": 1, "b": 2}, {"x": "1", "y": "2"})
+    assert key != step_key("train", {"a": 1, "b": 2.5}, {"x": "1", "y": "2"})
+    assert len(key) == 64
+    with pytest.raises(ValueError, match="JSON compliant"):
+        step_key("train", {"a": float("nan")}, {})
+
+
+def test_the_ingest_of_one_upload_is_found_again_by_its_bytes() -> None:
+    one = plan_ingest("a" * 64, 1000, 224).steps[0]
+    assert one.kind == "ingest"
+    assert one.queue == "cpu"
+    assert one.key == plan_ingest("a" * 64, 2000, 224).steps[0].key
+    assert one.key != plan_ingest("b" * 64, 1000, 224).steps[0].key
+    assert one.key != plan_ingest("a" * 64, 1000, 256).steps[0].key
+
+
+def test_what_a_person_should_know_beforehand_is_said() -> None:
+    few = " ".join(planned({"real_counts": [10], "profile": "best"}).advice)
+    assert "harm" in few
+    many = planned({"real_counts": [200], "profile": "best"}).advice
+    assert many == []
+    quick = " ".join(planned({"real_counts": [200]}).advice)
+    assert "quick" in quick
+    assert "five" in quick
+
+
+def test_a_folder_name_holds_no_colon() -> None:
+    assert folder_name("train:infogan:50:s0") == "train-infogan-50-s0"
+
+
+def test_facts_count_what_they_hold() -> None:
+    assert FACTS.train_counts() == {"benign": 1144, "malignant": 963}
+    assert FACTS.total() == 1144 + 296 + 963 + 234
+
+
+def test_a_plan_needs_a_resolved_spec() -> None:
+    with pytest.raises(ValueError, match="resolve"):
+        plan_study(StudySpec(), FACTS)

@@ -1,0 +1,137 @@
+"""What a profile fills in, and what wins over it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gan_core.spec import PROFILES, GraftError, JobSpec, StudySpec, resolve
+
+STUDY = {"benign": 1440, "malignant": 1197}
+
+
+def resolved(fields: dict[str, Any], counts: dict[str, int] = STUDY) -> StudySpec:
+    """Return the study that these fields ask for, filled in."""
+    return resolve(StudySpec.model_validate(fields), counts)
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_every_profile_resolves_to_a_spec_that_is_complete(profile: str) -> None:
+    spec = resolved({"profile": profile})
+    assert spec.rare_class == "malignant"
+    assert spec.gans
+    for gan in spec.gans:
+        for count in (2, 10, 50, 250, 1197):
+            batch_size, epochs = gan.schedule_for(count)
+            assert batch_size >= 1
+            assert epochs >= 1
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_a_resolved_spec_resolves_to_itself(profile: str) -> None:
+    once = resolved({"profile": profile})
+    assert resolve(once, STUDY) == once
+    assert resolve(StudySpec.model_validate(once.model_dump(mode="json")), STUDY) == once
+
+
+@pytest.mark.parametrize(
+    ("real_count", "batch_size", "epochs"),
+    [
+        (10, 8, 1000),
+        (50, 16, 1500),
+        (100, 64, 2000),
+        (200, 128, 3000),
+        (250, 128, 3000),
+        (300, 128, 3000),
+        (500, 128, 3500),
+        (1197, 128, 3500),
+    ],
+)
+def test_the_seed_profile_trains_as_long_as_the_study_did(
+    real_count: int, batch_size: int, epochs: int
+) -> None:
+    (gan,) = resolved({"profile": "seed"}).gans
+    assert gan.schedule_for(real_count) == (batch_size, epochs)
+
+
+def test_the_seed_profile_has_the_studys_settings_number_for_number() -> None:
+    spec = resolved({"profile": "seed"})
+    (gan,) = spec.gans
+    assert (gan.name, gan.image_size, gan.ema_decay) == ("infogan", 112, None)
+    assert spec.real_counts == [10, 50, 100, 200, 250, 300, 500, "all"]
+    assert spec.balance_to == "full-class"
+    assert (spec.upscale.engine, spec.upscale.size) == ("realesrgan", 224)
+    assert (spec.benchmark.seed_cnn.epochs, spec.benchmark.seed_cnn.batch_size) == (30, 8)
+
+
+def test_the_best_profile_asks_for_enough_runs_to_carry_a_claim() -> None:
+    bench = resolved({"profile": "best"}).benchmark
+    assert len(bench.subsets) * len(bench.seeds) >= 5
+
+
+def test_a_field_given_by_hand_wins_and_its_neighbours_stay_the_profiles() -> None:
+    spec = resolved({"profile": "quick", "upscale": {"engine": "lanczos"}})
+    assert spec.upscale.engine == "lanczos"
+    assert spec.upscale.size == PROFILES["quick"]["upscale"]["size"]
+    assert spec.balance_to == PROFILES["quick"]["balance_to"]
+
+
+def test_a_field_given_its_default_by_hand_still_wins_over_the_profile() -> None:
+    # 112 is the default of the field, 64 the value of the profile: what is written counts.
+    spec = resolved({"profile": "quick", "gans": [{"name": "infogan", "image_size": 112}]})
+    assert spec.gans[0].image_size == 112
+    assert resolved({"profile": "quick", "gans": [{"name": "infogan"}]}).gans[0].image_size == 64
+
+
+def test_a_gan_given_by_hand_keeps_the_profiles_schedule() -> None:
+    spec = resolved({"profile": "seed", "gans": [{"name": "infogan", "epochs": 2}]})
+    assert spec.gans[0].schedule_for(10) == (8, 2)
+    emptied = resolved({"profile": "seed", "gans": [{"name": "infogan", "schedule": []}]})
+    assert emptied.gans[0].schedule_for(10) == (8, 1000)
+
+
+def test_no_gan_can_be_asked_for() -> None:
+    assert resolved({"gans": []}).gans == []
+
+
+def test_the_rare_class_is_the_smallest_unless_it_is_named() -> None:
+    assert resolved({}).rare_class == "malignant"
+    assert resolved({"rare_class": "benign"}).rare_class == "benign"
+    assert resolved({}, {"b": 60, "a": 60, "c": 70}).rare_class == "a"
+
+
+def test_an_unknown_class_is_refused_with_the_classes_there_are() -> None:
+    with pytest.raises(GraftError) as caught:
+        resolved({"rare_class": "melanoma"})
+    assert caught.value.code == "unknown_class"
+    assert "benign, malignant" in caught.value.hint
+
+
+def test_a_real_count_above_what_there_is_is_refused_with_the_number_there_is() -> None:
+    with pytest.raises(GraftError) as caught:
+        resolved({"real_counts": [50, 5000]})
+    assert caught.value.code == "real_count_too_large"
+    assert "1197" in caught.value.hint
+
+
+def test_the_profiles_own_real_counts_are_cut_to_what_there_is() -> None:
+    assert resolved({"profile": "seed"}, {"benign": 500, "malignant": 120}).real_counts == [
+        10,
+        50,
+        100,
+        "all",
+    ]
+    assert resolved({"profile": "quick"}, {"benign": 90, "malignant": 20}).real_counts == ["all"]
+
+
+def test_a_job_stays_a_job_with_its_dataset() -> None:
+    job = resolve(JobSpec(dataset_id="ds_1"), STUDY)
+    assert isinstance(job, JobSpec)
+    assert job.dataset_id == "ds_1"
+
+
+def test_resolving_changes_no_profile() -> None:
+    before = repr(PROFILES)
+    resolved({"profile": "quick", "gans": [{"name": "infogan", "schedule": []}]})
+    assert repr(PROFILES) == before
