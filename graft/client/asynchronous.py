@@ -1,0 +1,301 @@
+"""``AsyncClient``: the same calls as ``Client``, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from gan_core.spec.results import Results
+from graft.client.calls import Calls, Spec
+from graft.client.connection import TIMEOUT, ignore_update, request_headers
+from graft.client.errors import from_reply, unreachable
+from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
+from graft.client.models import (
+    TERMINAL_JOB_STATES,
+    Artifact,
+    Dataset,
+    Event,
+    Job,
+    Key,
+    NewKey,
+    Page,
+    PlannedJob,
+)
+from graft.client.sse import EventParser
+from graft.client.transfer import PartFile, as_zip, read_chunks
+
+T = TypeVar("T")
+
+# Within a class that has a method `list`, the name means that method.
+Paths = list[Path]
+Names = list[str]
+ArtifactList = list[Artifact]
+
+
+async def _chunks(effect: Send) -> AsyncIterator[bytes]:
+    assert effect.file is not None  # noqa: S101 - asked for by the caller
+    chunks = read_chunks(effect.file, effect.on_bytes)
+    # A slow disk must not hold up the event loop.
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk
+
+
+class AsyncClient:
+    """A connection to a Graft service, for asyncio.
+
+    Args:
+        base_url: Address of the service, ``http://127.0.0.1:8471``.
+        key: API key.
+        patience: How often and how long to try again.
+        transport: Another way to carry requests, for tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: str | None = None,
+        patience: Patience | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers=request_headers(key), timeout=TIMEOUT, transport=transport
+        )
+        self.calls = Calls(base_url, patience or Patience())
+        self.datasets = AsyncDatasets(self)
+        self.jobs = AsyncJobs(self)
+        self.artifacts = AsyncArtifacts(self)
+        self.keys = AsyncKeys(self)
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Carry out a flow.
+
+        Raises:
+            ApiError: The service refused, or did not answer in the end.
+        """
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    outcome = await self._perform(effect)
+                except httpx.TransportError as error:
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(outcome)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _perform(self, effect: Effect) -> Reply | None:
+        match effect:
+            case Sleep(seconds):
+                await asyncio.sleep(seconds)
+                return None
+            case Send():
+                response = await self._http.request(
+                    effect.method,
+                    effect.path,
+                    params=effect.params or None,
+                    headers=effect.headers,
+                    json=effect.json,
+                    content=_chunks(effect) if effect.file else None,
+                )
+                return Reply(response.status_code, response.headers, response.content)
+            case Fetch():
+                return await self._fetch(effect)
+
+    async def _fetch(self, fetch: Fetch) -> Reply:
+        with PartFile(fetch) as part:
+            # The content may lie in an object store that signs addresses: 307.
+            async with self._http.stream(
+                "GET", fetch.path, headers=part.headers(), follow_redirects=True
+            ) as response:
+                if response.status_code not in {200, 206}:
+                    return Reply(response.status_code, response.headers, await response.aread())
+                part.begin(response.status_code)
+                async for chunk in response.aiter_bytes():
+                    part.write(chunk)
+                return Reply(response.status_code, response.headers, b"")
+
+    async def stream_events(self, job_id: str, last_event_id: str | None) -> AsyncIterator[Event]:
+        """Yield a job's events, connecting again where the last connection ended."""
+        parser = EventParser(last_event_id)
+        silent = 0
+        while True:
+            try:
+                async with self._http.stream(
+                    "GET", f"/v1/jobs/{job_id}/events", headers=parser.headers()
+                ) as response:
+                    if response.status_code >= 400:
+                        raise from_reply(response.status_code, await response.aread())
+                    async for line in response.aiter_lines():
+                        event = parser.feed(line)
+                        if event is not None:
+                            silent = 0
+                            yield event
+                            if event.data.get("status") in TERMINAL_JOB_STATES:
+                                return
+            except httpx.TransportError as error:
+                silent += 1
+                if silent > self.calls.patience.retries:
+                    raise unreachable(self.calls.base_url, str(error)) from error
+            if (await self.jobs.get(job_id)).is_over:
+                return
+            await asyncio.sleep(parser.retry_seconds)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class AsyncDatasets:
+    """Data sets."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def upload(
+        self,
+        source: Path | str,
+        *,
+        name: str | None = None,
+        on_pack: OnBytes | None = None,
+        on_bytes: OnBytes | None = None,
+    ) -> Dataset:
+        """Upload a zip of class folders, or a folder, which is packed first."""
+        with ExitStack() as stack:
+            path = await asyncio.to_thread(stack.enter_context, as_zip(Path(source), on_pack))
+            called = Path(source).stem if name is None else name
+            return await self._client.run(self._client.calls.upload(path, called, on_bytes))
+
+    async def get(self, dataset_id: str) -> Dataset:
+        """Return a data set as it stands."""
+        return await self._client.run(self._client.calls.dataset(dataset_id))
+
+    async def list(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Dataset]:
+        """Return a page of data sets, the newest first."""
+        return await self._client.run(self._client.calls.datasets(limit, cursor))
+
+    async def wait(
+        self,
+        dataset: Dataset | str,
+        *,
+        on_update: Callable[[Dataset], None] = ignore_update,
+        timeout: float | None = None,  # noqa: ASYNC109 - the same call as Client's
+    ) -> Dataset:
+        """Return the data set once it is ready or rejected."""
+        return await self._client.run(
+            self._client.calls.wait_for_dataset(dataset, on_update, timeout)
+        )
+
+
+class AsyncJobs:
+    """Jobs."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def submit(self, spec: Spec, *, idempotency_key: str | None = None) -> Job:
+        """Submit a job; tried again safely, since a key of its own goes with it."""
+        return await self._client.run(self._client.calls.submit(spec, idempotency_key))
+
+    async def plan(self, spec: Spec) -> PlannedJob:
+        """Return what a job would do, without starting it."""
+        return await self._client.run(self._client.calls.plan(spec))
+
+    async def get(self, job_id: str) -> Job:
+        """Return a job as it stands."""
+        return await self._client.run(self._client.calls.job(job_id))
+
+    async def list(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Job]:
+        """Return a page of jobs, the newest first."""
+        return await self._client.run(self._client.calls.jobs(limit, cursor))
+
+    async def wait(
+        self,
+        job: Job | str,
+        *,
+        on_update: Callable[[Job], None] = ignore_update,
+        timeout: float | None = None,  # noqa: ASYNC109 - the same call as Client's
+    ) -> Job:
+        """Return the job once it is over."""
+        return await self._client.run(self._client.calls.wait_for_job(job, on_update, timeout))
+
+    def events(self, job: Job | str, *, last_event_id: str | None = None) -> AsyncIterator[Event]:
+        """Yield a job's events until it is over."""
+        job_id = job if isinstance(job, str) else job.id
+        return self._client.stream_events(job_id, last_event_id)
+
+    async def cancel(self, job: Job | str) -> Job:
+        """Ask for a job to be cancelled; asking twice does no harm."""
+        return await self._client.run(self._client.calls.cancel(job))
+
+    async def results(self, job: Job | str) -> Results:
+        """Return the table, the summaries and the verdicts."""
+        return await self._client.run(self._client.calls.results(job))
+
+
+class AsyncArtifacts:
+    """Files that jobs leave."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def list(self, job: Job | str) -> ArtifactList:
+        """Return all of a job's artifacts."""
+        return await self._client.run(self._client.calls.artifacts(job))
+
+    async def download(
+        self, artifact: Artifact, target: Path | str, *, on_bytes: OnBytes | None = None
+    ) -> Path:
+        """Download to a file that appears whole and checked, or not at all."""
+        flow = self._client.calls.download(artifact, Path(target), on_bytes)
+        return await self._client.run(flow)
+
+    async def download_all(
+        self,
+        job: Job | str,
+        folder: Path | str,
+        *,
+        kinds: frozenset[str] | None = None,
+        on_bytes: Callable[[Artifact, int, int], None] | None = None,
+    ) -> Paths:
+        """Download a job's artifacts, or those of some kinds, into a folder."""
+        flow = self._client.calls.download_all(job, Path(folder), kinds, on_bytes)
+        return await self._client.run(flow)
+
+
+class AsyncKeys:
+    """API keys."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def list(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Key]:
+        """Return a page of keys."""
+        return await self._client.run(self._client.calls.keys(limit, cursor))
+
+    async def create(self, name: str, *, scopes: Names | None = None) -> NewKey:
+        """Make a key; it is shown this once."""
+        return await self._client.run(self._client.calls.make_key(name, scopes))
+
+    async def revoke(self, key_id: str) -> None:
+        """Make a key worthless."""
+        await self._client.run(self._client.calls.revoke_key(key_id))

@@ -1,0 +1,152 @@
+"""What the service answers. Fields that a newer service adds are ignored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ItemT = TypeVar("ItemT")
+
+TERMINAL_JOB_STATES = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True, frozen=True)
+
+
+class Page(_Answer, Generic[ItemT]):
+    """One page of a list."""
+
+    items: list[ItemT]
+    next_cursor: str | None = None
+    """Give it back as ``cursor`` for the next page; null on the last."""
+
+
+class DatasetProblem(_Answer):
+    """Something about an upload that its owner should know."""
+
+    code: str
+    detail: str
+    entry: int | None = None
+    """Number of the zip's entry, from 1."""
+
+
+class Dataset(_Answer):
+    """An uploaded data set."""
+
+    id: str
+    name: str = ""
+    status: Literal["ingesting", "ready", "rejected"]
+    sha256: str | None = None
+    """Of the upload, hex."""
+    classes: dict[str, dict[str, int]] | None = None
+    """``{"malignant": {"train": 963, "test": 234}}``; null until it is ready."""
+    problems: list[DatasetProblem] = []
+    created_at: datetime | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether ingesting has ended, well or not."""
+        return self.status != "ingesting"
+
+
+class JobProgress(_Answer):
+    """How far a job is."""
+
+    fraction: float = 0.0
+    """In [0, 1]."""
+    stage: str | None = None
+    """Kind of the step that is running: ``train``, ``upscale``, ..."""
+    detail: str | None = None
+    eta_seconds: float | None = None
+
+
+class JobError(_Answer):
+    """Why a job failed."""
+
+    code: str
+    detail: str
+    hint: str | None = None
+
+
+class Job(_Answer):
+    """A job as it stands."""
+
+    id: str
+    status: Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+    name: str | None = None
+    dataset_id: str | None = None
+    progress: JobProgress = JobProgress()
+    error: JobError | None = None
+    spec: dict[str, Any] | None = None
+    """With every default filled in."""
+    advice: list[str] = []
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its state is final."""
+        return self.status in TERMINAL_JOB_STATES
+
+
+class PlannedStep(_Answer):
+    """One step of a dry run."""
+
+    name: str
+    kind: str
+    queue: str | None = None
+    estimate_seconds: float | None = None
+    is_reused: bool | None = None
+
+
+class PlannedJob(_Answer):
+    """What a dry run answers: nothing was started."""
+
+    steps: list[PlannedStep]
+    estimate_seconds: float
+    advice: list[str] = []
+    spec: dict[str, Any] | None = None
+
+
+class Event(_Answer):
+    """One server-sent event of a job."""
+
+    id: str | None = None
+    """Give the last one back to go on from there."""
+    event: str = "message"
+    data: dict[str, Any] = {}
+
+
+class Artifact(_Answer):
+    """A file that a job left."""
+
+    id: str
+    kind: str
+    name: str
+    media_type: str = "application/octet-stream"
+    size: int = Field(ge=0)
+    """Bytes."""
+    sha256: str
+    """Hex."""
+    links: dict[str, str] = {}
+
+
+class Key(_Answer):
+    """An API key, without the key itself."""
+
+    id: str
+    name: str = ""
+    scopes: list[str] = []
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class NewKey(Key):
+    """A key that was made just now; ``key`` is never shown again."""
+
+    key: str
