@@ -1,0 +1,98 @@
+"""The connection to SQLite or PostgreSQL, and the two kinds of transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from store.settings import Settings
+
+_BUSY_SECONDS = 30
+
+
+def make_engine(url: str) -> Engine:
+    """Return an engine with the settings that the store relies on.
+
+    Args:
+        url: ``sqlite:///…`` or ``postgresql://…`` (psycopg 3 is used whatever driver is named).
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        connect_args={"connect_timeout": 5, "application_name": "graft"},
+    )
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The driver's own idea of when a transaction begins is switched off: see _begin_sqlite.
+    raw: Any = connection
+    raw.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A reader that becomes a writer fails at once with "database is locked" when another wrote
+    # meanwhile, whatever the timeout. A writer therefore takes the lock at the start, and waits.
+    is_reader = connection.get_execution_options().get("graft_read_only", False)
+    connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+
+
+class Database:
+    """Opens transactions. They are committed here and nowhere else."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = make_engine(url)
+        self._reader = self.engine.execution_options(graft_read_only=True)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the database that the settings name."""
+        return cls(settings.resolved_database_url())
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a transaction that is committed on leaving, and rolled back on an exception."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a transaction that is never committed."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    def is_answering(self) -> bool:
+        """Say whether a query can be run now."""
+        try:
+            with self.read() as session:
+                session.execute(text("SELECT 1"))
+        except Exception:  # noqa: BLE001  # any failure of any driver means the same here
+            return False
+        return True
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()

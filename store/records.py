@@ -1,0 +1,88 @@
+"""Plain values that pass between the store and those who work on steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gan_core.spec import DatasetFacts
+
+INTERNAL = "internal"
+"""Kind of an output that other steps read and that is no artifact."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that a step made, already uploaded below the attempt's prefix."""
+
+    name: str
+    kind: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StepError:
+    """Why a step failed, for the person who asked."""
+
+    code: str
+    detail: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What reading an upload found."""
+
+    facts: DatasetFacts
+    problems: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that a step reads."""
+
+    name: str
+    object_key: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The answer to a heartbeat.
+
+    ``held`` is false when another worker has the step: its child must be ended and nothing more
+    recorded. ``stop`` is true when the job was cancelled or has failed.
+    """
+
+    held: bool
+    stop: bool
+
+
+@dataclass(frozen=True)
+class ClaimedStep:
+    """Everything a worker needs to carry out a step that it holds."""
+
+    id: str
+    job_id: str
+    workspace_id: str
+    dataset_id: str
+    name: str
+    kind: str
+    queue: str
+    key: str
+    params: dict[str, Any]
+    attempt: int
+    token: str
+    output_prefix: str
+    """Outputs are uploaded to this + their name; no other attempt has the same."""
+    inputs: dict[str, tuple[InputFile, ...]]
+    """Files by the input's label."""
+    step_keys: dict[str, str]
+    """Key of every step of the job by name."""
+    dataset: DatasetFacts | None
+    """Null while the data set is being ingested."""
+    job_created_at: datetime

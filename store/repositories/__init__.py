@@ -1,0 +1,21 @@
+"""All queries on what belongs to a tenant.
+
+Each repository is made for one workspace and asks for nothing else, so another workspace's id
+finds nothing.
+"""
+
+from store.repositories.artifacts import ArtifactRepository
+from store.repositories.audit import AuditTrail
+from store.repositories.datasets import DatasetRepository
+from store.repositories.jobs import JobRepository
+from store.repositories.keys import Identity, KeyRepository, authenticate
+
+__all__ = [
+    "ArtifactRepository",
+    "AuditTrail",
+    "DatasetRepository",
+    "Identity",
+    "JobRepository",
+    "KeyRepository",
+    "authenticate",
+]

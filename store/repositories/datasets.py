@@ -1,0 +1,38 @@
+"""Data sets of one workspace."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store.repositories.paging import Page, page_of
+from store.tables import Dataset
+
+
+class DatasetRepository:
+    """Data sets of one workspace."""
+
+    def __init__(self, session: Session, workspace_id: str) -> None:
+        self._session = session
+        self._workspace_id = workspace_id
+
+    def add(self, dataset: Dataset) -> None:
+        """Write a new data set."""
+        dataset.workspace_id = self._workspace_id
+        self._session.add(dataset)
+        self._session.flush()
+
+    def get(self, dataset_id: str) -> Dataset | None:
+        """Return a data set, or null."""
+        return self._session.scalar(
+            select(Dataset).where(
+                Dataset.id == dataset_id, Dataset.workspace_id == self._workspace_id
+            )
+        )
+
+    def page(self, limit: int, cursor: str | None, status: str | None = None) -> Page[Dataset]:
+        """Return data sets, the newest first."""
+        query = select(Dataset).where(Dataset.workspace_id == self._workspace_id)
+        if status is not None:
+            query = query.where(Dataset.status == status)
+        return page_of(self._session, query, Dataset.id, limit, cursor)

@@ -1,0 +1,101 @@
+"""Jobs of one workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gan_core.spec import Plan
+from store.graph import add_job, ask_to_cancel, lock_job
+from store.objects import Objects
+from store.repositories.paging import Page, page_of
+from store.step_tables import Step
+from store.tables import IdempotencyKey, Job, JobEvent
+
+
+class JobRepository:
+    """Jobs of one workspace."""
+
+    def __init__(self, session: Session, workspace_id: str) -> None:
+        self._session = session
+        self._workspace_id = workspace_id
+
+    def add(self, job: Job, plan: Plan, objects: Objects | None) -> None:
+        """Write a new job and its steps; finished steps with the same keys are reused."""
+        job.workspace_id = self._workspace_id
+        add_job(self._session, job, plan, objects)
+
+    def get(self, job_id: str) -> Job | None:
+        """Return a job, or null."""
+        return self._session.scalar(
+            select(Job).where(Job.id == job_id, Job.workspace_id == self._workspace_id)
+        )
+
+    def page(
+        self,
+        limit: int,
+        cursor: str | None,
+        *,
+        status: str | None = None,
+        dataset_id: str | None = None,
+        kind: str | None = None,
+    ) -> Page[Job]:
+        """Return jobs, the newest first."""
+        query = select(Job).where(Job.workspace_id == self._workspace_id)
+        if status is not None:
+            query = query.where(Job.status == status)
+        if dataset_id is not None:
+            query = query.where(Job.dataset_id == dataset_id)
+        if kind is not None:
+            query = query.where(Job.kind == kind)
+        return page_of(self._session, query, Job.id, limit, cursor)
+
+    def steps(self, job_id: str) -> Sequence[Step]:
+        """Return a job's steps in the plan's order."""
+        return self._session.scalars(
+            select(Step)
+            .where(Step.job_id == job_id, Step.workspace_id == self._workspace_id)
+            .order_by(Step.position)
+        ).all()
+
+    def cancel(self, job_id: str) -> tuple[Job, bool] | None:
+        """Ask for a job to be cancelled.
+
+        Returns:
+            The job, and whether this call changed anything; null when there is no such job.
+        """
+        if self.get(job_id) is None:
+            return None
+        job = lock_job(self._session, job_id)
+        return None if job is None else (job, ask_to_cancel(self._session, job))
+
+    def events_after(self, job_id: str, after: int, limit: int = 200) -> Sequence[JobEvent]:
+        """Return a job's events with ids above ``after``, in order."""
+        return self._session.scalars(
+            select(JobEvent)
+            .where(
+                JobEvent.job_id == job_id,
+                JobEvent.workspace_id == self._workspace_id,
+                JobEvent.id > after,
+            )
+            .order_by(JobEvent.id)
+            .limit(limit)
+        ).all()
+
+    def by_idempotency_key(self, key: str) -> IdempotencyKey | None:
+        """Return what a key was used for, or null."""
+        return self._session.get(IdempotencyKey, (self._workspace_id, key))
+
+    def remember(self, key: str, request_sha256: str, job_id: str) -> None:
+        """Note that a key was used."""
+        self._session.add(
+            IdempotencyKey(
+                workspace_id=self._workspace_id,
+                key=key,
+                request_sha256=request_sha256,
+                job_id=job_id,
+            )
+        )
+        self._session.flush()

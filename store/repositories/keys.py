@@ -1,0 +1,109 @@
+"""API keys of one workspace, and the one question that is asked before a workspace is known."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from store.columns import new_id, utc_now
+from store.key_texts import digest_of, make_key, prefix_of
+from store.tables import ApiKey
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who is asking, and what the key allows."""
+
+    workspace_id: str
+    key_id: str
+    scopes: frozenset[str]
+    last_used_at: datetime | None = None
+
+
+def authenticate(session: Session, text: str, pepper: str) -> Identity | None:
+    """Return whom a key belongs to; null when it is none, has expired or was revoked."""
+    prefix = prefix_of(text)
+    if prefix is None:
+        return None
+    row = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
+    if row is None or not hmac.compare_digest(row.digest, digest_of(text, pepper)):
+        return None
+    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= utc_now()):
+        return None
+    return Identity(row.workspace_id, row.id, frozenset(row.scopes), row.last_used_at)
+
+
+class KeyRepository:
+    """API keys of one workspace."""
+
+    def __init__(self, session: Session, workspace_id: str) -> None:
+        self._session = session
+        self._workspace_id = workspace_id
+
+    def add(
+        self, name: str, scopes: Sequence[str], pepper: str, expires_at: datetime | None = None
+    ) -> tuple[ApiKey, str]:
+        """Make a key.
+
+        Returns:
+            Its row, and its text, which is kept nowhere.
+        """
+        made = make_key(pepper)
+        row = ApiKey(
+            id=new_id("key"),
+            workspace_id=self._workspace_id,
+            name=name,
+            prefix=made.prefix,
+            digest=made.digest,
+            scopes=sorted(set(scopes)),
+            expires_at=expires_at,
+        )
+        self._session.add(row)
+        self._session.flush()
+        return row, made.text
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """Return a key's row, or null."""
+        return self._session.scalar(
+            select(ApiKey).where(ApiKey.id == key_id, ApiKey.workspace_id == self._workspace_id)
+        )
+
+    def all(self) -> Sequence[ApiKey]:
+        """Return every key, the newest first, revoked ones included."""
+        return self._session.scalars(
+            select(ApiKey)
+            .where(ApiKey.workspace_id == self._workspace_id)
+            .order_by(ApiKey.id.desc())
+        ).all()
+
+    def revoke(self, row: ApiKey) -> bool:
+        """Revoke a key; return whether it was not already."""
+        if row.revoked_at is not None:
+            return False
+        row.revoked_at = utc_now()
+        return True
+
+    def count_usable_admins(self) -> int:
+        """Return how many keys can still manage keys."""
+        now = utc_now()
+        rows = self._session.scalars(
+            select(ApiKey).where(
+                ApiKey.workspace_id == self._workspace_id,
+                ApiKey.revoked_at.is_(None),
+                or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now),
+            )
+        )
+        return sum("admin" in row.scopes for row in rows)
+
+    def touch(self, key_id: str) -> None:
+        """Note that a key was used now."""
+        self._session.execute(
+            update(ApiKey)
+            .where(ApiKey.id == key_id, ApiKey.workspace_id == self._workspace_id)
+            .values(last_used_at=utc_now())
+        )

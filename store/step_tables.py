@@ -1,0 +1,87 @@
+"""The tables of a job's graph of steps, and of what is still to be rung for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Float, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.columns import utc_now
+from store.tables import COUNTER, ID, Base
+
+StepStatus = Literal["pending", "queued", "running", "succeeded", "failed", "cancelled"]
+FINAL_STEP_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+
+Base.registry.update_type_annotation_map({StepStatus: String(16)})
+
+
+class Step(Base):
+    """One piece of a job's work.
+
+    ``pending`` waits for other steps; ``queued`` waits for a worker; ``running`` is held by the
+    worker that has ``lease_token`` until ``lease_expires_at``.
+    """
+
+    __tablename__ = "steps"
+    __table_args__ = (
+        UniqueConstraint("job_id", "name", name="uq_steps_job_id_name"),
+        Index("ix_steps_workspace_id_key", "workspace_id", "key"),
+        Index("ix_steps_status_lease_expires_at", "status", "lease_expires_at"),
+    )
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    position: Mapped[int]
+    """Place in the plan's order."""
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(32))
+    queue: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str] = mapped_column(String(64))
+    params: Mapped[dict[str, Any]]
+    inputs: Mapped[dict[str, Any]]
+    """Label → ``StepInput``."""
+    estimate_seconds: Mapped[float] = mapped_column(Float)
+    status: Mapped[StepStatus] = mapped_column(default="pending")
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_token: Mapped[str | None] = mapped_column(String(64))
+    lease_expires_at: Mapped[datetime | None]
+    worker_id: Mapped[str | None] = mapped_column(String(200))
+    fraction: Mapped[float] = mapped_column(Float, default=0.0)
+    detail: Mapped[str | None]
+    outputs: Mapped[list[Any]] = mapped_column(default=list)
+    """Name, object key, kind, media type, size and SHA-256 of each file, once succeeded."""
+    output_prefix: Mapped[str | None]
+    reused_from: Mapped[str | None] = mapped_column(ID)
+    error: Mapped[dict[str, Any] | None]
+    rung_at: Mapped[datetime | None]
+    rings: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the step is over."""
+        return self.status in FINAL_STEP_STATES
+
+
+class StepDependency(Base):
+    """``step_id`` cannot start before ``needs_id`` has succeeded."""
+
+    __tablename__ = "step_dependencies"
+    step_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True)
+    needs_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True, index=True)
+
+
+class OutboxRow(Base):
+    """A ring of the doorbell that is promised by a committed transaction."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_sent_at_id", "sent_at", "id"),)
+    id: Mapped[int] = mapped_column(COUNTER, primary_key=True, autoincrement=True)
+    step_id: Mapped[str] = mapped_column(ForeignKey("steps.id"))
+    queue: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    sent_at: Mapped[datetime | None]
