@@ -1,0 +1,100 @@
+"""Silence is put right: lapsed leases, lost rings, a broker that is down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text
+
+from store.doorbell import DoorbellSilent
+from store.outbox import relay_outbox
+from store.repositories import JobRepository
+from store.sweeping import Swept, sweep
+
+
+class SilentBell:
+    def ring(self, queue: str, step_id: str) -> None:
+        raise DoorbellSilent("down")
+
+
+class Bell:
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+
+    def ring(self, queue: str, step_id: str) -> None:
+        self.rung.append(step_id)
+
+
+def _age_rings(house: Any) -> None:
+    with house.database.write() as session:
+        session.execute(text("UPDATE steps SET rung_at = '2020-01-01 00:00:00.000000'"))
+
+
+def test_rings_wait_in_the_outbox_while_the_broker_is_down(house: Any) -> None:
+    job_id = house.submit(house.chain("a"))
+    assert relay_outbox(house.database, SilentBell()) == 0
+    assert house.statuses(job_id) == {"a": "queued"}
+    bell = Bell()
+    assert relay_outbox(house.database, bell) == 1
+    assert bell.rung == [house.steps(job_id)["a"].id]
+
+
+def test_a_quiet_house_has_nothing_to_sweep(house: Any) -> None:
+    job_id = house.submit(house.chain("a"))
+    house.claim_named(job_id, "a")
+    assert sweep(house.database, max_attempts=3) == Swept(0, 0, 0, 0)
+
+
+def test_a_step_whose_worker_went_silent_is_queued_again(house: Any) -> None:
+    job_id = house.submit(house.chain("a"))
+    relay_outbox(house.database, Bell())
+    house.let_lease_lapse(house.claim_named(job_id, "a"))
+    assert sweep(house.database, max_attempts=3) == Swept(1, 0, 0, 0)
+    assert house.statuses(job_id) == {"a": "queued"}
+    assert relay_outbox(house.database, Bell()) == 1
+
+
+def test_past_its_attempts_a_silent_step_fails_with_a_reason(house: Any) -> None:
+    job_id = house.submit(house.chain("a", "b"))
+    for _ in range(3):
+        house.let_lease_lapse(house.claim_named(job_id, "a"))
+        sweep(house.database, max_attempts=3)
+    job = house.job(job_id)
+    assert job.status == "failed"
+    assert job.error["code"] == "attempts_exhausted"
+    assert job.error["hint"]
+
+
+def test_a_lapsed_step_of_a_cancelled_job_ends_the_job(house: Any) -> None:
+    job_id = house.submit(house.chain("a", "b"))
+    claimed = house.claim_named(job_id, "a")
+    with house.database.write() as session:
+        JobRepository(session, house.workspace_id).cancel(job_id)
+    house.let_lease_lapse(claimed)
+    sweep(house.database, max_attempts=3)
+    assert house.job(job_id).status == "cancelled"
+
+
+def test_the_doorbell_rings_again_for_a_step_that_no_one_heard(house: Any) -> None:
+    job_id = house.submit(house.chain("a"))
+    relay_outbox(house.database, Bell())
+    _age_rings(house)
+    assert sweep(house.database, max_attempts=3).rung == 1
+    bell = Bell()
+    relay_outbox(house.database, bell)
+    assert bell.rung == [house.steps(job_id)["a"].id]
+    assert sweep(house.database, max_attempts=3).rung == 0
+
+
+def test_no_second_ring_is_promised_while_the_first_is_unsent(house: Any) -> None:
+    house.submit(house.chain("a"))
+    _age_rings(house)
+    assert sweep(house.database, max_attempts=3).rung == 0
+
+
+def test_a_job_that_nothing_drives_any_more_is_ended(house: Any) -> None:
+    job_id = house.submit(house.chain("a"))
+    with house.database.write() as session:
+        session.execute(text("UPDATE steps SET status = 'succeeded'"))
+    assert sweep(house.database, max_attempts=3).settled == 1
+    assert house.job(job_id).status == "succeeded"
