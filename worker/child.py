@@ -1,0 +1,186 @@
+"""One child process: started in a group of its own, listened to, ended when it must be."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+_POLL_SECONDS = 0.2
+_TAIL_LINES = 60
+_LONGEST_LINE = 1 << 20
+
+OnProgress = Callable[[float, str], None]
+
+
+class EndReason(Enum):
+    """Why we ended a child."""
+
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    SHUTDOWN = "shutdown"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass
+class ChildEnd:
+    """What a child left behind.
+
+    Attributes:
+        returncode: As ``subprocess`` has it: negative when a signal ended the process.
+        asked: Why we asked it to end, if we did.
+        outputs: Of its ``done`` line; None when there was none.
+        failure: Its ``failed`` line.
+        stderr_tail: The last lines it wrote for people who read logs.
+    """
+
+    returncode: int = 0
+    asked: EndReason | None = None
+    outputs: list[dict[str, Any]] | None = None
+    failure: dict[str, Any] | None = None
+    stderr_tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
+
+
+class _Lines:
+    """Cuts a pipe's bytes into lines; a line without end is thrown away, not gathered."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self._take = take
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        for line in whole:
+            self._take(line.decode("utf-8", "replace"))
+        if len(self._rest) > _LONGEST_LINE:
+            self._rest = b""
+
+    def finish(self) -> None:
+        if self._rest:
+            self._take(self._rest.decode("utf-8", "replace"))
+            self._rest = b""
+
+
+def run_child(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    end_reason: Callable[[], EndReason | None],
+    on_progress: OnProgress,
+    grace_seconds: float,
+) -> ChildEnd:
+    """Run a child to its end.
+
+    Args:
+        command: What to start. Call this from a thread that outlives the child: the kernel's
+            parent-death signal is bound to the thread that forked.
+        cwd: Its working directory.
+        env: Its whole environment.
+        end_reason: Asked a few times a second; once it gives a reason, the child gets SIGTERM,
+            and its whole process group SIGKILL after the grace. A lost lease knows no grace.
+        on_progress: Called with each progress line's (fraction, detail).
+        grace_seconds: How long the child may take to write its checkpoint.
+    """
+    end = ChildEnd()
+
+    def take_event(line: str) -> None:
+        try:
+            event = json.loads(line)
+            kind = event["event"]
+            if kind == "progress":
+                on_progress(float(event["fraction"]), str(event["detail"]))
+            elif kind == "done":
+                end.outputs = list(event["outputs"])
+            elif kind == "failed":
+                end.failure = dict(event)
+        except (ValueError, KeyError, TypeError):
+            end.stderr_tail.append(line[:1000])
+
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            _listen(process, end, take_event, end_reason, grace_seconds)
+        finally:
+            # Whatever it started itself goes with it. It has not been reaped yet, so that the
+            # group's number cannot mean somebody else's processes.
+            _signal_group(process, signal.SIGKILL)
+    end.returncode = process.returncode
+    return end
+
+
+def _listen(
+    process: subprocess.Popen[bytes],
+    end: ChildEnd,
+    take_event: Callable[[str], None],
+    end_reason: Callable[[], EndReason | None],
+    grace_seconds: float,
+) -> None:
+    pipes = {
+        process.stdout: _Lines(take_event),
+        process.stderr: _Lines(lambda line: end.stderr_tail.append(line[:1000])),
+    }
+    kill_at: float | None = None
+    with selectors.DefaultSelector() as selector:
+        for pipe, lines in pipes.items():
+            assert pipe is not None  # noqa: S101 - both pipes were asked for
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ, lines)
+        while True:
+            has_ended = _has_ended(process)
+            if has_ended:
+                # Whatever it started goes with it, and can no longer hold its pipes open.
+                _signal_group(process, signal.SIGKILL)
+            ready = selector.select(0 if has_ended else _POLL_SECONDS)
+            for key, _ in ready:
+                data = os.read(key.fd, 1 << 16)
+                if data:
+                    key.data.feed(data)
+                else:
+                    selector.unregister(key.fileobj)
+            if has_ended:
+                if not ready:
+                    break
+                continue
+            if end.asked is None and (reason := end_reason()) is not None:
+                end.asked = reason
+                os.kill(process.pid, signal.SIGTERM)
+                grace = 0.0 if reason is EndReason.LOST else grace_seconds
+                kill_at = time.monotonic() + grace
+            if kill_at is not None and time.monotonic() >= kill_at:
+                _signal_group(process, signal.SIGKILL)
+    for lines in pipes.values():
+        lines.finish()
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Say whether the process has ended, without reaping it."""
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    except ChildProcessError:
+        return True
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if process.returncode is not None:
+        return
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

@@ -1,0 +1,99 @@
+"""What a worker does besides steps: signs of life, sweeping, and rings that were never sent."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import structlog
+
+from gan_core import __version__
+from store.database import Database
+from store.doorbell import Doorbell
+from store.outbox import relay_outbox
+from store.settings import Settings
+from store.sweeping import sweep
+from store.workers import WorkerRegister
+from worker.shared import SharedState
+from worker.step_dir import remove_forgotten
+
+log = structlog.get_logger(__name__)
+
+_FORGOTTEN_SECONDS = 14 * 24 * 3600.0
+_HOUR = 3600.0
+
+
+class Housekeeper:
+    """A thread of the Celery parent.
+
+    The parent forks again whenever a pool process dies. A fork in the middle of a transaction
+    would leave the new process with a broken copy of the database's state, so rounds and forks
+    exclude each other, and no connection outlives a round.
+    """
+
+    def __init__(self, settings: Settings, shared: SharedState, queues: list[str]) -> None:
+        self._settings = settings
+        self._shared = shared
+        self._queues = queues
+        self._round = threading.Lock()
+        self._ending = threading.Event()
+        self._swept_forgotten_at = -_HOUR
+        self._thread = threading.Thread(target=self._keep, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first round is run at once."""
+        os.register_at_fork(
+            before=self._round.acquire,
+            after_in_parent=self._round.release,
+            after_in_child=self._round.release,
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and say goodbye in the register."""
+        self._ending.set()
+        if not self._thread.is_alive():
+            return
+        self._thread.join(timeout=5.0)
+        try:
+            with self._round:
+                database = Database.from_settings(self._settings)
+                with database.write() as session:
+                    WorkerRegister(session).gone(self._shared.worker_id)
+                database.dispose()
+        except Exception as error:  # noqa: BLE001 - the row goes stale by itself
+            log.warning("goodbye_failed", reason=type(error).__name__)
+
+    def run_once(self) -> None:
+        """Run one round."""
+        database = Database.from_settings(self._settings)
+        doorbell = Doorbell(self._settings)
+        try:
+            with database.write() as session:
+                WorkerRegister(session).seen(
+                    self._shared.worker_id,
+                    host=self._shared.host,
+                    queues=self._queues,
+                    version=__version__,
+                    step_id=self._shared.step_id,
+                )
+            swept = sweep(database, max_attempts=self._settings.max_attempts)
+            relay_outbox(database, doorbell)
+            if swept.requeued or swept.failed or swept.settled:
+                log.info("swept", requeued=swept.requeued, failed=swept.failed, ended=swept.settled)
+        finally:
+            doorbell.close()
+            database.dispose()
+        if time.monotonic() - self._swept_forgotten_at >= _HOUR:
+            self._swept_forgotten_at = time.monotonic()
+            remove_forgotten(self._settings, _FORGOTTEN_SECONDS)
+
+    def _keep(self) -> None:
+        while not self._ending.is_set():
+            try:
+                with self._round:
+                    self.run_once()
+            except Exception as error:  # noqa: BLE001 - the next round may find it mended
+                log.warning("housekeeping_failed", reason=f"{type(error).__name__}: {error}")
+            self._ending.wait(self._settings.sweep_seconds)

@@ -1,0 +1,96 @@
+"""Keeping a lease alive from a thread, from the claim until the outcome is recorded."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from store.records import Lease
+
+log = structlog.get_logger(__name__)
+
+Beat = Callable[[float | None, str | None], Lease]
+"""Renew the lease, with (fraction, detail) when there is news."""
+
+_LONGEST_DEAFNESS = 2.0
+"""Seconds after which a cancel is heard at the latest."""
+_SHORTEST_BEAT = 1.0
+
+
+class LeaseKeeper:
+    """Renews a lease and listens for what the database has to say.
+
+    Args:
+        beat: Renews the lease once.
+        lease_seconds: How long a lease lasts without renewal.
+        heartbeat_seconds: How often to renew it at the least.
+    """
+
+    def __init__(self, beat: Beat, *, lease_seconds: float, heartbeat_seconds: float) -> None:
+        self._beat = beat
+        self._lease_seconds = lease_seconds
+        self._interval = min(heartbeat_seconds, _LONGEST_DEAFNESS)
+        self._renewed_at = time.monotonic()
+        self._news: tuple[float, str] | None = None
+        self._wake = threading.Event()
+        self._is_ending = False
+        self.is_lost = False
+        """The step is somebody else's: end the child and record nothing."""
+        self.is_cancelled = False
+        """The job is not wanted any more."""
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def tell(self, fraction: float, detail: str) -> None:
+        """Note progress; it goes out with the next beat, within about a second."""
+        self._news = (fraction, detail)
+        self._wake.set()
+
+    def _keep(self) -> None:
+        last_beat = -_SHORTEST_BEAT
+        while not self._is_ending and not self.is_lost:
+            pause = self._interval - (time.monotonic() - last_beat)
+            if pause > 0:
+                self._wake.wait(pause)
+            self._wake.clear()
+            # News must not make more than one write a second.
+            rest = _SHORTEST_BEAT - (time.monotonic() - last_beat)
+            while rest > 0 and not self._is_ending:
+                time.sleep(min(rest, 0.1))
+                rest = _SHORTEST_BEAT - (time.monotonic() - last_beat)
+            if self._is_ending:
+                return
+            last_beat = time.monotonic()
+            self._renew(last_beat)
+
+    def _renew(self, now: float) -> None:
+        news, self._news = self._news, None
+        try:
+            lease = self._beat(*(news or (None, None)))
+        except Exception as error:  # noqa: BLE001 - any failure of any driver means the same here
+            log.warning("heartbeat_failed", reason=type(error).__name__)
+            # Nobody may have renewed it for us: past the lease's length it must be taken for lost.
+            self.is_lost = time.monotonic() - self._renewed_at > self._lease_seconds
+            self._news = self._news or news
+            return
+        self._renewed_at = now
+        self.is_lost = not lease.held
+        self.is_cancelled = lease.stop
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_ending = True
+        self._wake.set()
+        self._thread.join()

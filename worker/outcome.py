@@ -1,0 +1,135 @@
+"""What a child's end means: done, failed for good, worth another try, or handed back."""
+
+from __future__ import annotations
+
+import errno
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from store.records import Output, StepError
+from worker.child import ChildEnd, EndReason
+from worker.inputs import InputMissingError
+
+EXIT_DONE = 0
+EXIT_FAILED = 3
+EXIT_STOPPED = 4
+_SIGKILLED = -9
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_OUT_OF_MEMORY = re.compile(r"\b(OutOfMemoryError|MemoryError|CUDA out of memory|can't allocate)\b")
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
+
+OUT_OF_MEMORY = StepError(
+    "out_of_memory",
+    "There was not enough memory for this step.",
+    "Ask for fewer or smaller images, or run the worker where there is more memory.",
+)
+DISK_FULL = StepError(
+    "disk_full",
+    "There was no room left on the worker's disk.",
+    "Free some space where the worker keeps its data, then submit the job again.",
+)
+CRASHED = StepError(
+    "crashed",
+    "The program that carries out this step ended unexpectedly.",
+    "The worker's log says where. If it happens again with the same job, report it.",
+)
+TIMED_OUT = StepError(
+    "timed_out",
+    "The step took longer than the service allows.",
+    "Ask for fewer epochs or images, or raise GRAFT_MAX_STEP_SECONDS.",
+)
+INPUT_MISSING = StepError(
+    "input_missing",
+    "A file that this step reads is not in the object store any more.",
+    "Was something deleted there? Upload the data set again, and submit the job with it.",
+)
+STORAGE_SILENT = StepError(
+    "storage_unavailable",
+    "The worker could not read or write the step's files.",
+    "Look whether the object store answers (`graft doctor`), then submit the job again.",
+)
+INTERRUPTED = StepError(
+    "interrupted",
+    "Something stopped the step from outside.",
+    "Submit the job again; what is finished is reused.",
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step has its outputs."""
+
+    outputs: list[Output]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The step failed.
+
+    Attributes:
+        error: For the person who asked.
+        is_retryable: Whether another try may go better.
+    """
+
+    error: StepError
+    is_retryable: bool
+
+
+@dataclass(frozen=True)
+class Ended:
+    """We ended the step ourselves."""
+
+    reason: EndReason
+
+
+Outcome = Done | Failed | Ended
+
+
+def outcome_of(end: ChildEnd) -> Outcome:
+    """Read a child's end.
+
+    A child that finished in spite of being asked to end has finished: its outputs are good.
+    """
+    if end.returncode == EXIT_DONE and end.outputs is not None:
+        return Done([Output(**output) for output in end.outputs])
+    if end.returncode == EXIT_FAILED and end.failure is not None:
+        return _explained(end.failure)
+    if end.asked is EndReason.TIMED_OUT:
+        return Failed(TIMED_OUT, is_retryable=False)
+    if end.asked is not None:
+        return Ended(end.asked)
+    return _unexplained(end)
+
+
+def _explained(failure: dict[str, Any]) -> Failed:
+    error = StepError(
+        str(failure.get("code", "failed")),
+        str(failure.get("detail", "")),
+        str(failure.get("hint", "")),
+    )
+    return Failed(error, is_retryable=False)
+
+
+def _unexplained(end: ChildEnd) -> Failed:
+    if end.returncode == EXIT_STOPPED:
+        return Failed(INTERRUPTED, is_retryable=True)
+    last_words = "\n".join(end.stderr_tail)
+    if end.returncode == _SIGKILLED or _OUT_OF_MEMORY.search(last_words):
+        # The kernel's out-of-memory killer sends SIGKILL, and nobody else here does.
+        return Failed(OUT_OF_MEMORY, is_retryable=True)
+    if _DISK_FULL.search(last_words):
+        return Failed(DISK_FULL, is_retryable=False)
+    return Failed(CRASHED, is_retryable=True)
+
+
+def failure_of(error: Exception) -> Failed:
+    """Read what went wrong on our own side, before or after the child."""
+    if isinstance(error, InputMissingError):
+        return Failed(INPUT_MISSING, is_retryable=True)
+    if _DISK_FULL.search(str(error)) or getattr(error, "errno", None) in _FULL:
+        return Failed(DISK_FULL, is_retryable=False)
+    if isinstance(error, OSError):
+        return Failed(STORAGE_SILENT, is_retryable=True)
+    return Failed(CRASHED, is_retryable=True)

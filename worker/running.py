@@ -1,0 +1,267 @@
+"""One step from claim to record."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gan_core.spec import DatasetFacts
+from store.database import Database
+from store.doorbell import Doorbell
+from store.objects import Objects
+from store.outbox import relay_outbox
+from store.records import ClaimedStep, Ingested, Lease
+from store.settings import Settings
+from store.steps import StepLedger
+from worker.child import ChildEnd, EndReason, run_child
+from worker.inputs import ObjectCache
+from worker.lease import LeaseKeeper
+from worker.outcome import (
+    EXIT_STOPPED,
+    Done,
+    Ended,
+    Failed,
+    Outcome,
+    failure_of,
+    outcome_of,
+)
+from worker.shared import SharedState
+from worker.step_dir import StepDirBusyError, empty_step_dir, fill_step_dir, locked_step_dir
+
+log = structlog.get_logger(__name__)
+
+# With the upload of what is there, this has to fit into Celery's soft shutdown of 60 seconds.
+_GRACE_SECONDS = 40.0
+_RECORD_PAUSE = 1.0
+_SHUTDOWN_LAG = 2.0
+
+
+def child_command(step_dir: Path) -> list[str]:
+    """Return the command that carries out a step."""
+    return [sys.executable, "-m", "gan_core", "run", str(step_dir), "--die-with-parent"]
+
+
+def child_environment(environment: Mapping[str, str], step_dir: Path) -> dict[str, str]:
+    """Return a child's environment: ours without secrets, temporary files in its own folder."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(("GRAFT_", "AWS_", "CELERY_"))
+    }
+    return kept | {"TMPDIR": str(step_dir / "tmp"), "PYTHONUNBUFFERED": "1"}
+
+
+class StepRunner:
+    """Carries out steps, one at a time.
+
+    Args:
+        settings: The worker's.
+        database: Opened in this process, never inherited through a fork.
+        objects: The object store.
+        doorbell: Rung for steps that become ready.
+        shared: Says when the worker is asked to stop.
+        command: Makes the child's command from its folder; tests give their own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        objects: Objects,
+        doorbell: Doorbell,
+        shared: SharedState,
+        *,
+        command: Callable[[Path], Sequence[str]] = child_command,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._objects = objects
+        self._doorbell = doorbell
+        self._shared = shared
+        self._command = command
+        self._cache = ObjectCache(settings.resolved_cache_dir(), settings.cache_max_bytes)
+
+    def run(self, step_id: str) -> str:
+        """Carry out a step, if it can be had.
+
+        Returns:
+            What became of it, in a word, for the log.
+        """
+        step = self._claim(step_id)
+        if step is None:
+            # The claim may have found a finished twin and let other steps through.
+            relay_outbox(self._database, self._doorbell)
+            return "not_claimed"
+        self._shared.step_id = step.id
+        bound = log.bind(step=step.id, job=step.job_id, name=step.name, attempt=step.attempt)
+        bound.info("step_started", kind=step.kind)
+        started = time.monotonic()
+        keeper = LeaseKeeper(
+            lambda fraction, detail: self._beat(step, fraction, detail),
+            lease_seconds=self._settings.lease_seconds,
+            heartbeat_seconds=self._settings.heartbeat_seconds,
+        )
+        try:
+            with keeper:
+                word = self._hold(step, keeper, bound)
+        finally:
+            self._shared.step_id = None
+        relay_outbox(self._database, self._doorbell)
+        bound.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
+        return word
+
+    def _claim(self, step_id: str) -> ClaimedStep | None:
+        if self._shared.is_stopping:
+            # Acknowledged and not begun: the sweeper rings for it again.
+            return None
+        with self._database.write() as session:
+            return StepLedger(session, self._objects).claim(
+                step_id,
+                worker_id=self._shared.worker_id,
+                lease_seconds=self._settings.lease_seconds,
+                max_attempts=self._settings.max_attempts,
+            )
+
+    def _beat(self, step: ClaimedStep, fraction: float | None, detail: str | None) -> Lease:
+        with self._database.write() as session:
+            return StepLedger(session).heartbeat(
+                step.id,
+                step.token,
+                lease_seconds=self._settings.lease_seconds,
+                fraction=fraction,
+                detail=detail,
+            )
+
+    def _hold(self, step: ClaimedStep, keeper: LeaseKeeper, bound: Any) -> str:
+        try:
+            with locked_step_dir(self._settings, step.id) as folder:
+                outcome, ingested = self._carry_out(step, folder, keeper, bound)
+                word = self._record(step, outcome, ingested, keeper)
+                if word not in {"released", "retried", "lost"}:
+                    empty_step_dir(folder)
+                return word
+        except StepDirBusyError:
+            bound.warning("step_dir_busy")
+            return self._record(step, Ended(EndReason.SHUTDOWN), None, keeper)
+
+    def _carry_out(
+        self, step: ClaimedStep, folder: Path, keeper: LeaseKeeper, bound: Any
+    ) -> tuple[Outcome, Ingested | None]:
+        deadline = time.monotonic() + self._settings.max_step_seconds
+        try:
+            fill_step_dir(folder, step, self._settings, self._objects, self._cache)
+            end = run_child(
+                self._command(folder),
+                cwd=folder,
+                env=child_environment(os.environ, folder),
+                end_reason=lambda: self._end_reason(keeper, deadline),
+                on_progress=keeper.tell,
+                grace_seconds=_GRACE_SECONDS,
+            )
+            self._notice_shutdown(end)
+            outcome = outcome_of(end)
+            if isinstance(outcome, Failed):
+                # What it said stays in the log: it may hold paths of this machine.
+                bound.error(
+                    "child_failed",
+                    code=outcome.error.code,
+                    returncode=end.returncode,
+                    stderr=list(end.stderr_tail),
+                )
+            if not isinstance(outcome, Done):
+                return outcome, None
+            ingested = _read_index(folder) if step.kind == "ingest" else None
+            for output in outcome.outputs:
+                if keeper.is_lost:
+                    return Ended(EndReason.LOST), None
+                self._objects.put_file(
+                    f"{step.output_prefix}{output.name}",
+                    folder / "outputs" / output.name,
+                    output.media_type,
+                )
+        except Exception as error:  # noqa: BLE001 - whatever it was, the step must be recorded
+            bound.exception("step_error")
+            return failure_of(error), None
+        return outcome, ingested
+
+    def _end_reason(self, keeper: LeaseKeeper, deadline: float) -> EndReason | None:
+        if keeper.is_lost:
+            return EndReason.LOST
+        if keeper.is_cancelled:
+            return EndReason.CANCELLED
+        if self._shared.is_stopping:
+            return EndReason.SHUTDOWN
+        return EndReason.TIMED_OUT if time.monotonic() > deadline else None
+
+    def _notice_shutdown(self, end: ChildEnd) -> None:
+        """Understand a child that stopped because the whole process group was told to.
+
+        A service manager may send SIGTERM to every process at once; then the child can be gone
+        before the Celery parent has told us.
+        """
+        if end.asked is not None or end.returncode != EXIT_STOPPED:
+            return
+        until = time.monotonic() + _SHUTDOWN_LAG
+        while time.monotonic() < until:
+            if self._shared.is_stopping:
+                end.asked = EndReason.SHUTDOWN
+                return
+            time.sleep(0.1)
+
+    def _record(
+        self,
+        step: ClaimedStep,
+        outcome: Outcome,
+        ingested: Ingested | None,
+        keeper: LeaseKeeper,
+    ) -> str:
+        """Record the outcome; try again while the lease may still be ours."""
+        while not keeper.is_lost:
+            try:
+                return self._record_once(step, outcome, ingested)
+            except Exception as error:  # noqa: BLE001 - any failure of any driver
+                log.warning("record_failed", step=step.id, reason=type(error).__name__)
+                time.sleep(_RECORD_PAUSE)
+        return "lost"
+
+    def _record_once(self, step: ClaimedStep, outcome: Outcome, ingested: Ingested | None) -> str:
+        with self._database.write() as session:
+            ledger = StepLedger(session, self._objects)
+            match outcome:
+                case Done(outputs):
+                    is_ours = ledger.complete(step.id, step.token, outputs, ingested=ingested)
+                    word = "done"
+                case Failed(error, is_retryable):
+                    is_ours = ledger.fail(
+                        step.id,
+                        step.token,
+                        error,
+                        retryable=is_retryable,
+                        max_attempts=self._settings.max_attempts,
+                    )
+                    may_retry = is_retryable and step.attempt < self._settings.max_attempts
+                    word = "retried" if may_retry else "failed"
+                case Ended(EndReason.CANCELLED):
+                    is_ours = ledger.cancelled(step.id, step.token)
+                    word = "cancelled"
+                case Ended(EndReason.LOST):
+                    return "lost"
+                case Ended():
+                    is_ours = ledger.release(step.id, step.token)
+                    word = "released"
+        return word if is_ours else "lost"
+
+
+def _read_index(folder: Path) -> Ingested:
+    index = json.loads((folder / "outputs" / "index.json").read_text(encoding="utf-8"))
+    facts = DatasetFacts(
+        digest=index["digest"], image_size=index["image_size"], classes=index["counts"]
+    )
+    return Ingested(facts=facts, problems=list(index.get("problems", [])))
