@@ -1,0 +1,141 @@
+"""What a report is made of: plain data, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gan_core.spec.results import Results
+
+Images = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Samples of a generator at one point of its training.
+
+    Attributes:
+        label: When, for a person ("epoch 200").
+        images: uint8 [k, S, S, 3], of the same seeds in every snapshot.
+    """
+
+    label: str
+    images: Images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What one continuous code of an InfoGAN does, in each category.
+
+    Attributes:
+        code: Which continuous code, from 0.
+        images: uint8 [categories, steps, S, S, 3]; the code goes from −1 (left) to +1 (right).
+    """
+
+    code: int
+    images: Images
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanSection:
+    """One trained GAN: what it saw, how it learned, what it draws.
+
+    Attributes:
+        gan: Its name in the registry ("infogan").
+        real_count: Real images that it was trained on.
+        real_count_label: The same as it was asked for (a number, or "all").
+        subset: Seed of the real subset.
+        real: uint8 [k, S, S, 3], some images of that same subset, of any size; None: not shown.
+        snapshots: In the order of training; the last is the final state.
+        upscaled: uint8 [k, S, S, 3], final images after the upscaler; None: not shown.
+        history: Points of training, each with "epoch" and a number for each loss.
+        sweeps: One for each continuous code; empty when the GAN has none.
+        facts: Shown as "name: value" ("epochs": "1000").
+    """
+
+    gan: str
+    real_count: int
+    real_count_label: str
+    subset: int
+    real: Images | None = None
+    snapshots: list[Snapshot] = field(default_factory=list)
+    upscaled: Images | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+    sweeps: list[Sweep] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningCurve:
+    """How one run of a classifier learned.
+
+    Attributes:
+        points: One an epoch: "epoch" and any of "train_loss", "val_loss", "train_accuracy",
+            "val_accuracy".
+    """
+
+    classifier: str
+    arm: str
+    real_count: int
+    real_count_label: str
+    subset: int
+    seed: int
+    points: list[dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSection:
+    """What is known of the data set.
+
+    Attributes:
+        digest: Hash of its pixels, labels and classes, hex.
+        image_size: Side in pixels to which every image was brought.
+        classes: ``{"malignant": {"train": 963, "test": 234}}``.
+        problems: What was skipped or mended: "code", "detail" and perhaps "entry".
+        exact_duplicates: Pairs of images that are equal; None: not looked for.
+        near_duplicates: Pairs that are nearly equal; None: not looked for.
+        across_splits: How many of all those pairs lie between training and test.
+        across_classes: How many of them lie between classes.
+        problems_not_listed: How many more problems there were.
+        is_phantom: Whether the images are drawn, not taken of anybody.
+    """
+
+    digest: str
+    image_size: int
+    classes: dict[str, dict[str, int]]
+    problems: list[dict[str, str]] = field(default_factory=list)
+    exact_duplicates: int | None = None
+    near_duplicates: int | None = None
+    across_splits: int | None = None
+    across_classes: int | None = None
+    problems_not_listed: int = 0
+    is_phantom: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportData:
+    """Everything that a report shows. All but the first three and the version may be missing.
+
+    Attributes:
+        spec: The resolved spec, as JSON values.
+        environment: Method and machine, "name: value" (versions, device, precision).
+        version: Version of this software.
+        steps: Name of each step of the job → its key.
+        created_at: ISO 8601; shown as it is.
+        title: A person's own title for the study; may be empty.
+    """
+
+    results: Results
+    spec: dict[str, Any]
+    dataset: DatasetSection
+    version: str
+    gans: list[GanSection] = field(default_factory=list)
+    curves: list[LearningCurve] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, str] = field(default_factory=dict)
+    created_at: str = ""
+    title: str = ""
