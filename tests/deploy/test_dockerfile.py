@@ -14,23 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "Dockerfile.gpu").read_text(encoding="utf-8")
-KEYWORDS = frozenset(
-    [
-        "FROM",
-        "ARG",
-        "ENV",
-        "RUN",
-        "COPY",
-        "WORKDIR",
-        "USER",
-        "LABEL",
-        "VOLUME",
-        "EXPOSE",
-        "STOPSIGNAL",
-        "HEALTHCHECK",
-        "CMD",
-    ]
-)
+KEYWORDS = {"FROM", "ARG", "ENV", "RUN", "COPY", "WORKDIR", "USER", "LABEL", "VOLUME"}
+KEYWORDS |= {"EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD"}
 
 
 def instructions() -> list[tuple[str, str]]:

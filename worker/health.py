@@ -1,0 +1,51 @@
+"""``python -m worker.health``: does the worker on this host still show signs of life?
+
+A worker's process may live on without hearing a thing. So the container's health check asks for
+the row that the worker itself writes in every round of housekeeping.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from store.columns import utc_now
+from store.database import Database
+from store.settings import Settings
+from store.workers import WorkerRegister
+
+# Rounds that may be missed: one can be long while the database is busy.
+_MISSED_ROUNDS = 6
+
+
+def last_seen(database: Database, host: str) -> datetime | None:
+    """Return when a worker of this host was last seen; None when there is none."""
+    with database.read() as session:
+        seen = [row.seen_at for row in WorkerRegister(session).all() if row.host == host]
+    return max(seen, default=None)
+
+
+def main() -> int:
+    """Print what is known; return 0 when the worker is well."""
+    settings = Settings()
+    host = socket.gethostname()
+    database = Database.from_settings(settings)
+    try:
+        seen = last_seen(database, host)
+    except SQLAlchemyError as error:
+        sys.stdout.write(f"the database does not answer: {type(error).__name__}\n")
+        return 1
+    finally:
+        database.dispose()
+    if seen is None:
+        sys.stdout.write(f"no worker on {host}\n")
+        return 1
+    sys.stdout.write(f"the worker on {host} was seen at {seen.isoformat()}\n")
+    return 0 if utc_now() - seen < timedelta(seconds=settings.sweep_seconds * _MISSED_ROUNDS) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
