@@ -1,0 +1,25 @@
+"""Reading: a stranger's zip or a folder of classes becomes packed, metadata-free arrays."""
+
+from gan_core.reading.dataset import PackedDataset
+from gan_core.reading.index import (
+    DatasetIndex,
+    DuplicatePair,
+    Duplicates,
+    ImageRef,
+    Problem,
+    SplitIndex,
+)
+from gan_core.reading.options import ReadOptions
+from gan_core.reading.pack import pack
+
+__all__ = [
+    "DatasetIndex",
+    "DuplicatePair",
+    "Duplicates",
+    "ImageRef",
+    "PackedDataset",
+    "Problem",
+    "ReadOptions",
+    "SplitIndex",
+    "pack",
+]

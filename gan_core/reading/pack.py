@@ -1,0 +1,352 @@
+"""From a zip or folder of class folders to one packed array a split."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_core.progress import (
+    OnProgress,
+    Progress,
+    ShouldStop,
+    Stopped,
+    ignore_progress,
+    never_stop,
+    part,
+)
+from gan_core.reading.archive import Archive, open_archive
+from gan_core.reading.duplicates import thumbnail
+from gan_core.reading.images import Decoded, decode, warnings_are_errors
+from gan_core.reading.index import MAX_PROBLEMS, DatasetIndex, Problem, SplitIndex
+from gan_core.reading.layout import Item, Layout, lay_out
+from gan_core.reading.options import ReadOptions
+from gan_core.reading.splitting import draw_test_split
+from gan_core.reading.twins import Twins, find_twins
+from gan_core.reading.unreadable import UnreadableError
+from gan_core.spec.errors import GraftError
+
+MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 512
+_SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FIRST_FEW = 10
+# Shares of the time that the parts take.
+_DECODED, _COMPARED = 0.9, 0.95
+
+
+@dataclass
+class _Rows:
+    """The readable images, in the layout's order; their pixels lie in the scratch file."""
+
+    items: list[Item]
+    hashes: list[str]
+    thumbnails: NDArray[np.uint8]
+    is_phantom: bool
+    problems: list[Problem]
+
+
+def pack(
+    source: Path,
+    out: Path,
+    *,
+    image_size: int = 224,
+    options: ReadOptions | None = None,
+    on_progress: OnProgress = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> DatasetIndex:
+    """Read a data set and write it as packed arrays, or write nothing at all.
+
+    Memory does not grow with the set but for its index and thumbnails (3 kB an image).
+
+    Args:
+        source: A zip, treated as hostile; or a folder, for the local command line alone. Laid
+            out as ``[root/]{train,test}/<class>/…`` or ``[root/]<class>/…``.
+        out: Folder to make; it must not exist, or be empty. Gets ``train.npy`` and ``test.npy``
+            (uint8 [N, S, S, 3], RGB, sorted by class and name) and ``index.json``.
+        image_size: Side S of the stored images in pixels, 32 to 512.
+        options: Limits and choices; None: the defaults.
+        on_progress: Told "reading images, 812/2637" and the like.
+        should_stop: Asked after every image.
+
+    Returns:
+        What ``index.json`` holds. The same images in the same folders give the same digest, in
+        whatever order the archive lists them.
+
+    Raises:
+        GraftError: ``image_size_out_of_range``, ``output_not_empty``, ``source_not_found``,
+            ``not_a_zip``, ``empty_archive``, ``archive_…``, ``no_images``, ``one_class_only``,
+            ``too_many_classes``, ``bad_class_name``, ``class_names_clash``,
+            ``class_missing_in_train``, ``class_missing_in_test``, ``rare_class_too_small``,
+            ``too_many_unreadable`` or ``disk_full``.
+        Stopped: ``should_stop`` said so; nothing is left.
+    """
+    options = options or ReadOptions()
+    if not MIN_IMAGE_SIZE <= image_size <= MAX_IMAGE_SIZE:
+        raise GraftError(
+            "image_size_out_of_range",
+            f"An image size of {image_size} pixels is not offered.",
+            f"Choose {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE}.",
+        )
+    with open_archive(source, options) as archive, _all_or_nothing(out) as partial:
+        layout = lay_out(archive.entries)
+        if archive.skipped_links:
+            detail = f"{archive.skipped_links} links in the folder were not followed."
+            layout.problems.append(Problem(code="links_skipped", detail=detail))
+        scratch = partial / "scratch"
+        with scratch.open("wb") as file, warnings_are_errors():
+            rows = _decode_all(
+                archive,
+                layout,
+                file,
+                image_size=image_size,
+                options=options,
+                on_progress=part(on_progress, 0.0, _DECODED),
+                should_stop=should_stop,
+            )
+        on_progress(Progress(_DECODED, "looking for duplicates"))
+        labels = _labels(rows, layout)
+        twins = find_twins(
+            rows.hashes,
+            rows.thumbnails,
+            options.near_duplicate_rms,
+            part(on_progress, _DECODED, _COMPARED),
+            should_stop,
+        )
+        is_test = _is_test(rows, labels, layout, twins, options)
+        _check_enough(labels, is_test, layout.classes)
+        index = _index(rows, labels, is_test, layout, twins=twins, image_size=image_size)
+        on_progress(Progress(_COMPARED, "writing the arrays"))
+        for split, chosen in zip(_SPLITS, (~is_test, is_test), strict=True):
+            _write_split(scratch, partial / f"{split}.npy", chosen, image_size, should_stop)
+        scratch.unlink()
+        text = index.model_dump_json(indent=1)
+        (partial / "index.json").write_text(text + "\n", encoding="utf-8")
+    on_progress(Progress(1.0, f"read {len(labels)} images"))
+    return index
+
+
+@contextmanager
+def _all_or_nothing(out: Path) -> Iterator[Path]:
+    """Give a hidden folder beside ``out`` that becomes ``out`` when all went well."""
+    partial = out.absolute().with_name(f".{out.absolute().name}.partial")
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise GraftError(
+                "output_not_empty",
+                "The output folder holds something already.",
+                "Name another folder, or empty it.",
+            )
+        # What a killed attempt may have left.
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        partial.replace(out)
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise GraftError(
+                "disk_full",
+                "There is no room left on the disk for the packed images.",
+                "Free some room and send the set again.",
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _decode_all(
+    archive: Archive,
+    layout: Layout,
+    file: BinaryIO,
+    *,
+    image_size: int,
+    options: ReadOptions,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+) -> _Rows:
+    """Decode in threads (Pillow leaves the interpreter lock), write in order."""
+    total = len(layout.items)
+    thumbnails = np.empty((total, 32, 32, 3), np.uint8)
+    rows = _Rows([], [], thumbnails, is_phantom=False, problems=[])
+    allowed = int(options.unreadable_share * total)
+
+    def work(item: Item) -> _Result:
+        try:
+            data = archive.read(item.entry)
+            decoded = decode(data, image_size, max_pixels=options.max_pixels)
+        except UnreadableError as error:
+            return error
+        digest = hashlib.sha256(decoded.pixels.tobytes()).hexdigest()
+        return decoded, digest, thumbnail(decoded.pixels)
+
+    workers = options.workers or os.cpu_count() or 1
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    try:
+        # A short queue: the pixels of images that wait to be written are all that is in memory.
+        for done, (item, result) in enumerate(_in_order(pool, work, layout.items, 4 * workers), 1):
+            if should_stop():
+                raise Stopped
+            if isinstance(result, UnreadableError):
+                rows.problems.append(
+                    Problem(code=result.code, detail=result.detail, entry=item.entry.number)
+                )
+                if len(rows.problems) > allowed:
+                    raise _too_many_unreadable(rows.problems, total, options.unreadable_share)
+            else:
+                decoded, digest, small = result
+                file.write(decoded.pixels.tobytes())
+                thumbnails[len(rows.items)] = small
+                rows.items.append(item)
+                rows.hashes.append(digest)
+                rows.is_phantom |= decoded.is_phantom
+            on_progress(Progress(done / total, f"reading images, {done}/{total}"))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    rows.thumbnails = thumbnails[: len(rows.items)]
+    return rows
+
+
+_Result = tuple[Decoded, str, NDArray[np.uint8]] | UnreadableError
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Item], _Result], items: list[Item], waiting: int
+) -> Iterator[tuple[Item, _Result]]:
+    """Run ``work`` on every item in the pool; yield the results in order, few at a time."""
+    running: deque[tuple[Item, Future[_Result]]] = deque()
+    for item in items:
+        running.append((item, pool.submit(work, item)))
+        if len(running) >= waiting:
+            first, future = running.popleft()
+            yield first, future.result()
+    for first, future in running:
+        yield first, future.result()
+
+
+def _too_many_unreadable(problems: list[Problem], total: int, share: float) -> GraftError:
+    named = ", ".join(str(problem.entry) for problem in problems[:_FIRST_FEW])
+    return GraftError(
+        "too_many_unreadable",
+        f"More than {share:.0%} of the {total} images cannot be read; the first are the entries "
+        f"{named}. Entry {problems[0].entry}: {problems[0].detail}",
+        "Mend or remove them. Entries are counted from 1 in the archive's order.",
+    )
+
+
+def _labels(rows: _Rows, layout: Layout) -> NDArray[np.int64]:
+    places = {name: place for place, name in enumerate(layout.classes)}
+    return np.array([places[item.class_name] for item in rows.items], dtype=np.int64)
+
+
+def _is_test(
+    rows: _Rows,
+    labels: NDArray[np.int64],
+    layout: Layout,
+    twins: Twins,
+    options: ReadOptions,
+) -> NDArray[np.bool_]:
+    if layout.has_own_split:
+        return np.array([item.split == "test" for item in rows.items], dtype=bool)
+    return draw_test_split(labels, twins.groups, share=options.test_share, seed=options.split_seed)
+
+
+def _check_enough(
+    labels: NDArray[np.int64], is_test: NDArray[np.bool_], classes: list[str]
+) -> None:
+    for place, name in enumerate(classes):
+        of_class = labels == place
+        training = int((of_class & ~is_test).sum())
+        if training < 2:
+            raise GraftError(
+                "rare_class_too_small",
+                f"The class {name} has fewer than 2 readable training images ({training}).",
+                "Add images of that class.",
+            )
+        if not (of_class & is_test).any():
+            raise GraftError(
+                "class_missing_in_test",
+                f"The class {name} has no readable image in the test split.",
+                f"Add images to test/{name}.",
+            )
+
+
+def _index(
+    rows: _Rows,
+    labels: NDArray[np.int64],
+    is_test: NDArray[np.bool_],
+    layout: Layout,
+    *,
+    twins: Twins,
+    image_size: int,
+) -> DatasetIndex:
+    splits: dict[Literal["train", "test"], SplitIndex] = {}
+    for split, chosen in zip(_SPLITS, (~is_test, is_test), strict=True):
+        at = np.flatnonzero(chosen).tolist()
+        splits[split] = SplitIndex(
+            labels=labels[chosen].tolist(),
+            sha256=[rows.hashes[i] for i in at],
+            entries=[rows.items[i].entry.number for i in at],
+        )
+    counts = {
+        name: {split: splits[split].labels.count(place) for split in ("train", "test")}
+        for place, name in enumerate(layout.classes)
+    }
+    problems = rows.problems + layout.problems
+    return DatasetIndex(
+        image_size=image_size,
+        classes=layout.classes,
+        digest=_digest(image_size, layout.classes, splits),
+        counts=counts,
+        is_phantom=rows.is_phantom,
+        has_own_split=layout.has_own_split,
+        unreadable=len(rows.problems),
+        problems=problems[:MAX_PROBLEMS],
+        problems_not_listed=max(0, len(problems) - MAX_PROBLEMS),
+        duplicates=twins.described(labels, is_test, [item.entry.number for item in rows.items]),
+        splits=splits,
+    )
+
+
+def _digest(
+    image_size: int, classes: list[str], splits: dict[Literal["train", "test"], SplitIndex]
+) -> str:
+    """Hash what the set means; entry numbers and problems are no part of that."""
+    content = {
+        "format": 1,
+        "image_size": image_size,
+        "classes": classes,
+        "splits": {name: [rows.labels, rows.sha256] for name, rows in splits.items()},
+    }
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write_split(
+    scratch: Path, path: Path, chosen: NDArray[np.bool_], size: int, should_stop: ShouldStop
+) -> None:
+    """Copy the chosen rows of the scratch file into a .npy file.
+
+    Plain writes, not a writable map: a full disk is then an error and not a SIGBUS.
+    """
+    row_bytes = size * size * 3
+    with scratch.open("rb") as source, path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file,
+            {"descr": "|u1", "fortran_order": False, "shape": (int(chosen.sum()), size, size, 3)},
+        )
+        for place in np.flatnonzero(chosen).tolist():
+            if should_stop():
+                raise Stopped
+            source.seek(place * row_bytes)
+            file.write(source.read(row_bytes))
