@@ -1,0 +1,1 @@
+"""The classifiers that say whether synthetic images help."""

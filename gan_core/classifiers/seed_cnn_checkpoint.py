@@ -1,0 +1,98 @@
+"""Keeps a classifier's training between epochs: safetensors, never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gan_core.spec.errors import GraftError
+from gan_core.training.durable import write_durably
+from gan_core.training.tensorfile import UnreadableError, pack, unpack
+
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def digest_of(config: Mapping[str, Any], *arrays: NDArray[Any]) -> str:
+    """SHA-256 of settings and arrays: a checkpoint fits a training when theirs are equal."""
+    sha256 = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for array in arrays:
+        sha256.update(f"\0{array.dtype}\0{array.shape}\0".encode())
+        sha256.update(np.ascontiguousarray(array).tobytes())
+    return sha256.hexdigest()
+
+
+class Checkpoint:
+    """The last whole epoch of one training.
+
+    Args:
+        directory: Made when missing; None: nothing is kept.
+        digest: Of the settings and the images.
+    """
+
+    def __init__(self, directory: Path | None, digest: str) -> None:
+        self._path = None if directory is None else directory / "seed-cnn.safetensors"
+        self._digest = digest
+
+    def write(
+        self, net: nn.Module, optimizer: torch.optim.Adam, history: list[dict[str, Any]]
+    ) -> None:
+        """Replace what is kept by this state.
+
+        Raises:
+            GraftError: ``checkpoint_not_written`` when the disk is full or not writable.
+        """
+        if self._path is None:
+            return
+        tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
+        for name, parameter in net.named_parameters():
+            state = optimizer.state[parameter]
+            tensors |= {f"adam.{name}.{kind}": state[kind] for kind in _MOMENTS}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(self._path, pack(tensors, {"digest": self._digest, "history": history}))
+        except OSError as error:
+            raise GraftError(
+                "checkpoint_not_written",
+                f"A classifier's checkpoint could not be written: {error.strerror}.",
+                "Make room on the disk, then run the step again.",
+            ) from error
+
+    def restore(self, net: nn.Module, optimizer: torch.optim.Adam) -> list[dict[str, Any]]:
+        """Put the kept state into ``net`` and ``optimizer`` and return the history so far.
+
+        A file that is cut short or damaged counts as none: the training starts again.
+
+        Raises:
+            GraftError: ``checkpoint_mismatch`` when it belongs to another training.
+        """
+        if self._path is None or not self._path.exists():
+            return []
+        try:
+            tensors, note = unpack(self._path.read_bytes())
+        except UnreadableError:
+            return []
+        if note["digest"] != self._digest:
+            raise GraftError(
+                "checkpoint_mismatch",
+                "The checkpoint belongs to a training with other settings or other images.",
+                "Use an empty checkpoint directory.",
+            )
+        device = next(net.parameters()).device
+        net.load_state_dict(
+            {k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")}
+        )
+        for name, parameter in net.named_parameters():
+            state: dict[str, Tensor] = {}
+            for kind in _MOMENTS:
+                state[kind] = tensors[f"adam.{name}.{kind}"].to(device)
+            optimizer.state[parameter] = state
+        history: list[dict[str, Any]] = note["history"]
+        return history
