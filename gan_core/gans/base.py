@@ -1,0 +1,186 @@
+"""What every kind of GAN offers, so that training and generating are written once.
+
+To add a kind: write its file beside this one (networks, losses, settings, ``step``), name its class
+in ``registry.py``, and test it. The loop, checkpoints, mixed precision, the moving average and the
+generation of images from seeds come from outside.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gan_core.spec.errors import GraftError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Latents = dict[str, Tensor]
+"""What a generator makes images from: named tensors, each with first dimension N (images)."""
+
+MAX_SEED = 2**32 - 1
+"""PyTorch's Mersenne twister takes 32 bits of a seed and silently drops the rest."""
+
+
+class Gan(ABC):
+    """A kind of GAN: its networks, its optimizers, its latents and one training step.
+
+    All state that a training needs in order to go on is in ``networks()`` (parameters and buffers)
+    and ``optimizers``; a number such as an augmentation probability is a buffer of a network.
+
+    Attributes:
+        name: What people call it ("infogan").
+        settings_type: The frozen dataclass of its settings; every field has a default.
+        settings: The settings of this one.
+        generator: ``generator(latents) -> float [N, 3, S, S]`` in [-1, 1].
+        optimizers: By name; filled by ``prepare_training``.
+    """
+
+    name: ClassVar[str]
+    settings_type: ClassVar[type[DataclassInstance]]
+
+    settings: DataclassInstance
+    generator: nn.Module
+    optimizers: dict[str, Optimizer]
+
+    def __init__(self) -> None:
+        self.optimizers = {}
+        self.device = torch.device("cpu")
+        self._compute_dtype = torch.float32
+
+    # --- what a kind says about itself -----------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def image_size(self) -> int:
+        """Height and width S of its images, pixels."""
+
+    @abstractmethod
+    def networks(self) -> Mapping[str, nn.Module]:
+        """Every network, the generator among them under "generator"."""
+
+    @abstractmethod
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """New optimizers for the networks where they now lie, fused."""
+
+    @abstractmethod
+    def random_latents(self, count: int, random: torch.Generator) -> Latents:
+        """Draw ``count`` latents from ``random`` alone, on its device."""
+
+    @abstractmethod
+    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:
+        """Train all networks once.
+
+        Args:
+            real: float32 [N, 3, S, S] in [-1, 1], channels_last, on the networks' device.
+            random: Where latents and other noise come from; lies on that device too.
+            fraction: The share of the training that is done, [0, 1), for schedules.
+
+        Returns:
+            Each loss by name, detached scalars on the device: reading them here would make the
+            device wait.
+        """
+
+    def initialise_module(self, module: nn.Module) -> None:
+        """Draw the weights of one module anew, from PyTorch's global generator.
+
+        A module that holds parameters or buffers of its own has ``reset_parameters``.
+        """
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None:
+            reset()
+
+    # --- optional: what there is to see beside plain samples --------------------------------------
+
+    def code_count(self) -> int:
+        """How many continuous codes a sweep can walk along; 0 where the GAN has none."""
+        return 0
+
+    def sweep_latents(self, seed: int, code: int, steps: int) -> Latents:  # noqa: ARG002
+        """Latents for a sweep of one code, [rows x steps] row by row, all with one seed's noise."""
+        raise GraftError(
+            "no_codes",
+            f"A {self.name} generator has no codes to sweep.",
+            "Code sweeps are made for InfoGAN.",
+        )
+
+    # --- what all have in common ------------------------------------------------------------------
+
+    def settings_dict(self) -> dict[str, Any]:
+        """The settings as JSON-able values; ``registry.create`` takes them back."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self.settings).items()
+        }
+
+    def initialise(self) -> None:
+        """Draw all weights anew, from PyTorch's global generator (the caller seeds it)."""
+        for network in self.networks().values():
+            network.apply(self.initialise_module)
+
+    def prepare_training(self, device: torch.device, compute_dtype: torch.dtype) -> None:
+        """Move the networks (channels_last, train mode) and make new optimizers for them.
+
+        Args:
+            device: Where to train.
+            compute_dtype: bfloat16 for mixed precision, float32 for none. Weights, optimizer
+                states and losses stay float32.
+        """
+        self.device = device
+        self._compute_dtype = compute_dtype
+        for network in self.networks().values():
+            network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network.train()
+        self.optimizers = self.make_optimizers()
+
+    def autocast(self) -> torch.autocast:
+        """The mixed precision that ``step`` runs its forward passes (not its losses) under."""
+        mixed = self._compute_dtype is not torch.float32
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=mixed)
+
+    def latents_for(self, seeds: Sequence[int]) -> Latents:
+        """Latents of images, each drawn from its own seed alone; on the CPU.
+
+        Raises:
+            GraftError: seed_out_of_range, for a seed outside 0 .. 2**32 - 1.
+        """
+        rows = [self.random_latents(1, seeded_generator(seed)) for seed in seeds]
+        return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+
+
+def seeded_generator(seed: int) -> torch.Generator:
+    """A CPU generator for one image's seed.
+
+    Raises:
+        GraftError: seed_out_of_range.
+    """
+    if not 0 <= seed <= MAX_SEED:
+        raise GraftError(
+            "seed_out_of_range",
+            f"The seed {seed} is not between 0 and {MAX_SEED}.",
+            "Give each image a whole number in that range.",
+        )
+    return torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Let gradients flow through ``network`` but not into its weights.
+
+    Saves the weights' share of the backward pass where another network alone is trained.
+    """
+    trainable = [weight for weight in network.parameters() if weight.requires_grad]
+    for weight in trainable:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in trainable:
+            weight.requires_grad_(True)
