@@ -1,0 +1,1 @@
+"""The HTTP front end. Starts in a second, because it imports neither torch nor numpy."""

@@ -166,6 +166,14 @@ class Objects:
                 found.update((str(item["path"]), int(item["size"])) for item in batch)
         return found
 
+    def delete(self, key: str) -> None:
+        """Delete an object; does nothing when there is none."""
+        try:
+            with _as_os_errors():
+                obstore.delete(self._store, [_checked(key)])
+        except FileNotFoundError:
+            return
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects whose keys begin with a prefix that ends in ``/``; return how many."""
         keys = sorted(self.list(prefix))

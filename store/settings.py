@@ -50,8 +50,6 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1)
-    max_request_bytes: int = Field(default=1024**2, ge=1024)
-    """Largest JSON body."""
 
     lease_seconds: int = Field(default=60, ge=1)
     """How long a worker may be silent before its step is given to another."""

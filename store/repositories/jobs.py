@@ -84,6 +84,27 @@ class JobRepository:
             .limit(limit)
         ).all()
 
+    def latest_event(self, job_id: str) -> Sequence[JobEvent]:
+        """Return a job's newest event, alone."""
+        return self._session.scalars(
+            select(JobEvent)
+            .where(JobEvent.job_id == job_id, JobEvent.workspace_id == self._workspace_id)
+            .order_by(JobEvent.id.desc())
+            .limit(1)
+        ).all()
+
+    def finished_keys(self, keys: Sequence[str]) -> frozenset[str]:
+        """Return those of some steps' keys for which a finished step can be reused."""
+        return frozenset(
+            self._session.scalars(
+                select(Step.key).where(
+                    Step.workspace_id == self._workspace_id,
+                    Step.status == "succeeded",
+                    Step.key.in_(keys),
+                )
+            )
+        )
+
     def by_idempotency_key(self, key: str) -> IdempotencyKey | None:
         """Return what a key was used for, or null."""
         return self._session.get(IdempotencyKey, (self._workspace_id, key))

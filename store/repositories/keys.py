@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from store.columns import new_id, utc_now
 from store.key_texts import digest_of, make_key, prefix_of
-from store.tables import ApiKey
+from store.repositories.paging import Page, page_of
+from store.tables import ApiKey, Workspace
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,14 @@ class KeyRepository:
             select(ApiKey).where(ApiKey.id == key_id, ApiKey.workspace_id == self._workspace_id)
         )
 
-    def all(self) -> Sequence[ApiKey]:
-        """Return every key, the newest first, revoked ones included."""
-        return self._session.scalars(
-            select(ApiKey)
-            .where(ApiKey.workspace_id == self._workspace_id)
-            .order_by(ApiKey.id.desc())
-        ).all()
+    def page(self, limit: int, cursor: str | None) -> Page[ApiKey]:
+        """Return keys, the newest first, revoked ones included."""
+        query = select(ApiKey).where(ApiKey.workspace_id == self._workspace_id)
+        return page_of(self._session, query, ApiKey.id, limit, cursor)
+
+    def lock(self) -> None:
+        """Hold the workspace's keys: two revocations at once must not both spare the last one."""
+        self._session.get_one(Workspace, self._workspace_id, with_for_update=True)
 
     def revoke(self, row: ApiKey) -> bool:
         """Revoke a key; return whether it was not already."""

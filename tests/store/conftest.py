@@ -71,8 +71,10 @@ def postgres_url() -> Iterator[str]:
         cwd="/",
     )
     server = subprocess.Popen(
-        [*as_user, programs / "postgres", "-D", data, "-p", str(port), "-k", directory]
-        + ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"],
+        [
+            *(*as_user, programs / "postgres", "-D", data, "-p", str(port), "-k", directory),
+            *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",

@@ -316,9 +316,8 @@ def test_an_ingest_fills_its_dataset_and_the_same_upload_is_read_once(house: Any
     facts = DatasetFacts(digest="f" * 64, image_size=224, classes={"a": {"train": 3}})
     problem = {"code": "unreadable", "detail": "Entry 4 is no image.", "entry": 4}
     outputs = house.upload(claimed)
-    with house.database.write() as session:
-        with pytest.raises(ValueError, match="ingest"):
-            StepLedger(session).complete(claimed.id, claimed.token, outputs)
+    with house.database.write() as session, pytest.raises(ValueError, match="ingest"):
+        StepLedger(session).complete(claimed.id, claimed.token, outputs)
     with house.database.write() as session:
         assert StepLedger(session).complete(
             claimed.id, claimed.token, outputs, ingested=Ingested(facts, [problem])

@@ -14,7 +14,7 @@ from store.sweeping import Swept, sweep
 
 class SilentBell:
     def ring(self, queue: str, step_id: str) -> None:
-        raise DoorbellSilent("down")
+        raise DoorbellSilent(f"cannot ring {queue} for {step_id}")
 
 
 class Bell:
@@ -22,6 +22,7 @@ class Bell:
         self.rung: list[str] = []
 
     def ring(self, queue: str, step_id: str) -> None:
+        assert queue in {"gpu", "cpu"}
         self.rung.append(step_id)
 
 

@@ -1,0 +1,48 @@
+"""``python -m api``: the API alone, as the deployed form runs it.
+
+The address is ``GRAFT_HOST`` and ``GRAFT_PORT``; the migrations have been run before. ``graft
+serve`` starts the API in another way, beside everything else that it needs.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+
+from api.app import create_app
+from gan_core.spec.errors import GraftError
+from store.bootstrap import ensure_admin
+from store.database import Database
+from store.settings import Settings, prepare
+
+# Longer than any request but a download takes; less than the container's stop grace.
+_GOODBYE_SECONDS = 20
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status."""
+    try:
+        settings = prepare(Settings())
+        database = Database.from_settings(settings)
+        try:
+            ensure_admin(database, settings)
+        finally:
+            database.dispose()
+    except GraftError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GOODBYE_SECONDS,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The app: domains, errors, logs and metrics put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import health, pages, problems
+from api.artifacts import endpoints as artifacts
+from api.context import API_VERSION, Context
+from api.datasets import endpoints as datasets
+from api.jobs import endpoints as jobs
+from api.keys import endpoints as keys
+from api.metrics import HouseCollector, Metrics
+from api.middleware import RequestLog
+from store.database import Database
+from store.doorbell import Doorbell
+from store.objects import Objects
+from store.settings import Settings
+
+_MAX_JSON_BYTES = 1024 * 1024
+_DESCRIPTION = (
+    "Trains GANs on your own images, makes synthetic images of the rare class, and says honestly"
+    " whether they help a classifier. Every error is a problem document (RFC 9457). Ids are"
+    " opaque. Lists take `limit` and `cursor`."
+)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    objects: Objects | None = None,
+    doorbell: Doorbell | None = None,
+) -> FastAPI:
+    """Return the app.
+
+    Args:
+        settings: As ``store.settings.prepare`` returned them.
+        database: Migrated; null: the one that the settings name.
+        objects: Null: the store that the settings name.
+        doorbell: Null: the broker that the settings name.
+    """
+    context = Context(
+        settings,
+        database or Database.from_settings(settings),
+        objects or Objects.from_settings(settings),
+        doorbell or Doorbell(settings),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        context.doorbell.close()
+        context.database.dispose()
+
+    app = assemble(lifespan=lifespan)
+    app.state.context = context
+    app.state.metrics.registry.register(HouseCollector(context.database))
+    return app
+
+
+def assemble(**options: Any) -> FastAPI:
+    """Return the app without what it works on, from which ``/openapi.json`` can be made."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="Graft",
+        version=API_VERSION,
+        description=_DESCRIPTION,
+        # The framework's own page loads scripts from elsewhere: see api.pages.
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        **options,
+    )
+    app.state.metrics = metrics
+    problems.install(app)
+    app.add_middleware(RequestLog, metrics=metrics)
+    app.include_router(datasets.router)  # counts its own bytes
+    for router in (jobs.router, artifacts.router, keys.router, health.router, pages.router):
+        app.include_router(router, max_body_size=_MAX_JSON_BYTES)
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            schemas = document["components"]["schemas"]
+            described = problems.ProblemDocument.model_json_schema(
+                ref_template="#/components/schemas/{model}"
+            )
+            schemas |= described.pop("$defs", {})
+            schemas["ProblemDocument"] = described
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,73 @@
+"""What every endpoint works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Self
+
+import structlog
+from fastapi import BackgroundTasks, Depends, Request
+
+from store.database import Database
+from store.doorbell import Doorbell
+from store.objects import Objects
+from store.outbox import relay_outbox
+from store.settings import Settings
+
+API_VERSION = "1.0"
+_log = structlog.get_logger("api")
+
+
+@dataclass(frozen=True)
+class Context:
+    """The settings, and the store's parts that they name."""
+
+    settings: Settings
+    database: Database
+    objects: Objects
+    doorbell: Doorbell
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the context that prepared settings describe."""
+        return cls(
+            settings,
+            Database.from_settings(settings),
+            Objects.from_settings(settings),
+            Doorbell(settings),
+        )
+
+    @property
+    def pepper(self) -> str:
+        """The secret that the API keys' digests are made with."""
+        if self.settings.secret_key is None:
+            raise ValueError("prepare the settings first")
+        return self.settings.secret_key.get_secret_value()
+
+    def ring_after(self, tasks: BackgroundTasks) -> None:
+        """Ring the doorbell once the answer is sent: a silent broker delays nobody."""
+        tasks.add_task(self._ring)
+
+    def _ring(self) -> None:
+        try:
+            relay_outbox(self.database, self.doorbell)
+        except Exception:  # noqa: BLE001  # the sweeper will ring; the request was answered already
+            _log.exception("ring_failed")
+
+
+def context_of(request: Request) -> Context:
+    """Return the app's context."""
+    context: Context = request.app.state.context
+    return context
+
+
+Ctx = Annotated[Context, Depends(context_of)]
+
+
+def package_version() -> str:
+    """Return the installed version of the package."""
+    try:
+        return version("graft-gan")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0.0.0"

@@ -1,0 +1,1 @@
+"""Data sets: uploading them, and looking at them."""

@@ -1,0 +1,118 @@
+"""What can be done with data sets. Nothing here commits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from api.problems import Problem, not_found
+from gan_core.spec.plan import plan_ingest
+from store.columns import new_id
+from store.objects import Objects
+from store.repositories import AuditTrail, DatasetRepository, Identity, JobRepository
+from store.repositories.paging import Page
+from store.tables import Dataset, Job
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A zip that lies in the object store."""
+
+    dataset_id: str
+    object_key: str
+    size: int
+    sha256: str
+    name: str
+    image_size: int
+
+    def request_sha256(self) -> str:
+        """Return a hash of everything that was asked for."""
+        asked = json.dumps(["dataset", self.name, self.image_size, self.sha256])
+        return hashlib.sha256(asked.encode()).hexdigest()
+
+
+class DatasetService:
+    """Data sets of the workspace that asks."""
+
+    def __init__(self, session: Session, identity: Identity, objects: Objects) -> None:
+        self._identity = identity
+        self._objects = objects
+        self._datasets = DatasetRepository(session, identity.workspace_id)
+        self._jobs = JobRepository(session, identity.workspace_id)
+        self._audit = AuditTrail(session, identity.workspace_id)
+
+    def create(self, upload: Upload, idempotency_key: str | None) -> tuple[Dataset, bool]:
+        """Register an upload and the job that reads it.
+
+        Returns:
+            The data set, and whether it is new: a repeated request gets the first one's.
+
+        Raises:
+            Problem: 422 ``idempotency_key_reused``.
+        """
+        if idempotency_key is not None:
+            earlier = self._jobs.by_idempotency_key(idempotency_key)
+            if earlier is not None:
+                if earlier.request_sha256 != upload.request_sha256():
+                    raise key_reused()
+                job = self._jobs.get(earlier.job_id)
+                assert job is not None  # noqa: S101  # a foreign key says so
+                return self.get(job.dataset_id), False
+        dataset = Dataset(
+            id=upload.dataset_id,
+            name=upload.name,
+            upload_key=upload.object_key,
+            upload_sha256=upload.sha256,
+            upload_bytes=upload.size,
+            image_size=upload.image_size,
+        )
+        self._datasets.add(dataset)
+        job = Job(
+            id=new_id("job"),
+            kind="ingest",
+            name=upload.name,
+            dataset_id=dataset.id,
+            spec={"image_size": upload.image_size},
+            resolved={"image_size": upload.image_size},
+            created_by=self._identity.key_id,
+        )
+        dataset.job_id = job.id
+        plan = plan_ingest(upload.sha256, upload.size, upload.image_size)
+        self._jobs.add(job, plan, self._objects)
+        if idempotency_key is not None:
+            self._jobs.remember(idempotency_key, upload.request_sha256(), job.id)
+        self._audit.append(
+            self._identity.key_id,
+            "dataset.create",
+            dataset.id,
+            {"sha256": upload.sha256, "size": upload.size},
+        )
+        return dataset, True
+
+    def get(self, dataset_id: str) -> Dataset:
+        """Return a data set.
+
+        Raises:
+            Problem: 404.
+        """
+        found = self._datasets.get(dataset_id)
+        if found is None:
+            raise not_found("data set")
+        return found
+
+    def page(self, limit: int, cursor: str | None, status: str | None) -> Page[Dataset]:
+        """Return data sets, the newest first."""
+        return self._datasets.page(limit, cursor, status)
+
+
+def key_reused() -> Problem:
+    """Return the answer for an idempotency key that was sent with another request."""
+    return Problem(
+        422,
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for another request.",
+        "Use a new key for a new request, and the same only to repeat one.",
+    )

@@ -1,0 +1,59 @@
+"""Small rules of HTTP that several endpoints share: entity tags, ranges, pages, waiting."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Generic, Literal, TypeVar
+
+from fastapi import Path, Query
+from pydantic import BaseModel
+
+ItemT = TypeVar("ItemT")
+
+Limit = Annotated[int, Query(ge=1, le=200, description="At most this many items.")]
+Cursor = Annotated[
+    str | None, Query(max_length=100, description="`next_cursor` of the page before.")
+]
+Id = Annotated[str, Path(min_length=1, max_length=64, description="An opaque id.")]
+
+
+class PageOf(BaseModel, Generic[ItemT]):
+    """Some items, the newest first, and where the next ones begin."""
+
+    items: list[ItemT]
+    next_cursor: str | None = None
+
+
+def has_tag(header: str | None, etag: str) -> bool:
+    """Say whether an ``If-None-Match`` (RFC 9110, 13.1.2; weak comparison) names an entity tag."""
+    if header is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in tags or etag.removeprefix("W/") in tags
+
+
+def wanted_range(header: str | None, size: int) -> tuple[int, int] | Literal["none", "bad"]:
+    """Read a ``Range`` header (RFC 9110, 14.2) for a representation of ``size`` bytes.
+
+    Returns:
+        Start and end (not included); ``none`` for the whole, also where the header asks for
+        several ranges or cannot be read, as the RFC allows; ``bad`` where it cannot be satisfied.
+    """
+    match = re.fullmatch(r"bytes=\s*(\d*)-(\d*)\s*", header or "", flags=re.ASCII)
+    if match is None or not any(match.groups()):
+        return "none"
+    first, last = match.groups()
+    if not first:
+        length = min(int(last), size)
+        return (size - length, size) if length else "bad"
+    start = int(first)
+    if last and int(last) < start:
+        return "none"
+    if start >= size:
+        return "bad"
+    return start, min(int(last) + 1, size) if last else size
+
+
+def retry_after(eta_seconds: float | None) -> str:
+    """Return how many seconds a poller should wait: often when it will soon be done."""
+    return str(round(min(15.0, max(1.0, (eta_seconds or 0.0) / 20))))

@@ -1,0 +1,1 @@
+"""Jobs: submitting, watching, cancelling, and their results."""

@@ -1,0 +1,188 @@
+"""``/v1/jobs``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError
+
+from api.artifacts.schemas import ArtifactView
+from api.auth import Reader, Researcher
+from api.context import Context, Ctx
+from api.datasets.endpoints import IdempotencyKey
+from api.http_rules import Cursor, Id, Limit, PageOf, has_tag, retry_after
+from api.jobs.schemas import JobView, PlannedJobView, PlannedStepView, StepList, StepView
+from api.jobs.service import JobService
+from api.problems import described
+from gan_core.spec import JobSpec, Results
+from store.repositories import Identity
+from store.tables import JobKind, JobStatus
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=described(401, 403, 422))
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobView,
+    responses={
+        200: {"model": PlannedJobView, "description": "A dry run: nothing was started."},
+        **described(404, 409, 413),
+    },
+)
+def submit_job(
+    *,
+    response: Response,
+    tasks: BackgroundTasks,
+    ctx: Ctx,
+    who: Researcher,
+    spec: JobSpec,
+    dry_run: Annotated[bool, Query(description="Answer the plan, and start nothing.")] = False,
+    idempotency_key: IdempotencyKey = None,
+) -> JobView | JSONResponse:
+    """Submit a study of a data set that is ready."""
+    if dry_run:
+        return JSONResponse(_planned(ctx, who, spec).model_dump(mode="json"))
+    try:
+        view, is_new = _submit(ctx, who, spec, idempotency_key)
+    except IntegrityError:
+        # The same request came twice at once, and the other was first.
+        view, is_new = _submit(ctx, who, spec, idempotency_key)
+    if is_new:
+        ctx.ring_after(tasks)
+    else:
+        response.headers["Idempotency-Replayed"] = "true"
+    response.headers["Location"] = f"/v1/jobs/{view.id}"
+    response.headers["Retry-After"] = retry_after(view.progress.eta_seconds)
+    return view
+
+
+def _planned(ctx: Context, who: Identity, spec: JobSpec) -> PlannedJobView:
+    with ctx.database.read() as session:
+        planned = JobService(session, who, ctx.objects).plan(spec)
+    steps = [
+        PlannedStepView.of(step, is_reused=step.key in planned.finished_keys)
+        for step in planned.plan.steps
+    ]
+    return PlannedJobView(
+        spec=planned.spec.model_dump(mode="json"),
+        steps=steps,
+        estimate_seconds=sum(step.estimate_seconds for step in steps if not step.is_reused),
+        advice=planned.plan.advice,
+    )
+
+
+def _submit(
+    ctx: Context, who: Identity, spec: JobSpec, idempotency_key: str | None
+) -> tuple[JobView, bool]:
+    with ctx.database.write() as session:
+        job, is_new = JobService(session, who, ctx.objects).submit(spec, idempotency_key)
+        return JobView.of(job), is_new
+
+
+@router.get("")
+def list_jobs(
+    *,
+    ctx: Ctx,
+    who: Reader,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    status: JobStatus | None = None,
+    dataset_id: Annotated[str | None, Query(max_length=64)] = None,
+    kind: JobKind | None = None,
+) -> PageOf[JobView]:
+    """List jobs, the newest first."""
+    with ctx.database.read() as session:
+        page = JobService(session, who, ctx.objects).page(
+            limit, cursor, status=status, dataset_id=dataset_id, kind=kind
+        )
+        return PageOf(items=[JobView.of(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/{job_id}",
+    response_model=JobView,
+    responses={304: {"description": "Nothing has changed."}, **described(404)},
+)
+def get_job(
+    ctx: Ctx,
+    who: Reader,
+    response: Response,
+    job_id: Id,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> JobView | Response:
+    """Look at a job. While it is unfinished, ``Retry-After`` says when to look again."""
+    with ctx.database.read() as session:
+        job = JobService(session, who, ctx.objects).get(job_id)
+    headers = {"ETag": f'"{job.id}-{job.version}"'}
+    if not job.is_final:
+        headers["Retry-After"] = retry_after(job.eta_seconds)
+    if has_tag(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return JobView.of(job)
+
+
+@router.get("/{job_id}/steps", responses=described(404))
+def list_steps(ctx: Ctx, who: Reader, job_id: Id) -> StepList:
+    """List a job's steps in the order in which they can be carried out."""
+    with ctx.database.read() as session:
+        steps = JobService(session, who, ctx.objects).steps(job_id)
+        return StepList(items=[StepView.of(step) for step in steps])
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Events `status` and `progress`, until the job is over.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **described(404),
+    },
+)
+def watch_job(
+    ctx: Ctx,
+    who: Reader,
+    job_id: Id,
+    last_event_id: Annotated[
+        int | None,
+        Header(ge=0, lt=2**63, description="Go on after this event; 0 for all from the start."),
+    ] = None,
+) -> Response:
+    """Watch a job (server-sent events). Without ``Last-Event-ID`` it begins with the latest."""
+    # sse_starlette drags uvicorn's command line in: only those who watch pay for it.
+    from api.jobs.watching import watch
+
+    with ctx.database.read() as session:
+        JobService(session, who, ctx.objects).get(job_id)
+    return watch(ctx, who, job_id, last_event_id)
+
+
+@router.post("/{job_id}/cancel", status_code=202, responses=described(404))
+def cancel_job(ctx: Ctx, who: Researcher, response: Response, job_id: Id) -> JobView:
+    """Cancel a job. It is ``cancelling`` until the workers have let go."""
+    with ctx.database.write() as session:
+        view = JobView.of(JobService(session, who, ctx.objects).cancel(job_id))
+    response.headers["Location"] = f"/v1/jobs/{view.id}"
+    return view
+
+
+@router.get("/{job_id}/results", responses=described(404, 409))
+def get_results(ctx: Ctx, who: Reader, response: Response, job_id: Id) -> Results:
+    """Return the table: a row for each run, summaries with intervals, and the verdicts."""
+    with ctx.database.write() as session:
+        results, sha256 = JobService(session, who, ctx.objects).results(job_id)
+    response.headers["ETag"] = f'"{sha256}"'
+    return results
+
+
+@router.get("/{job_id}/artifacts", responses=described(404))
+def list_artifacts(ctx: Ctx, who: Reader, job_id: Id) -> PageOf[ArtifactView]:
+    """List the files that a job left, in the order in which they were made; one page has all."""
+    with ctx.database.read() as session:
+        found = JobService(session, who, ctx.objects).artifacts(job_id)
+        return PageOf(items=[ArtifactView.of(row) for row in found])

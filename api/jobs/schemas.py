@@ -1,0 +1,168 @@
+"""What is answered about jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from gan_core.spec import PlannedStep
+from store.step_tables import Step, StepStatus
+from store.tables import Job, JobKind, JobStatus
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class ProgressView(_View):
+    """How far a job is."""
+
+    fraction: float
+    """In [0, 1], weighted by what the steps cost; reused steps cost nothing."""
+    stage: str | None
+    """Kind of the step that is running."""
+    detail: str | None
+    eta_seconds: float | None
+
+
+class JobErrorView(_View):
+    """Why a job failed."""
+
+    code: str
+    detail: str
+    hint: str = ""
+    step: str | None = None
+
+
+class JobView(_View):
+    """A job as it stands."""
+
+    id: str
+    kind: JobKind
+    """``study``: what was submitted; ``ingest``: the reading of an upload."""
+    name: str
+    dataset_id: str
+    status: JobStatus
+    progress: ProgressView
+    error: JobErrorView | None
+    spec: dict[str, Any]
+    """With every default filled in."""
+    requested: dict[str, Any]
+    """As it was sent."""
+    advice: list[str]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, row: Job) -> Self:
+        """Return the view of a row."""
+        here = f"/v1/jobs/{row.id}"
+        links = {"self": here, "dataset": f"/v1/datasets/{row.dataset_id}"}
+        parts = ["steps", "events", "cancel", "artifacts"]
+        if row.kind == "study":
+            parts.append("results")
+        links |= {part: f"{here}/{part}" for part in parts}
+        return cls(
+            id=row.id,
+            kind=row.kind,
+            name=row.name,
+            dataset_id=row.dataset_id,
+            status=row.status,
+            progress=ProgressView(
+                fraction=row.fraction,
+                stage=row.stage,
+                detail=row.detail,
+                eta_seconds=row.eta_seconds,
+            ),
+            error=JobErrorView.model_validate(row.error) if row.error else None,
+            spec=row.resolved,
+            requested=row.spec,
+            advice=row.advice,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            links=links,
+        )
+
+
+class StepView(_View):
+    """A step of a job as it stands."""
+
+    name: str
+    kind: str
+    queue: str
+    status: StepStatus
+    attempt: int
+    fraction: float
+    is_reused: bool
+    key: str
+    """Hash of everything that can change its outputs."""
+    estimate_seconds: float
+    error: JobErrorView | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Step) -> Self:
+        """Return the view of a row."""
+        return cls(
+            name=row.name,
+            kind=row.kind,
+            queue=row.queue,
+            status=row.status,
+            attempt=row.attempt,
+            fraction=row.fraction,
+            is_reused=row.reused_from is not None,
+            key=row.key,
+            estimate_seconds=row.estimate_seconds,
+            error=JobErrorView.model_validate(row.error) if row.error else None,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+        )
+
+
+class StepList(_View):
+    """A job's steps in the plan's order."""
+
+    items: list[StepView]
+
+
+class PlannedStepView(_View):
+    """A step that a job would have."""
+
+    name: str
+    kind: str
+    queue: str
+    key: str
+    needs: list[str]
+    estimate_seconds: float
+    is_reused: bool
+    """Whether a finished step would be reused, so that this one costs nothing."""
+
+    @classmethod
+    def of(cls, step: PlannedStep, *, is_reused: bool) -> Self:
+        """Return the view of a planned step."""
+        return cls(
+            name=step.name,
+            kind=step.kind,
+            queue=step.queue,
+            key=step.key,
+            needs=step.needs(),
+            estimate_seconds=step.estimate_seconds,
+            is_reused=is_reused,
+        )
+
+
+class PlannedJobView(_View):
+    """What a job would be; nothing was started."""
+
+    spec: dict[str, Any]
+    """With every default filled in."""
+    steps: list[PlannedStepView]
+    estimate_seconds: float
+    """Of the steps that are not reused, one after the other, on two CPU cores."""
+    advice: list[str]

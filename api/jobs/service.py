@@ -1,0 +1,215 @@
+"""What can be done with jobs. Nothing here commits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from api.datasets.service import key_reused
+from api.problems import Problem, not_found
+from gan_core.spec import DatasetFacts, JobSpec, Plan, Results, plan_study, resolve
+from store.columns import new_id
+from store.objects import Objects
+from store.repositories import (
+    ArtifactRepository,
+    AuditTrail,
+    DatasetRepository,
+    Identity,
+    JobRepository,
+)
+from store.repositories.paging import Page
+from store.step_tables import Step
+from store.tables import Artifact, Dataset, Job, JobEvent
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job that was thought through and not started."""
+
+    spec: JobSpec
+    plan: Plan
+    finished_keys: frozenset[str]
+
+
+class JobService:
+    """Jobs of the workspace that asks."""
+
+    def __init__(self, session: Session, identity: Identity, objects: Objects) -> None:
+        self._identity = identity
+        self._objects = objects
+        self._jobs = JobRepository(session, identity.workspace_id)
+        self._datasets = DatasetRepository(session, identity.workspace_id)
+        self._artifacts = ArtifactRepository(session, identity.workspace_id)
+        self._audit = AuditTrail(session, identity.workspace_id)
+
+    def plan(self, asked: JobSpec) -> PlannedJob:
+        """Think a job through without starting it.
+
+        Raises:
+            Problem: 404 or 409 for the data set.
+            GraftError: The spec does not fit the data set.
+        """
+        spec, plan = self._thought_through(asked)
+        finished = self._jobs.finished_keys([step.key for step in plan.steps])
+        return PlannedJob(spec, plan, finished)
+
+    def submit(self, asked: JobSpec, idempotency_key: str | None) -> tuple[Job, bool]:
+        """Start a job.
+
+        Returns:
+            The job, and whether it is new: a repeated request gets the first one's.
+
+        Raises:
+            Problem: 404 or 409 for the data set; 422 ``idempotency_key_reused``.
+            GraftError: The spec does not fit the data set.
+        """
+        sent = asked.model_dump(mode="json", exclude_unset=True)
+        request_sha256 = hashlib.sha256(json.dumps(["job", sent], sort_keys=True).encode())
+        if idempotency_key is not None:
+            earlier = self._jobs.by_idempotency_key(idempotency_key)
+            if earlier is not None:
+                if earlier.request_sha256 != request_sha256.hexdigest():
+                    raise key_reused()
+                return self.get(earlier.job_id), False
+        spec, plan = self._thought_through(asked)
+        job = Job(
+            id=new_id("job"),
+            kind="study",
+            name=spec.name,
+            dataset_id=spec.dataset_id,
+            spec=sent,
+            resolved=spec.model_dump(mode="json"),
+            advice=list(plan.advice),
+            created_by=self._identity.key_id,
+        )
+        self._jobs.add(job, plan, self._objects)
+        if idempotency_key is not None:
+            self._jobs.remember(idempotency_key, request_sha256.hexdigest(), job.id)
+        self._audit.append(
+            self._identity.key_id, "job.submit", job.id, {"dataset_id": job.dataset_id}
+        )
+        return job, True
+
+    def get(self, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            Problem: 404.
+        """
+        found = self._jobs.get(job_id)
+        if found is None:
+            raise not_found("job")
+        return found
+
+    def page(
+        self,
+        limit: int,
+        cursor: str | None,
+        *,
+        status: str | None,
+        dataset_id: str | None,
+        kind: str | None,
+    ) -> Page[Job]:
+        """Return jobs, the newest first."""
+        return self._jobs.page(limit, cursor, status=status, dataset_id=dataset_id, kind=kind)
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask for a job to be cancelled; a second time, or too late, changes nothing.
+
+        Raises:
+            Problem: 404.
+        """
+        found = self._jobs.cancel(job_id)
+        if found is None:
+            raise not_found("job")
+        job, has_changed = found
+        if has_changed:
+            self._audit.append(self._identity.key_id, "job.cancel", job.id)
+        return job
+
+    def steps(self, job_id: str) -> Sequence[Step]:
+        """Return a job's steps.
+
+        Raises:
+            Problem: 404.
+        """
+        return self._jobs.steps(self.get(job_id).id)
+
+    def artifacts(self, job_id: str) -> Sequence[Artifact]:
+        """Return a job's artifacts.
+
+        Raises:
+            Problem: 404.
+        """
+        return self._artifacts.of_job(self.get(job_id).id)
+
+    def results(self, job_id: str) -> tuple[Results, str]:
+        """Return a job's table, and its SHA-256.
+
+        Raises:
+            Problem: 404, or 409 while there is none.
+        """
+        job = self.get(job_id)
+        found = self._artifacts.of_job(job.id, kind="results-json")
+        if found:
+            content = b"".join(self._objects.iterate(found[0].object_key))
+            self._audit.append(self._identity.key_id, "results.read", job.id)
+            return Results.model_validate_json(content), found[0].sha256
+        if job.is_final:
+            raise Problem(
+                409,
+                "job_without_results",
+                f"The job has {job.status} and left no results.",
+                "Its `error`, if any, says why.",
+            )
+        raise Problem(
+            409,
+            "job_unfinished",
+            "The job is not finished yet.",
+            "Ask again later, or watch its events.",
+            headers={"Retry-After": "5"},
+        )
+
+    def events(self, job_id: str, after: int | None) -> tuple[Sequence[JobEvent], bool]:
+        """Return a job's events after one, or the latest; and whether no more will come.
+
+        Raises:
+            Problem: 404.
+        """
+        # The job first: what is final here has its last event already.
+        is_final = self.get(job_id).is_final
+        if after is None:
+            return self._jobs.latest_event(job_id), is_final
+        events = self._jobs.events_after(job_id, after)
+        return events, is_final
+
+    def _thought_through(self, asked: JobSpec) -> tuple[JobSpec, Plan]:
+        dataset = self._ready_dataset(asked.dataset_id)
+        facts = DatasetFacts.model_validate(dataset.facts)
+        spec = resolve(asked, facts.train_counts())
+        return spec, plan_study(spec, facts)
+
+    def _ready_dataset(self, dataset_id: str) -> Dataset:
+        dataset = self._datasets.get(dataset_id)
+        if dataset is None:
+            raise not_found("data set")
+        if dataset.status == "ingesting":
+            raise Problem(
+                409,
+                "dataset_not_ready",
+                "The data set is still being read.",
+                "Ask for it until its status is `ready`, then submit again.",
+                headers={"Retry-After": "2"},
+            )
+        if dataset.status == "rejected":
+            raise Problem(
+                409,
+                "dataset_rejected",
+                "The data set was rejected, so there is nothing to work on.",
+                "Its `problems` say why. Mend them, and upload it again.",
+            )
+        return dataset

@@ -1,0 +1,55 @@
+"""A job's events as they happen (server-sent events, WHATWG HTML 9.2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import anyio
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from api.context import Context
+from api.jobs.service import JobService
+from store.repositories import Identity
+
+_LOOK_SECONDS = 0.5
+_RECONNECT_MILLISECONDS = 2000
+
+
+def watch(ctx: Context, who: Identity, job_id: str, after: int | None) -> EventSourceResponse:
+    """Return a stream of the job's events; it ends after the final one.
+
+    Args:
+        ctx: The app's context.
+        who: Must have access to the job, which is looked up before the stream begins.
+        job_id: The job.
+        after: Id of the last event that the client has; null to begin with the latest.
+    """
+    return EventSourceResponse(
+        _events(ctx, who, job_id, after), headers={"Cache-Control": "no-store"}, send_timeout=30
+    )
+
+
+async def _events(
+    ctx: Context, who: Identity, job_id: str, after: int | None
+) -> AsyncIterator[ServerSentEvent]:
+    while True:
+        found, is_final = await run_in_threadpool(_look, ctx, who, job_id, after)
+        for event_id, kind, data in found:
+            after = event_id
+            yield ServerSentEvent(
+                json.dumps(data), event=kind, id=str(event_id), retry=_RECONNECT_MILLISECONDS
+            )
+        if is_final and not found:
+            return
+        if not found:
+            await anyio.sleep(_LOOK_SECONDS)
+
+
+def _look(
+    ctx: Context, who: Identity, job_id: str, after: int | None
+) -> tuple[list[tuple[int, str, dict[str, object]]], bool]:
+    with ctx.database.read() as session:
+        events, is_final = JobService(session, who, ctx.objects).events(job_id, after)
+        return [(event.id, event.type, event.data) for event in events], is_final

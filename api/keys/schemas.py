@@ -1,0 +1,62 @@
+"""What is asked and answered about keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.auth import Scope
+from store.tables import ApiKey
+
+
+class KeyRequest(BaseModel):
+    """A key that is asked for."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(min_length=1, max_length=200)
+    """Whom or what it is for."""
+    scopes: list[Scope] = Field(default=["researcher"], min_length=1, max_length=3)
+    """``admin`` includes ``researcher``, which includes ``reader``."""
+    expires_at: AwareDatetime | None = None
+    """Null: never."""
+
+
+class KeyView(BaseModel):
+    """A key, without the key itself."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    name: str
+    prefix: str
+    """The part after ``graft_``, by which a key can be told without being known."""
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ApiKey, **more: Any) -> Self:
+        """Return the view of a row."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            prefix=row.prefix,
+            scopes=row.scopes,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            last_used_at=row.last_used_at,
+            revoked_at=row.revoked_at,
+            **more,
+        )
+
+
+class NewKeyView(KeyView):
+    """A key that was made just now."""
+
+    key: str
+    """Shown once: it is kept nowhere."""

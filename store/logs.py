@@ -1,0 +1,46 @@
+"""Logs: one JSON object a line, with the ids bound to the work at hand.
+
+A log line never holds a file name from an upload, a key, or pixel data.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from store.settings import Settings
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send our own logs, and those of the libraries, to standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    is_json = settings.log_format == "json"
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *([structlog.processors.dict_tracebacks] if is_json else []),
+            structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(),
+        ],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    # Our own middleware writes a line a request; theirs would hold the query, and so names.
+    logging.getLogger("uvicorn.access").disabled = True
