@@ -1,15 +1,14 @@
 """``python -m gan_core``: the science's own command line.
 
-    python -m gan_core run STEP_DIR            one step of a job (what a worker starts)
-    python -m gan_core study DATA --out DIR    a whole study, without the service
-    python -m gan_core verify ZIP              check a synthetic.zip, and make images of it again
+``run STEP_DIR`` runs one step of a job (what a worker starts), ``study DATA --out DIR`` a whole
+study without the service, ``verify ZIP`` checks a synthetic.zip and makes some of its images again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -64,19 +63,22 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="check a synthetic.zip")
     verify.add_argument("zip", type=Path)
-    verify.add_argument(
-        "--model", type=Path, action="append", default=[], help="a model.safetensors of the job"
-    )
+    verify.add_argument("--models", type=Path, help="folder with the job's *.safetensors")
     verify.add_argument("--sample", type=int, default=8, help="images to make again")
     verify.add_argument("--cache-dir", type=Path, help="for converted weights")
     verify.add_argument("--realesrgan-weights", type=Path, help="the weights the job was run with")
-    verify.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    verify.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     return parser
 
 
 def _study(
-    data: Path, out: Path, spec: dict[str, object], image_size: int, cache_dir: Path | None,
-    device: str,
+    data: Path,
+    out: Path,
+    spec: dict[str, object],
+    *,
+    image_size: int = 224,
+    cache_dir: Path | None = None,
+    device: str = "auto",
 ) -> int:
     from pydantic import ValidationError
 
@@ -116,29 +118,35 @@ def _run(args: argparse.Namespace) -> int:
         if (path := args.dir / name).exists():
             spec = read_spec(path)
             data = Path(str(spec.pop("data", "data")))
-            return _study(args.dir / data, args.dir / "out", spec, 224, None, "auto")
+            return _study(args.dir / data, args.dir / "out", spec)
     from gan_core.steps.protocol import main as run_child
 
     return run_child(args.dir, ends_with_parent=args.die_with_parent)
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from gan_core.packaging.verify import verify_zip
+    from gan_core.packaging.verify import models_in, regenerator, verify_zip
+    from gan_core.steps.protocol import StopRequest
 
-    report = verify_zip(
-        args.zip,
-        models=args.model,
-        sample=args.sample,
-        cache_dir=args.cache_dir,
-        realesrgan_weights=args.realesrgan_weights,
-        on_progress=_Terminal(),
-    )
-    if args.json:
-        print(json.dumps(report.as_dict()))
-    else:
-        for line in report.lines():
-            print(line)
-    return 0 if report.is_good else 1
+    should_stop = StopRequest()
+    models = models_in(args.models) if args.models else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        report = verify_zip(
+            args.zip,
+            models=models,
+            sample=args.sample,
+            regenerate=regenerator(
+                cache_dir=args.cache_dir or Path(scratch),
+                device=args.device,
+                realesrgan_weights=args.realesrgan_weights,
+            ),
+            on_progress=_Terminal(),
+            should_stop=should_stop,
+        )
+    print(file=sys.stderr)
+    for check in report.checks:
+        print(f"{check.outcome:8} {check.name}: {check.detail}")
+    return 0 if report.is_sound else 1
 
 
 def main() -> int:
@@ -154,7 +162,12 @@ def main() -> int:
             if args.profile:
                 spec["profile"] = args.profile
             return _study(
-                args.data, args.out, spec, args.image_size, args.cache_dir, args.device
+                args.data,
+                args.out,
+                spec,
+                image_size=args.image_size,
+                cache_dir=args.cache_dir,
+                device=args.device,
             )
         return _verify(args)
     except GraftError as error:

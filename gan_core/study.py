@@ -117,9 +117,7 @@ def run_study(
         share = step.estimate_seconds / plan.estimate_seconds
         before = done_seconds / plan.estimate_seconds
 
-        def report(
-            progress: Progress, before: float = before, share: float = share
-        ) -> None:
+        def report(progress: Progress, before: float = before, share: float = share) -> None:
             on_progress(Progress(before + share * progress.fraction, progress.detail))
 
         folder = out / "steps" / step.key
@@ -164,7 +162,9 @@ def read_spec(path: Path) -> dict[str, Any]:
     try:
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise GraftError("spec_unreadable", "The spec could not be read as YAML or JSON.") from error
+        raise GraftError(
+            "spec_unreadable", "The spec could not be read as YAML or JSON."
+        ) from error
     if not isinstance(spec, dict):
         raise GraftError("spec_unreadable", "The spec is not an object with fields.")
     return spec

@@ -43,9 +43,7 @@ class _Events:
         now = time.monotonic()
         if now - self.last_progress >= _PROGRESS_SECONDS:
             self.last_progress = now
-            self.write(
-                "progress", fraction=round(progress.fraction, 4), detail=progress.detail
-            )
+            self.write("progress", fraction=round(progress.fraction, 4), detail=progress.detail)
 
 
 class StopRequest:
@@ -60,6 +58,7 @@ class StopRequest:
         self.asked = True
 
     def __call__(self) -> bool:
+        """Return whether a signal has asked for an end."""
         return self.asked
 
 

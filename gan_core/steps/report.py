@@ -80,9 +80,7 @@ def _advice(dataset: PackedDataset, spec: dict[str, Any]) -> list[str]:
 
 
 def _labelled(context: StepContext, kind: str) -> list[Path]:
-    return [
-        path for label, path in sorted(context.inputs.items()) if label.startswith(f"{kind}-")
-    ]
+    return [path for label, path in sorted(context.inputs.items()) if label.startswith(f"{kind}-")]
 
 
 def _results(

@@ -19,9 +19,7 @@ StepFunction = Callable[[StepContext], list[Output]]
 KINDS = ("ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package")
 
 
-def load_step(
-    step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldStop
-) -> StepContext:
+def load_step(step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldStop) -> StepContext:
     """Read ``step.json`` and empty the outputs folder of an attempt that did not finish.
 
     Raises:

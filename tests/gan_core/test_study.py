@@ -1,0 +1,145 @@
+"""A whole study without the service, on pictures small enough for a test."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gan_core.phantoms import draw_phantoms
+from gan_core.progress import Progress, Stopped
+from gan_core.spec import GraftError, StudySpec
+from gan_core.steps import StepSettings
+from gan_core.study import run_study
+
+SPEC = StudySpec.model_validate(
+    {
+        "profile": "quick",
+        "real_counts": [6, "all"],
+        "gans": [{"name": "infogan", "image_size": 32, "epochs": 2, "batch_size": 4}],
+        "balance_to": 12,
+        "upscale": {"engine": "lanczos", "size": 224},
+        "benchmark": {"classifiers": ["probe"], "arms": ["real-only", "class-weights"]},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "phantoms"
+    counts = {"train": {"benign": 14, "malignant": 10}, "test": {"benign": 6, "malignant": 6}}
+    draw_phantoms(folder, counts=counts, image_size=64)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> StepSettings:
+    return StepSettings(device="cpu", cache_dir=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, settings: StepSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("study")
+    run_study(data, SPEC, out, settings=settings, image_size=64)
+    return out
+
+
+def test_a_study_leaves_the_zip_the_report_and_the_table(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir() if path.is_file()}
+    assert {"synthetic.zip", "report.html", "results.json", "results.csv"} <= names
+
+
+def test_the_table_has_a_row_for_each_arm_and_real_count(finished: Path) -> None:
+    rows = json.loads((finished / "results.json").read_text())["rows"]
+    found = {(row["arm"], row["real_count_label"], row["n_real"], row["n_fake"]) for row in rows}
+    assert found == {
+        ("real-only", "6", 6, 0),
+        ("class-weights", "6", 6, 0),
+        ("gan:infogan", "6", 6, 6),
+        ("real-only", "all", 10, 0),
+        ("class-weights", "all", 10, 0),
+        ("gan:infogan", "all", 10, 2),
+    }
+    assert all(0 <= row["roc_auc"] <= 1 for row in rows)
+
+
+def test_every_image_in_the_zip_is_of_the_asked_size_and_says_that_it_is_synthetic(
+    finished: Path,
+) -> None:
+    with zipfile.ZipFile(finished / "synthetic.zip") as archive:
+        lines = archive.read("metadata.jsonl").decode().splitlines()
+        assert 0 < len(lines) <= 8
+        for line in lines:
+            image = Image.open(io.BytesIO(archive.read(json.loads(line)["file_name"])))
+            assert image.size == (224, 224)
+            assert "synthetic" in json.dumps(image.info, default=str).lower()
+
+
+def test_a_finished_study_is_not_computed_again(
+    finished: Path, data: Path, settings: StepSettings
+) -> None:
+    before = {p: p.stat().st_mtime_ns for p in finished.glob("steps/*/outputs/*")}
+    run_study(data, SPEC, finished, settings=settings, image_size=64)
+    assert {p: p.stat().st_mtime_ns for p in finished.glob("steps/*/outputs/*")} == before
+
+
+def test_another_real_count_computes_only_what_is_new(
+    finished: Path, data: Path, settings: StepSettings
+) -> None:
+    before = {p.name for p in finished.glob("steps/*")}
+    wider = SPEC.model_copy(update={"real_counts": [6, 8, "all"]})
+    run_study(data, wider, finished, settings=settings, image_size=64)
+    new = {p.name for p in finished.glob("steps/*")} - before
+    kinds = sorted(
+        json.loads((finished / "steps" / name / "step.json").read_text())["kind"] for name in new
+    )
+    assert kinds == ["evaluate", "evaluate", "generate", "package", "report", "train", "upscale"]
+
+
+def test_an_interrupted_study_ends_with_the_same_images(
+    finished: Path, data: Path, settings: StepSettings, tmp_path: Path
+) -> None:
+    seen: list[str] = []
+    with pytest.raises(Stopped):
+        run_study(
+            data,
+            SPEC,
+            tmp_path,
+            settings=settings,
+            image_size=64,
+            on_progress=lambda progress: seen.append(progress.detail),
+            should_stop=lambda: any("epoch 1/2" in detail for detail in seen),
+        )
+    run_study(data, SPEC, tmp_path, settings=settings, image_size=64)
+
+    def images(folder: Path) -> dict[str, bytes]:
+        with zipfile.ZipFile(folder / "synthetic.zip") as archive:
+            return {n: archive.read(n) for n in archive.namelist() if n.endswith(".png")}
+
+    with zipfile.ZipFile(finished / "synthetic.zip") as archive:
+        assert archive.testzip() is None
+    first, second = images(finished), images(tmp_path)
+    assert second
+    assert {name: first[name] for name in second} == second
+
+
+def test_progress_never_goes_back_and_ends_at_one(
+    finished: Path, data: Path, settings: StepSettings
+) -> None:
+    seen: list[Progress] = []
+    run_study(data, SPEC, finished, settings=settings, image_size=64, on_progress=seen.append)
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_a_real_count_above_what_there_is_is_refused(
+    data: Path, settings: StepSettings, tmp_path: Path
+) -> None:
+    spec = SPEC.model_copy(update={"real_counts": [11]})
+    with pytest.raises(GraftError) as refused:
+        run_study(data, spec, tmp_path, settings=settings, image_size=64)
+    assert refused.value.code == "real_count_too_large"
+    assert "10 training images" in refused.value.detail
