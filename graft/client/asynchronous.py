@@ -12,8 +12,8 @@ from typing import Self, TypeVar
 import httpx
 
 from gan_core.spec.results import Results
-from graft.client.calls import Calls, Spec
-from graft.client.connection import TIMEOUT, ignore_update, request_headers
+from graft.client.calls import Calls, Spec, Waiting
+from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
 from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
 from graft.client.models import (
@@ -65,7 +65,11 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._http = httpx.AsyncClient(
-            base_url=base_url, headers=request_headers(key), timeout=TIMEOUT, transport=transport
+            base_url=base_url,
+            headers=request_headers(key),
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=not is_loopback(base_url),
         )
         self.calls = Calls(base_url, patience or Patience())
         self.datasets = AsyncDatasets(self)
@@ -176,14 +180,25 @@ class AsyncDatasets:
         source: Path | str,
         *,
         name: str | None = None,
+        image_size: int | None = None,
         on_pack: OnBytes | None = None,
         on_bytes: OnBytes | None = None,
     ) -> Dataset:
-        """Upload a zip of class folders, or a folder, which is packed first."""
+        """Upload a zip of class folders, or a folder, which is packed first.
+
+        Args:
+            source: The zip or folder.
+            name: A label; default: the file's name.
+            image_size: Side in pixels to which images are brought; default: the service's (224).
+            on_pack: Called while a folder is packed.
+            on_bytes: Called while the zip is sent.
+        """
         with ExitStack() as stack:
             path = await asyncio.to_thread(stack.enter_context, as_zip(Path(source), on_pack))
             called = Path(source).stem if name is None else name
-            return await self._client.run(self._client.calls.upload(path, called, on_bytes))
+            return await self._client.run(
+                self._client.calls.upload(path, called, image_size, on_bytes)
+            )
 
     async def get(self, dataset_id: str) -> Dataset:
         """Return a data set as it stands."""
@@ -199,10 +214,11 @@ class AsyncDatasets:
         *,
         on_update: Callable[[Dataset], None] = ignore_update,
         timeout: float | None = None,  # noqa: ASYNC109 - the same call as Client's
+        poll_seconds: float | None = None,
     ) -> Dataset:
         """Return the data set once it is ready or rejected."""
         return await self._client.run(
-            self._client.calls.wait_for_dataset(dataset, on_update, timeout)
+            self._client.calls.wait_for_dataset(dataset, on_update, Waiting(timeout, poll_seconds))
         )
 
 
@@ -224,9 +240,11 @@ class AsyncJobs:
         """Return a job as it stands."""
         return await self._client.run(self._client.calls.job(job_id))
 
-    async def list(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Job]:
-        """Return a page of jobs, the newest first."""
-        return await self._client.run(self._client.calls.jobs(limit, cursor))
+    async def list(
+        self, *, limit: int | None = None, cursor: str | None = None, kind: str | None = "study"
+    ) -> Page[Job]:
+        """Return a page of jobs, the newest first; ``kind`` None: the readings of uploads, too."""
+        return await self._client.run(self._client.calls.jobs(limit, cursor, kind))
 
     async def wait(
         self,
@@ -234,9 +252,12 @@ class AsyncJobs:
         *,
         on_update: Callable[[Job], None] = ignore_update,
         timeout: float | None = None,  # noqa: ASYNC109 - the same call as Client's
+        poll_seconds: float | None = None,
     ) -> Job:
         """Return the job once it is over."""
-        return await self._client.run(self._client.calls.wait_for_job(job, on_update, timeout))
+        return await self._client.run(
+            self._client.calls.wait_for_job(job, on_update, Waiting(timeout, poll_seconds))
+        )
 
     def events(self, job: Job | str, *, last_event_id: str | None = None) -> AsyncIterator[Event]:
         """Yield a job's events until it is over."""

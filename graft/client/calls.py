@@ -6,6 +6,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,19 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _POLL_SECONDS = 1.0
 Spec = JobSpec | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How to wait for an end.
+
+    Attributes:
+        timeout: Seconds after which to give up; None: never.
+        poll_seconds: Pause between questions; None: as long as the service asks for.
+    """
+
+    timeout: float | None = None
+    poll_seconds: float | None = None
 
 
 class Calls:
@@ -75,12 +89,17 @@ class Calls:
 
     # --- data sets -----------------------------------------------------------------------------
 
-    def upload(self, zip_path: Path, name: str, on_bytes: OnBytes | None) -> Flow[Dataset]:
+    def upload(
+        self, zip_path: Path, name: str, image_size: int | None, on_bytes: OnBytes | None
+    ) -> Flow[Dataset]:
         """``POST /v1/datasets`` with a zip as the body."""
+        params = {"name": name}
+        if image_size is not None:
+            params["image_size"] = str(image_size)
         request = Send(
             "POST",
             "/v1/datasets",
-            params={"name": name},
+            params=params,
             headers={
                 "Content-Type": "application/zip",
                 "Content-Length": str(zip_path.stat().st_size),
@@ -101,11 +120,11 @@ class Calls:
         return self.read(Page[Dataset], Send("GET", "/v1/datasets", _page(limit, cursor)))
 
     def wait_for_dataset(
-        self, dataset: Dataset | str, on_update: Callable[[Dataset], None], timeout: float | None
+        self, dataset: Dataset | str, on_update: Callable[[Dataset], None], waiting: Waiting
     ) -> Flow[Dataset]:
         """Ask until a data set is ready or rejected."""
         path = f"/v1/datasets/{_id(dataset)}"
-        return self._wait(Dataset, path, lambda d: d.is_settled, on_update, timeout)
+        return self._wait(Dataset, path, lambda d: d.is_settled, on_update, waiting)
 
     # --- jobs ----------------------------------------------------------------------------------
 
@@ -123,9 +142,10 @@ class Calls:
         """``GET /v1/jobs/{id}``."""
         return self.read(Job, Send("GET", f"/v1/jobs/{job_id}"))
 
-    def jobs(self, limit: int | None, cursor: str | None) -> Flow[Page[Job]]:
+    def jobs(self, limit: int | None, cursor: str | None, kind: str | None) -> Flow[Page[Job]]:
         """``GET /v1/jobs``."""
-        return self.read(Page[Job], Send("GET", "/v1/jobs", _page(limit, cursor)))
+        params = _page(limit, cursor) | ({} if kind is None else {"kind": kind})
+        return self.read(Page[Job], Send("GET", "/v1/jobs", params))
 
     def cancel(self, job: Job | str) -> Flow[Job]:
         """``POST /v1/jobs/{id}/cancel``, then the job as it stands."""
@@ -137,11 +157,11 @@ class Calls:
         return self.read(Results, Send("GET", f"/v1/jobs/{_id(job)}/results"))
 
     def wait_for_job(
-        self, job: Job | str, on_update: Callable[[Job], None], timeout: float | None
+        self, job: Job | str, on_update: Callable[[Job], None], waiting: Waiting
     ) -> Flow[Job]:
         """Ask until a job is over."""
         path = f"/v1/jobs/{_id(job)}"
-        return self._wait(Job, path, lambda j: j.is_over, on_update, timeout)
+        return self._wait(Job, path, lambda j: j.is_over, on_update, waiting)
 
     def _wait(
         self,
@@ -149,8 +169,9 @@ class Calls:
         path: str,
         is_over: Callable[[ModelT], bool],
         on_update: Callable[[ModelT], None],
-        timeout: float | None,
+        waiting: Waiting,
     ) -> Flow[ModelT]:
+        timeout = waiting.timeout
         until = None if timeout is None else time.monotonic() + timeout
         etag: str | None = None
         while True:
@@ -162,13 +183,13 @@ class Calls:
                 on_update(current)
                 if is_over(current):
                     return current
-            if until is not None and time.monotonic() >= until:
+            if timeout is not None and until is not None and time.monotonic() >= until:
                 raise ApiError(
                     "wait_timed_out",
                     f"It was not over after {timeout:.0f} seconds.",
                     "It goes on in the service; wait again, or longer.",
                 )
-            yield Sleep(retry_after(reply.headers) or _POLL_SECONDS)
+            yield Sleep(waiting.poll_seconds or retry_after(reply.headers) or _POLL_SECONDS)
 
     # --- artifacts -----------------------------------------------------------------------------
 

@@ -18,5 +18,10 @@ def request_headers(key: str | None) -> dict[str, str]:
     return headers
 
 
+def is_loopback(base_url: str) -> bool:
+    """Say whether a service is on this machine, where no proxy has a part in it."""
+    return httpx.URL(base_url).host in {"localhost", "127.0.0.1", "::1"}
+
+
 def ignore_update(_: object) -> None:
     """An ``on_update`` for callers that do not want to know."""

@@ -29,6 +29,7 @@ class DatasetProblem(_Answer):
 
     code: str
     detail: str
+    hint: str = ""
     entry: int | None = None
     """Number of the zip's entry, from 1."""
 
@@ -41,6 +42,10 @@ class Dataset(_Answer):
     status: Literal["ingesting", "ready", "rejected"]
     sha256: str | None = None
     """Of the upload, hex."""
+    image_size: int | None = None
+    """Side in pixels to which the images are brought."""
+    digest: str | None = None
+    """Of the pixels, labels and classes that were read; null until it is ready."""
     classes: dict[str, dict[str, int]] | None = None
     """``{"malignant": {"train": 963, "test": 234}}``; null until it is ready."""
     problems: list[DatasetProblem] = []
@@ -69,6 +74,8 @@ class JobError(_Answer):
     code: str
     detail: str
     hint: str | None = None
+    step: str | None = None
+    """Name of the step that failed."""
 
 
 class Job(_Answer):
@@ -76,6 +83,8 @@ class Job(_Answer):
 
     id: str
     status: Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+    kind: str = "study"
+    """``study``: what was submitted; ``ingest``: the reading of an upload."""
     name: str | None = None
     dataset_id: str | None = None
     progress: JobProgress = JobProgress()

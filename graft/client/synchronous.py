@@ -11,8 +11,8 @@ from typing import Self, TypeVar
 import httpx
 
 from gan_core.spec.results import Results
-from graft.client.calls import Calls, Spec
-from graft.client.connection import TIMEOUT, ignore_update, request_headers
+from graft.client.calls import Calls, Spec, Waiting
+from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
 from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
 from graft.client.models import (
@@ -56,7 +56,11 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
-            base_url=base_url, headers=request_headers(key), timeout=TIMEOUT, transport=transport
+            base_url=base_url,
+            headers=request_headers(key),
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=not is_loopback(base_url),
         )
         self.calls = Calls(base_url, patience or Patience())
         self.datasets = Datasets(self)
@@ -169,13 +173,22 @@ class Datasets:
         source: Path | str,
         *,
         name: str | None = None,
+        image_size: int | None = None,
         on_pack: OnBytes | None = None,
         on_bytes: OnBytes | None = None,
     ) -> Dataset:
-        """Upload a zip of class folders, or a folder, which is packed first."""
+        """Upload a zip of class folders, or a folder, which is packed first.
+
+        Args:
+            source: The zip or folder.
+            name: A label; default: the file's name.
+            image_size: Side in pixels to which images are brought; default: the service's (224).
+            on_pack: Called while a folder is packed.
+            on_bytes: Called while the zip is sent.
+        """
         with as_zip(Path(source), on_pack) as path:
             called = Path(source).stem if name is None else name
-            return self._client.run(self._client.calls.upload(path, called, on_bytes))
+            return self._client.run(self._client.calls.upload(path, called, image_size, on_bytes))
 
     def get(self, dataset_id: str) -> Dataset:
         """Return a data set as it stands."""
@@ -191,9 +204,12 @@ class Datasets:
         *,
         on_update: Callable[[Dataset], None] = ignore_update,
         timeout: float | None = None,
+        poll_seconds: float | None = None,
     ) -> Dataset:
         """Return the data set once it is ready or rejected."""
-        return self._client.run(self._client.calls.wait_for_dataset(dataset, on_update, timeout))
+        return self._client.run(
+            self._client.calls.wait_for_dataset(dataset, on_update, Waiting(timeout, poll_seconds))
+        )
 
 
 class Jobs:
@@ -214,9 +230,11 @@ class Jobs:
         """Return a job as it stands."""
         return self._client.run(self._client.calls.job(job_id))
 
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Job]:
-        """Return a page of jobs, the newest first."""
-        return self._client.run(self._client.calls.jobs(limit, cursor))
+    def list(
+        self, *, limit: int | None = None, cursor: str | None = None, kind: str | None = "study"
+    ) -> Page[Job]:
+        """Return a page of jobs, the newest first; ``kind`` None: the readings of uploads, too."""
+        return self._client.run(self._client.calls.jobs(limit, cursor, kind))
 
     def wait(
         self,
@@ -224,9 +242,12 @@ class Jobs:
         *,
         on_update: Callable[[Job], None] = ignore_update,
         timeout: float | None = None,
+        poll_seconds: float | None = None,
     ) -> Job:
         """Return the job once it is over."""
-        return self._client.run(self._client.calls.wait_for_job(job, on_update, timeout))
+        return self._client.run(
+            self._client.calls.wait_for_job(job, on_update, Waiting(timeout, poll_seconds))
+        )
 
     def events(self, job: Job | str, *, last_event_id: str | None = None) -> Iterator[Event]:
         """Yield a job's events until it is over."""

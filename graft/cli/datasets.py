@@ -1,0 +1,139 @@
+"""``graft datasets``."""
+
+# Typer calls commands with keywords.
+# ruff: noqa: PLR0917
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graft.cli.connecting import DataDirOption, JsonOption, KeyFileOption, UrlOption, connect
+
+if TYPE_CHECKING:
+    from graft.client import Client, Dataset
+
+app = typer.Typer(no_args_is_help=True, help="Upload and look at data sets.")
+
+
+@app.command()
+def upload(
+    source: Annotated[Path, typer.Argument(help="A zip, or a folder, of one folder a class.")],
+    name: Annotated[str | None, typer.Option(help="A name; default: the file's.")] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            min=32, max=512, help="Side in pixels of the stored images.", show_default="224"
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until it has been read.")] = True,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Upload a data set."""
+    with connect(url, key_file, data_dir) as client:
+        dataset = upload_with_bars(client, source, name, wait=wait, image_size=image_size)
+    if as_json:
+        typer.echo(dataset.model_dump_json(indent=1))
+    else:
+        show_dataset(dataset)
+    if dataset.status == "rejected":
+        raise typer.Exit(1)
+
+
+def upload_with_bars(
+    client: Client,
+    source: Path,
+    name: str | None,
+    *,
+    wait: bool,
+    image_size: int | None = None,
+) -> Dataset:
+    """Upload, showing how far it is; wait until it has been read, if asked."""
+    from graft.cli.watching import transfer_bars
+
+    with transfer_bars() as bars:
+        dataset = client.datasets.upload(
+            source,
+            name=name,
+            image_size=image_size,
+            on_pack=bars.of("packing"),
+            on_bytes=bars.of("uploading"),
+        )
+        if wait:
+            bars.say(f"data set {dataset.id}: reading the images")
+            dataset = client.datasets.wait(dataset, poll_seconds=0.5)
+    return dataset
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """List data sets, the newest first."""
+    from graft.cli.tables import plain_table
+
+    with connect(url, key_file, data_dir) as client:
+        page = client.datasets.list(limit=limit)
+    if as_json:
+        typer.echo(page.model_dump_json(indent=1))
+        return
+    rows = [[d.id, d.name, d.status, _classes(d), _when(d)] for d in page.items]
+    plain_table(["id", "name", "status", "classes (train + test)", "created"], rows)
+
+
+@app.command()
+def show(
+    dataset_id: str,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Show a data set: its classes, and what was wrong with it."""
+    with connect(url, key_file, data_dir) as client:
+        dataset = client.datasets.get(dataset_id)
+    if as_json:
+        typer.echo(dataset.model_dump_json(indent=1))
+    else:
+        show_dataset(dataset)
+
+
+def show_dataset(dataset: Dataset) -> None:
+    """Print a data set."""
+    from rich.markup import escape
+
+    from graft.cli.tables import console
+
+    colour = {"ready": "green", "rejected": "red"}.get(dataset.status, "yellow")
+    out = console()
+    out.print(f"[bold]{dataset.id}[/]  {escape(dataset.name)}  [{colour}]{dataset.status}[/]")
+    for name, splits in (dataset.classes or {}).items():
+        counts = ", ".join(f"{count} {split}" for split, count in splits.items())
+        out.print(f"  {escape(name)}: {counts}")
+    for problem in dataset.problems[:20]:
+        where = "" if problem.entry is None else f" (entry {problem.entry})"
+        line = f"{problem.detail} {problem.hint}".strip()
+        out.print(f"  [yellow]{problem.code}[/]{where}: {escape(line)}")
+    if len(dataset.problems) > 20:
+        out.print(f"  … and {len(dataset.problems) - 20} more; --json shows all")
+
+
+def _classes(dataset: Dataset) -> str:
+    return ", ".join(
+        f"{name} {' + '.join(str(count) for count in splits.values())}"
+        for name, splits in (dataset.classes or {}).items()
+    )
+
+
+def _when(dataset: Dataset) -> str:
+    moment = dataset.created_at
+    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")

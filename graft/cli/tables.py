@@ -1,0 +1,111 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from gan_core.spec.results import ArmSummary, Interval, Results
+
+_FIGURES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced acc.",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "roc_auc": "ROC-AUC",
+}
+_COLOURS = {"helps": "green", "harms": "red"}
+
+
+def console() -> Console:
+    """Return the console for a command's answer."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; every cell is text that was not written by us, so no markup in it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out = console()
+    out.soft_wrap = False
+    out.print(table)
+
+
+def _cell(figure: Interval | None) -> str:
+    if figure is None:
+        return "–"
+    if figure.sd is not None:
+        return f"{figure.mean:.2f} ± {figure.sd:.2f}"
+    return f"{figure.mean:.2f}"
+
+
+def show_results(results: Results) -> None:
+    """Print the table of every classifier, then the verdicts."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    out = console()
+    out.soft_wrap = False
+    for classifier in dict.fromkeys(s.classifier for s in results.summaries):
+        table = Table(
+            title=f"{classifier}: real test images, rare class {results.rare_class!r}",
+            title_justify="left",
+            header_style="bold",
+        )
+        table.add_column("real images")
+        table.add_column("arm")
+        for label in _FIGURES.values():
+            table.add_column(label, justify="right", no_wrap=True)
+        before: str | None = None
+        for summary in [s for s in results.summaries if s.classifier == classifier]:
+            if before not in {None, summary.real_count_label}:
+                table.add_section()
+            table.add_row(*_row(summary, is_first=before != summary.real_count_label))
+            before = summary.real_count_label
+        out.print(table)
+    if results.summaries:
+        out.print("[dim]The study's “AUC” is what is called balanced accuracy here.[/]")
+    for verdict in results.verdicts:
+        colour = _COLOURS.get(verdict.outcome, "yellow")
+        out.print(f"[{colour}]●[/] {escape(verdict.sentence)}")
+    for failed in results.failed:
+        out.print(f"[red]not computed:[/] {escape(failed.get('detail', failed.get('code', '')))}")
+
+
+def _row(summary: ArmSummary, *, is_first: bool) -> list[str]:
+    label = summary.real_count_label
+    count = label if label == str(summary.real_count) else f"{label} ({summary.real_count})"
+    figures = [_cell(summary.figures.get(name)) for name in _FIGURES]
+    return [count if is_first else "", summary.arm, *figures]
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people: "45 s", "3 min 20 s", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

@@ -1,0 +1,33 @@
+"""The API's process: ``python -m graft.serving.api_process FD`` with a socket to listen on."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+_GOODBYE_SECONDS = 5
+
+
+def main() -> None:
+    """Serve on the socket that the supervisor holds.
+
+    The supervisor keeps it open, so that a restart of this process refuses no connection.
+    """
+    import uvicorn
+
+    from api.app import create_app
+    from store.settings import Settings, prepare
+
+    listening = socket.socket(fileno=int(sys.argv[1]))
+    config = uvicorn.Config(
+        create_app(prepare(Settings())),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GOODBYE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()
