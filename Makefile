@@ -1,0 +1,87 @@
+# Every target sets up what it needs: uv (from PyPI, into .tools/, when it is not on the PATH), then
+# the locked environment in .venv. Needed beforehand: Python 3.11 or later, git, make.
+
+UV_VERSION := 0.13.9
+VENV := .venv
+SYNCED := $(VENV)/.synced
+RUN := $(VENV)/bin
+
+# The first interpreter that is new enough; PYTHON=/path/to/python to choose another.
+PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11 python3.14; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && command -v $$p && break; done)
+UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+# The system's Python is used; uv fetches none of its own.
+export UV_PYTHON_DOWNLOADS := never
+
+FAST := not slow and not gpu and not browser and not chaos
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-all lint format bench lock-check clean distclean
+
+help: ## List the targets
+	@echo "Graft. Targets:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(SYNCED) ## The main job end to end; DATA=folder-or-zip PROFILE=quick|seed|best SPEC=job.yaml
+	@$(RUN)/graft demo $(if $(DATA),--data "$(DATA)") $(if $(PROFILE),--profile "$(PROFILE)") $(if $(SPEC),--spec "$(SPEC)")
+
+serve: $(SYNCED) ## Run the whole service on this machine, until Ctrl-C; DATA_DIR=… PORT=…
+	@$(RUN)/graft serve $(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(if $(PORT),--port "$(PORT)")
+
+test: $(SYNCED) ## Run the tests that take seconds
+	$(RUN)/pytest -m "$(FAST)"
+
+test-all: $(SYNCED) ## Run every test that this machine can run
+	$(RUN)/pytest
+
+# Everything is checked before the first complaint ends it: one run then tells everything.
+lint: $(SYNCED) ## Check style, types, import contracts and openapi.json
+	@status=0; \
+	for check in "ruff check" "ruff format --check" "mypy" "lint-imports"; do \
+		echo "== $$check"; $(RUN)/$$check || status=1; \
+	done; \
+	echo "== openapi.json is current"; \
+	$(RUN)/python -m api.openapi | diff -u openapi.json - || status=1; \
+	exit $$status
+
+format: $(SYNCED) ## Format the code, mend what can be mended, write openapi.json anew
+	$(RUN)/ruff check --fix-only .
+	$(RUN)/ruff format .
+	$(RUN)/python -m api.openapi > openapi.json.part && mv openapi.json.part openapi.json
+
+bench: $(SYNCED) ## Measure: every benchmarks/bench_*.py
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(RUN)/python $$script || exit 1; done
+
+lock-check: $(UV) ## Say whether uv.lock fits pyproject.toml
+	$(UV) lock --check
+
+clean: ## Remove caches and build outputs
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist
+	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './.tools/*' -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environment and the demonstration's data, too
+	rm -rf $(VENV) .tools demo
+
+# A file, not a phony target: when nothing has changed, a command starts at once.
+$(SYNCED): uv.lock pyproject.toml | $(UV)
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or later is needed; none was found." >&2; \
+		echo "hint: install one, or name it with PYTHON=/path/to/python." >&2; exit 1; }
+	$(UV) sync --locked --quiet --python "$(PYTHON)"
+	@touch $@
+
+.tools/bin/uv:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or later is needed; none was found." >&2; \
+		echo "hint: install one, or name it with PYTHON=/path/to/python." >&2; exit 1; }
+	@echo "getting uv $(UV_VERSION) into .tools/"
+	@"$(PYTHON)" -m venv .tools || { rm -rf .tools; \
+		echo "error: this Python cannot make virtual environments." >&2; \
+		echo "hint: install its venv module (Debian and Ubuntu: apt install python3-venv), or uv itself." >&2; \
+		exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)" || { \
+		rm -rf .tools; echo "error: uv could not be fetched from PyPI (above)." >&2; \
+		echo "hint: is there a network, and a proxy in between? An installed uv is used as it is." >&2; \
+		exit 1; }
+
+# uv on the PATH is no file that could be made.
+$(filter-out .tools/bin/uv,$(UV)):
