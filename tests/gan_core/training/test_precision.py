@@ -25,6 +25,6 @@ def test_auto_takes_what_the_hardware_computes_in(
 
 def test_a_precision_asked_for_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for has_it in (False, True):
-        monkeypatch.setattr(precision, "computes_bfloat16", lambda device, has_it=has_it: has_it)
+        monkeypatch.setattr(precision, "computes_bfloat16", lambda _, has_it=has_it: has_it)
         assert compute_dtype("bfloat16", CPU) is torch.bfloat16
         assert compute_dtype("float32", CPU) is torch.float32
