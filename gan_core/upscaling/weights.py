@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import pickle
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -298,7 +299,10 @@ def load_file(path: Path) -> dict[str, torch.Tensor]:
         if path.suffix.lower() == ".safetensors":
             loaded = safetensors.torch.load_file(path)
         else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                # It warns of old and odd pickles; either it can read one, or it raises.
+                warnings.simplefilter("ignore")
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
         state: dict[str, torch.Tensor] = dict(spandrel.canonicalize_state_dict(loaded))
     except _UNREADABLE as error:
         raise GraftError(
