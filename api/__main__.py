@@ -14,6 +14,7 @@ from api.app import create_app
 from gan_core.spec.errors import GraftError
 from store.bootstrap import ensure_admin
 from store.database import Database
+from store.logs import configure_logs
 from store.settings import Settings, prepare
 
 # Longer than any request but a download takes; less than the container's stop grace.
@@ -24,6 +25,7 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit status."""
     try:
         settings = prepare(Settings())
+        configure_logs(settings)
         database = Database.from_settings(settings)
         try:
             ensure_admin(database, settings)
