@@ -107,7 +107,8 @@ def _inconsistent(what: str) -> GraftError:
 
 
 def _read(file: BinaryIO, offset: int, size: int) -> bytes:
-    file.seek(offset)
+    # A 64-bit field may name an offset that no file system has.
+    file.seek(min(offset, 2**62))
     data = file.read(size)
     if len(data) != size:
         raise _inconsistent("it points behind its own end")
@@ -241,7 +242,7 @@ def _check_locals(file: BinaryIO, centrals: list[_Central], start: int) -> list[
             )
         names.add(name)
         _check_kind(central)
-        if central.offset != expected:
+        if central.offset != expected or central.packed > start:
             raise GraftError(
                 "archive_hidden_data",
                 f"The data before entry {central.number} overlap or belong to no entry.",
@@ -295,7 +296,7 @@ def _check_local(file: BinaryIO, central: _Central) -> int:
             f"The two headers of entry {central.number} do not agree.",
             "Zip the folder anew.",
         )
-    return central.offset + _LOCAL.size + name_size + extra_size
+    return central.offset + _LOCAL.size + len(rest)
 
 
 def _descriptor_size(file: BinaryIO, central: _Central, at: int) -> int:
