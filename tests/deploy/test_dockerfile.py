@@ -60,12 +60,13 @@ def test_every_base_is_pinned_to_a_patch_version() -> None:
             stages.add(stage)
 
 
-def test_the_python_of_the_image_is_that_of_the_locked_environment() -> None:
-    wanted = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
+def test_both_stages_have_one_python_and_it_is_one_that_the_project_takes() -> None:
     bases = re.findall(r"^FROM python:(\S+)", TEXT, re.MULTILINE)
-    assert len(set(bases)) == 1
     assert len(bases) == 2
-    assert bases[0].startswith(f"{wanted}.")
+    assert len(set(bases)) == 1, "the environment names the interpreter it was made with"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    least = tuple(map(int, project["requires-python"].removeprefix(">=").split(".")))
+    assert tuple(map(int, bases[0].split(".")[:2])) >= least
 
 
 def test_the_environment_is_the_locked_one_without_the_developers_tools() -> None:
