@@ -15,7 +15,7 @@ from api.datasets import endpoints as datasets
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
 from api.metrics import HouseCollector, Metrics
-from api.middleware import RequestLog
+from api.middleware import JsonLimit, RequestLog
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -78,7 +78,8 @@ def assemble(**options: Any) -> FastAPI:
     )
     app.state.metrics = metrics
     problems.install(app)
-    app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
+    app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
     app.include_router(datasets.router)  # counts its own bytes
     for router in (jobs.router, artifacts.router, keys.router, health.router, pages.router):
         app.include_router(router, max_body_size=_MAX_JSON_BYTES)

@@ -8,12 +8,36 @@ import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import problems
 from api.metrics import Metrics
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger("api")
+
+
+class JsonLimit:
+    """Refuses a JSON body that says it is too large, before it is read.
+
+    One that does not say is counted by the framework while it is read. Uploads count themselves.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, uploads: str) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._uploads = uploads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] == "http" and scope["path"] != self._uploads:
+            declared = Headers(scope=scope).get("content-length", "")
+            if declared.isdecimal() and int(declared) > self._max_bytes:
+                refused = problems.answer(Request(scope), problems.too_large())
+                await refused(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class RequestLog:
@@ -37,10 +61,12 @@ class RequestLog:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = 500
+        has_begun = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_begun
             if message["type"] == "http.response.start":
+                has_begun = True
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
@@ -51,6 +77,13 @@ class RequestLog:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            # Here and not in the framework's own last resort, which would answer without an id.
+            _log.error("request_failed", exc_info=error)  # noqa: TRY400  # the same, and clearer
+            if has_begun:
+                raise  # the server then breaks the connection, so that nobody takes it for whole
+            failed = problems.answer(Request(scope), problems.internal())
+            await failed(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             # Ids in a label would make a time series for each: only templates.

@@ -103,7 +103,7 @@ def answer(request: Request, problem: Problem) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Have every exception answered with a problem document."""
+    """Have every exception answered with a problem document (see also ``api.middleware``)."""
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, error: Problem) -> Response:
@@ -140,18 +140,20 @@ def install(app: FastAPI) -> None:
             return answer(request, full)
         return answer(request, _unavailable("storage_unavailable", "The file storage"))
 
-    @app.exception_handler(Exception)
-    async def on_anything(request: Request, error: Exception) -> Response:
-        _log.error("request_failed", exc_info=error)
-        return answer(
-            request,
-            Problem(
-                500,
-                "internal_error",
-                "Something went wrong in the service.",
-                "Try again. If it happens again, give its operator the `instance` of this answer.",
-            ),
-        )
+
+def internal() -> Problem:
+    """Return the answer for what nobody foresaw."""
+    return Problem(
+        500,
+        "internal_error",
+        "Something went wrong in the service.",
+        "Try again. If it happens again, give its operator the `instance` of this answer.",
+    )
+
+
+def too_large() -> Problem:
+    """Return the answer for a body that is larger than any spec could be."""
+    return _of_status(413, {})
 
 
 def _unavailable(code: str, what: str) -> Problem:

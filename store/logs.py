@@ -28,13 +28,21 @@ def configure_logs(settings: Settings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    is_json = settings.log_format == "json"
+    # Both would print local variables beside a traceback, and with them keys and names.
+    rendering: list[Any] = [
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ),
+        structlog.processors.JSONRenderer(),
+    ]
+    if settings.log_format == "console":
+        plain = structlog.dev.plain_traceback
+        rendering = [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *([structlog.processors.dict_tracebacks] if is_json else []),
-            structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(),
+            *rendering,
         ],
     )
     handler = logging.StreamHandler(sys.stderr)

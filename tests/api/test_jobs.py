@@ -1,0 +1,270 @@
+"""Submitting, watching, cancelling, and the results."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+from sqlalchemy import select
+
+from store.records import StepError
+from store.repositories import AuditTrail
+from store.step_tables import OutboxRow
+from store.steps import StepLedger
+from store.tables import AuditEvent
+
+
+def _events(text: str) -> list[tuple[int, str, dict[str, Any]]]:
+    found = []
+    for block in text.replace("\r\n", "\n").strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
+        if "data" in fields:
+            found.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
+    return found
+
+
+def test_a_submitted_job_is_accepted_with_its_spec_filled_in(hospital: Any) -> None:
+    dataset_id = hospital.ready_dataset()
+    answer = hospital.client.post(
+        "/v1/jobs", json={"dataset_id": dataset_id, "real_counts": [10], "name": "first"}
+    )
+    job = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
+    assert int(answer.headers["retry-after"]) >= 1
+    assert (job["status"], job["kind"], job["name"]) == ("queued", "study", "first")
+    assert job["spec"]["rare_class"] == "malignant"
+    assert job["spec"]["gans"][0]["name"] == "infogan"
+    assert job["requested"] == {"dataset_id": dataset_id, "real_counts": [10], "name": "first"}
+    assert job["advice"]
+    assert job["progress"]["fraction"] == 0.0
+    assert job["progress"]["eta_seconds"] > 0
+
+
+def test_a_dry_run_answers_the_plan_and_starts_nothing(hospital: Any) -> None:
+    dataset_id = hospital.ready_dataset()
+    body = {"dataset_id": dataset_id, "real_counts": [10]}
+    answer = hospital.client.post("/v1/jobs?dry_run=true", json=body)
+    assert answer.status_code == 200
+    plan = answer.json()
+    names = [step["name"] for step in plan["steps"]]
+    assert "train:infogan:10:s0" in names
+    assert plan["estimate_seconds"] > 0
+    assert not any(step["is_reused"] for step in plan["steps"])
+    assert hospital.client.get("/v1/jobs?kind=study").json()["items"] == []
+    hospital.run(hospital.submit(dataset_id)["id"])
+    again = hospital.client.post("/v1/jobs?dry_run=true", json=body).json()
+    assert all(step["is_reused"] for step in again["steps"])
+    assert again["estimate_seconds"] == 0
+
+
+def test_the_same_request_twice_with_one_key_makes_one_job(hospital: Any) -> None:
+    body = {"dataset_id": hospital.ready_dataset(), "real_counts": [10]}
+    headers = {"Idempotency-Key": "k1"}
+    first = hospital.client.post("/v1/jobs", json=body, headers=headers)
+    second = hospital.client.post("/v1/jobs", json=body, headers=headers)
+    assert second.status_code == 202
+    assert second.json() == first.json()
+    assert second.headers["idempotency-replayed"] == "true"
+    other = hospital.client.post("/v1/jobs", json=body | {"name": "x"}, headers=headers)
+    assert other.status_code == 422
+    assert other.json()["code"] == "idempotency_key_reused"
+    assert len(hospital.client.get("/v1/jobs?kind=study").json()["items"]) == 1
+
+
+def test_one_key_sent_many_times_at_once_makes_one_job(hospital: Any) -> None:
+    body = {"dataset_id": hospital.ready_dataset(), "real_counts": [10]}
+    answers: list[Any] = []
+
+    def send() -> None:
+        answers.append(
+            hospital.client.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
+        )
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_specs_that_do_not_fit_are_refused_with_what_to_do(hospital: Any) -> None:
+    ready = hospital.ready_dataset()
+    for body, status, code in [
+        ({"dataset_id": ready, "real_counts": [500]}, 422, "real_count_too_large"),
+        ({"dataset_id": ready, "rare_class": "none"}, 422, "unknown_class"),
+        ({"dataset_id": ready, "gans": [{"name": "dreamgan"}]}, 422, "invalid_request"),
+        ({"dataset_id": ready, "upscale": {"size": 9}}, 422, "invalid_request"),
+        ({"dataset_id": ready, "typo": 1}, 422, "invalid_request"),
+        ({}, 422, "invalid_request"),
+        ({"dataset_id": "ds_none"}, 404, "not_found"),
+    ]:
+        answer = hospital.client.post("/v1/jobs", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), body
+        assert answer.json()["hint"]
+    assert hospital.client.get("/v1/jobs?kind=study").json()["items"] == []
+
+
+def test_a_dataset_that_is_not_ready_is_a_conflict(hospital: Any) -> None:
+    dataset = hospital.upload()
+    early = hospital.client.post("/v1/jobs", json={"dataset_id": dataset["id"]})
+    assert (early.status_code, early.json()["code"]) == (409, "dataset_not_ready")
+    assert "retry-after" in early.headers
+    claimed = hospital.claim_next(dataset["links"]["ingest"].rsplit("/", 1)[-1])
+    hospital.fail(claimed, StepError("bad_zip", "The zip is broken."))
+    late = hospital.client.post("/v1/jobs", json={"dataset_id": dataset["id"]})
+    assert (late.status_code, late.json()["code"]) == (409, "dataset_rejected")
+
+
+def test_a_job_is_accepted_while_the_broker_is_down(hospital: Any, database: Any) -> None:
+    dataset_id = hospital.ready_dataset()
+    started = time.perf_counter()
+    job = hospital.submit(dataset_id)
+    assert time.perf_counter() - started < 5
+    steps = hospital.client.get(f"/v1/jobs/{job['id']}/steps").json()["items"]
+    queued = {step["name"] for step in steps if step["status"] == "queued"}
+    assert queued
+    with database.read() as session:
+        unsent = session.scalars(select(OutboxRow).where(OutboxRow.sent_at.is_(None))).all()
+    assert len(unsent) >= len(queued)
+
+
+def test_polling_costs_nothing_while_nothing_changes(hospital: Any) -> None:
+    job = hospital.submit(hospital.ready_dataset())
+    path = f"/v1/jobs/{job['id']}"
+    first = hospital.client.get(path)
+    assert "retry-after" in first.headers
+    again = hospital.client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    hospital.finish(hospital.claim_next(job["id"]))
+    changed = hospital.client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != first.headers["etag"]
+    assert changed.json()["status"] == "running"
+    assert changed.json()["progress"]["fraction"] > 0
+
+
+def test_a_finished_job_has_results_and_asks_for_no_more_polling(hospital: Any) -> None:
+    job_id = hospital.finished_job()
+    answer = hospital.client.get(f"/v1/jobs/{job_id}")
+    job = answer.json()
+    assert (job["status"], job["progress"]["fraction"]) == ("succeeded", 1.0)
+    assert job["finished_at"] is not None
+    assert "retry-after" not in answer.headers
+    results = hospital.client.get(f"/v1/jobs/{job_id}/results")
+    assert results.status_code == 200
+    assert results.json()["rare_class"] == "malignant"
+
+
+def test_results_of_an_unfinished_job_are_a_conflict(hospital: Any) -> None:
+    job = hospital.submit(hospital.ready_dataset())
+    early = hospital.client.get(f"/v1/jobs/{job['id']}/results")
+    assert (early.status_code, early.json()["code"]) == (409, "job_unfinished")
+    assert "retry-after" in early.headers
+    hospital.client.post(f"/v1/jobs/{job['id']}/cancel")
+    late = hospital.client.get(f"/v1/jobs/{job['id']}/results")
+    assert (late.status_code, late.json()["code"]) == (409, "job_without_results")
+
+
+def test_cancelling_is_idempotent_and_waits_for_running_steps(hospital: Any) -> None:
+    job = hospital.submit(hospital.ready_dataset())
+    claimed = hospital.claim_next(job["id"])
+    path = f"/v1/jobs/{job['id']}/cancel"
+    first, second = hospital.client.post(path), hospital.client.post(path)
+    assert first.status_code == second.status_code == 202
+    assert first.json()["status"] == second.json()["status"] == "cancelling"
+    with hospital.database.write() as session:
+        StepLedger(session).cancelled(claimed.id, claimed.token)
+    third = hospital.client.post(path)
+    assert (third.status_code, third.json()["status"]) == (202, "cancelled")
+
+
+def test_a_failed_job_says_why_and_where(hospital: Any) -> None:
+    job = hospital.submit(hospital.ready_dataset())
+    claimed = hospital.claim_next(job["id"])
+    hospital.fail(claimed, StepError("diverged", "The training diverged.", "Use fewer epochs."))
+    body = hospital.client.get(f"/v1/jobs/{job['id']}").json()
+    assert body["status"] == "failed"
+    assert body["error"] == {
+        "code": "diverged",
+        "detail": "The training diverged.",
+        "hint": "Use fewer epochs.",
+        "step": claimed.name,
+    }
+
+
+def test_jobs_are_listed_and_filtered(hospital: Any) -> None:
+    dataset_id = hospital.ready_dataset()
+    first = hospital.submit(dataset_id)["id"]
+    second = hospital.submit(dataset_id, real_counts=[11])["id"]
+    hospital.client.post(f"/v1/jobs/{first}/cancel")
+
+    def ids(**params: str) -> list[str]:
+        items = hospital.client.get("/v1/jobs", params=params).json()["items"]
+        return [item["id"] for item in items]
+
+    assert set(ids(kind="study")) == {first, second}
+    assert len(ids()) == 3
+    assert ids(status="cancelled") == [first]
+    assert set(ids(dataset_id=dataset_id, kind="study")) == {first, second}
+    assert ids(dataset_id="ds_other") == []
+
+
+def test_watching_a_finished_job_from_the_start_tells_its_whole_story(hospital: Any) -> None:
+    job_id = hospital.finished_job()
+    answer = hospital.client.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": "0"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = _events(answer.text)
+    ids = [event[0] for event in events]
+    assert ids == sorted(set(ids))
+    statuses = [data["status"] for _, kind, data in events if kind == "status"]
+    assert statuses == ["queued", "running", "succeeded"]
+    fractions = [data["progress"]["fraction"] for _, _, data in events]
+    assert fractions == sorted(fractions)
+
+
+def test_a_watcher_that_comes_back_goes_on_where_it_was(hospital: Any) -> None:
+    job_id = hospital.finished_job()
+    path = f"/v1/jobs/{job_id}/events"
+    every = _events(hospital.client.get(path, headers={"Last-Event-ID": "0"}).text)
+    rest = _events(hospital.client.get(path, headers={"Last-Event-ID": str(every[3][0])}).text)
+    assert rest == every[4:]
+
+
+def test_a_new_watcher_begins_with_the_latest_state(hospital: Any) -> None:
+    job_id = hospital.finished_job()
+    events = _events(hospital.client.get(f"/v1/jobs/{job_id}/events").text)
+    assert [data["status"] for _, _, data in events] == ["succeeded"]
+
+
+def test_a_watcher_hears_what_happens_while_it_watches(hospital: Any) -> None:
+    job = hospital.submit(hospital.ready_dataset())
+    worker = threading.Timer(0.3, hospital.run, [job["id"]])
+    worker.start()
+    text = hospital.client.get(f"/v1/jobs/{job['id']}/events").text
+    worker.join()
+    assert [e[2]["status"] for e in _events(text)][-1] == "succeeded"
+
+
+def test_every_change_and_download_is_in_the_audit_trail(hospital: Any, database: Any) -> None:
+    job_id = hospital.finished_job()
+    hospital.client.post(f"/v1/jobs/{job_id}/cancel")
+    artifact = hospital.artifact(job_id, "report-html")
+    hospital.client.get(artifact["links"]["content"])
+    hospital.client.get(f"/v1/jobs/{job_id}/results")
+    with database.read() as session:
+        events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
+        assert AuditTrail(session, events[0].workspace_id).first_broken() is None
+    assert [event.action for event in events] == [
+        "key.create",
+        "dataset.create",
+        "job.submit",
+        "artifact.download",
+        "results.read",
+    ]
+    assert events[1].actor.startswith("key_")
