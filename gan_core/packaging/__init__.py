@@ -1,0 +1,30 @@
+"""The zip of synthetic images: labelled, documented, and able to be checked by anyone."""
+
+from __future__ import annotations
+
+from gan_core.packaging.data import ModelFacts, PackageFacts, PackageSummary, SyntheticImage
+from gan_core.packaging.sizes import resized
+from gan_core.packaging.verify import (
+    Check,
+    Regenerate,
+    VerifyReport,
+    models_in,
+    regenerator,
+    verify_zip,
+)
+from gan_core.packaging.writing import write_zip
+
+__all__ = [
+    "Check",
+    "ModelFacts",
+    "PackageFacts",
+    "PackageSummary",
+    "Regenerate",
+    "SyntheticImage",
+    "VerifyReport",
+    "models_in",
+    "regenerator",
+    "resized",
+    "verify_zip",
+    "write_zip",
+]
