@@ -71,7 +71,9 @@ def _cores() -> Finding:
 def _torch() -> Finding:
     import torch
 
-    has_bf16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    from gan_core.training.precision import computes_bfloat16
+
+    has_bf16 = computes_bfloat16(torch.device("cpu"))
     bf16 = "bf16 in hardware" if has_bf16 else "no bf16 (float32 is used)"
     detail = f"torch {torch.__version__}, torchvision {version('torchvision')}"
     return Finding("PyTorch", "ok", f"{detail}, {torch.get_num_threads()} threads, {bf16}")

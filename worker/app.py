@@ -12,10 +12,10 @@ from celery import Celery, signals
 
 from store.database import Database
 from store.doorbell import QUEUES, TASK_NAME, Doorbell, transport_options
+from store.logs import configure_logs
 from store.objects import Objects
 from store.settings import Settings
 from worker.housekeeping import Housekeeper
-from worker.logs import set_up_logging
 from worker.parent_death import die_with_parent
 from worker.running import StepRunner
 from worker.shared import SharedState
@@ -81,7 +81,7 @@ def run_worker(
     seconds and handed back, so that Celery has nothing left to wait for. (SIGTERM should not be
     remapped to SIGQUIT: Celery would sleep through the whole soft shutdown before it told us.)
     """
-    set_up_logging(settings)
+    configure_logs(settings)
     shared = SharedState()
     app = make_app(settings, shared)
     housekeeper = Housekeeper(settings, shared, queues)

@@ -16,11 +16,14 @@ def main() -> None:
     import uvicorn
 
     from api.app import create_app
+    from store.logs import configure_logs
     from store.settings import Settings, prepare
 
     listening = socket.socket(fileno=int(sys.argv[1]))
+    settings = prepare(Settings())
+    configure_logs(settings)
     config = uvicorn.Config(
-        create_app(prepare(Settings())),
+        create_app(settings),
         log_config=None,
         access_log=False,
         server_header=False,
