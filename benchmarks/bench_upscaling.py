@@ -33,7 +33,7 @@ def read_images(data: Path, count: int, seed: int) -> np.ndarray:
 
     def chosen(names: list[str]) -> list[str]:
         images = sorted(name for name in names if name.lower().endswith(SUFFIXES))
-        return random.Random(seed).sample(images, min(count, len(images)))
+        return random.Random(seed).sample(images, min(count, len(images)))  # noqa: S311 - no secret
 
     def files() -> Iterator[bytes]:
         if data.is_dir():
