@@ -68,7 +68,8 @@ def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
             )
         runners[0].run(step_id)
 
-    app.task(run_step, name=TASK_NAME, ignore_result=True)
+    # Not shared: Celery would register it with every other app of this process.
+    app.task(run_step, name=TASK_NAME, ignore_result=True, shared=False)
     return app
 
 

@@ -14,9 +14,8 @@ import structlog
 
 from gan_core.spec import DatasetFacts
 from store.database import Database
-from store.doorbell import Doorbell
 from store.objects import Objects
-from store.outbox import relay_outbox
+from store.outbox import Rings, relay_outbox
 from store.records import ClaimedStep, Ingested, Lease
 from store.settings import Settings
 from store.steps import StepLedger
@@ -75,7 +74,7 @@ class StepRunner:
         settings: Settings,
         database: Database,
         objects: Objects,
-        doorbell: Doorbell,
+        doorbell: Rings,
         shared: SharedState,
         *,
         command: Callable[[Path], Sequence[str]] = child_command,

@@ -40,9 +40,9 @@ def phantom(
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same images.")] = 0,
 ) -> None:
     """Draw phantoms: pictures that look like skin lesions of two classes, and are none."""
-    from gan_core.phantoms import draw_phantoms
+    from gan_core.phantoms import PhantomKind, draw_phantoms
 
-    counts = {
+    counts: dict[str, dict[PhantomKind, int]] = {
         "train": {"benign": benign, "malignant": malignant},
         "test": {"benign": test_benign, "malignant": test_malignant},
     }
