@@ -79,7 +79,7 @@ class RequestLog:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             # Here and not in the framework's own last resort, which would answer without an id.
-            _log.error("request_failed", exc_info=error)  # noqa: TRY400  # the same, and clearer
+            _log.error("request_failed", exc_info=error)
             if has_begun:
                 raise  # the server then breaks the connection, so that nobody takes it for whole
             failed = problems.answer(Request(scope), problems.internal())

@@ -12,7 +12,7 @@ from store.settings import Settings
 TASK_NAME = "graft.run_step"
 QUEUES = ("gpu", "cpu")
 _CONNECT_SECONDS = 2.0
-_ANSWER_SECONDS = 5.0
+_ANSWER_SECONDS = 2.0
 
 
 class DoorbellSilent(Exception):  # noqa: N818  # it is a state of the broker, not an error of ours

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -35,6 +36,14 @@ FACTS = DatasetFacts(
     classes={"benign": {"train": 40, "test": 5}, "malignant": {"train": 20, "test": 5}},
 )
 RESULTS = Results(rare_class="malignant", classes=FACTS.classes, rows=[], summaries=[], verdicts=[])
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Without this, a traceback is drawn in colours, with all locals, for seconds."""
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -124,11 +124,15 @@ def test_a_request_id_is_taken_over_when_it_is_harmless(client: Any) -> None:
 def _fail_with_a_secret_at_hand(key: str) -> None:
     import structlog
 
-    try:
-        length = len(key)
+    def fail() -> None:
+        assert key in locals_of_this_frame
         raise RuntimeError("a secret detail")
+
+    locals_of_this_frame = [key]
+    try:
+        fail()
     except RuntimeError:
-        structlog.get_logger("api").exception("failed", length=length)
+        structlog.get_logger("api").exception("failed")
         raise
 
 
