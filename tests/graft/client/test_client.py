@@ -1,0 +1,392 @@
+"""Both clients against a small service that misbehaves on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from graft.client import ApiError, Artifact, AsyncClient, Client, asynchronous, synchronous
+from graft.client.flow import Patience, retry_after
+from graft.client.sse import EventParser
+
+URL = "http://127.0.0.1:1"
+QUICK = Patience(retries=3, first_wait=0.001)
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+class Service:
+    """Answers from a script, and keeps what was asked."""
+
+    def __init__(self, *answers: httpx.Response | Exception | Handler) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        return self._answer(request)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        return self._answer(request)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else answer(request)
+
+
+def client_of(service: Service) -> Client:
+    return Client(URL, key="graft_k", patience=QUICK, transport=httpx.MockTransport(service))
+
+
+def async_client_of(service: Service) -> AsyncClient:
+    transport = httpx.MockTransport(service.answer)
+    return AsyncClient(URL, key="graft_k", patience=QUICK, transport=transport)
+
+
+def job(status: str = "running", **more: Any) -> dict[str, Any]:
+    return {"id": "job_1", "status": status, "progress": {"fraction": 0.5}, **more}
+
+
+def problem(status: int, code: str, **headers: str) -> httpx.Response:
+    document = {
+        "type": f"urn:graft:problem:{code}",
+        "title": "Unprocessable",
+        "status": status,
+        "detail": "It cannot be.",
+        "hint": "Try less.",
+        "code": code,
+    }
+    return httpx.Response(status, json=document, headers=headers)
+
+
+def test_every_request_carries_the_key() -> None:
+    service = Service(httpx.Response(200, json=job()))
+    client_of(service).jobs.get("job_1")
+    assert service.requests[0].headers["authorization"] == "Bearer graft_k"
+
+
+def test_a_problem_document_becomes_an_error_with_its_parts() -> None:
+    service = Service(problem(422, "real_count_too_large"))
+    with pytest.raises(ApiError) as caught:
+        client_of(service).jobs.submit({"dataset_id": "ds_1"})
+    error = caught.value
+    assert (error.code, error.status, error.title) == ("real_count_too_large", 422, "Unprocessable")
+    assert (error.detail, error.hint) == ("It cannot be.", "Try less.")
+    assert error.type == "urn:graft:problem:real_count_too_large"
+    assert len(service.requests) == 1
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (copy.code, copy.status, copy.hint) == (error.code, error.status, error.hint)
+
+
+def test_an_answer_from_some_other_program_is_told_as_such() -> None:
+    with pytest.raises(ApiError, match="no explanation"):
+        client_of(Service(httpx.Response(404, text="<html>"))).jobs.get("x")
+    with pytest.raises(ApiError) as caught:
+        client_of(Service(httpx.Response(200, text="<html>"))).jobs.get("x")
+    assert caught.value.code == "unexpected_answer"
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_busy_service_is_asked_again_after_the_time_it_asks_for(status: int) -> None:
+    busy = problem(status, "busy", **{"Retry-After": "0"})
+    service = Service(busy, busy, httpx.Response(200, json=job()))
+    assert client_of(service).jobs.get("job_1").id == "job_1"
+    assert len(service.requests) == 3
+
+
+def test_patience_has_an_end() -> None:
+    service = Service(problem(503, "busy", **{"Retry-After": "0"}))
+    with pytest.raises(ApiError) as caught:
+        client_of(service).jobs.get("job_1")
+    assert caught.value.code == "busy"
+    assert len(service.requests) == 4
+
+
+def test_a_service_that_is_not_there_is_one_clear_error() -> None:
+    service = Service(httpx.ConnectError("refused"))
+    with pytest.raises(ApiError, match="does not answer") as caught:
+        client_of(service).jobs.get("job_1")
+    assert caught.value.code == "unreachable"
+    assert caught.value.status == 0
+    assert "graft serve" in caught.value.hint
+
+
+def test_a_submission_that_is_tried_again_is_the_same_submission() -> None:
+    service = Service(httpx.ReadError("broke"), httpx.Response(202, json=job("queued")))
+    client_of(service).jobs.submit({"dataset_id": "ds_1"})
+    first, second = (r.headers["idempotency-key"] for r in service.requests)
+    assert first == second
+    client_of(service).jobs.submit({"dataset_id": "ds_1"})
+    assert service.requests[-1].headers["idempotency-key"] != first
+
+
+def test_a_request_that_must_not_happen_twice_is_not_sent_twice() -> None:
+    service = Service(httpx.ReadError("broke"))
+    with pytest.raises(ApiError):
+        client_of(service).keys.create("portal")
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), ("-3", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None)],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": header}) == seconds
+
+
+def test_waiting_sends_the_etag_back_and_tells_every_change() -> None:
+    headers = {"ETag": '"1"', "Retry-After": "0"}
+    service = Service(
+        httpx.Response(200, json=job(), headers=headers),
+        httpx.Response(304, headers=headers),
+        httpx.Response(200, json=job("succeeded")),
+    )
+    seen: list[str] = []
+    done = client_of(service).jobs.wait(
+        "job_1", on_update=lambda j: seen.append(j.status), poll_seconds=0.001
+    )
+    assert done.is_over
+    assert seen == ["running", "succeeded"]
+    assert service.requests[1].headers["if-none-match"] == '"1"'
+
+
+def test_waiting_can_be_limited() -> None:
+    service = Service(httpx.Response(200, json=job()))
+    with pytest.raises(ApiError) as caught:
+        client_of(service).jobs.wait("job_1", timeout=0.01, poll_seconds=0.005)
+    assert caught.value.code == "wait_timed_out"
+
+
+# --- uploads --------------------------------------------------------------------------------------
+
+
+def folder_of_images(tmp_path: Path) -> Path:
+    for name in ("train/a/1.png", "train/b/2.png", "test/a/3.png", ".DS_Store", "__MACOSX/x"):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode() * 10)
+    return tmp_path / "set"
+
+
+def dataset(status: str = "ingesting") -> dict[str, Any]:
+    return {"id": "ds_1", "name": "set", "status": status, "sha256": "0" * 64}
+
+
+def test_a_folder_is_packed_the_same_way_every_time_and_without_clutter(tmp_path: Path) -> None:
+    service = Service(httpx.Response(202, json=dataset()))
+    told: list[tuple[int, int]] = []
+    folder = folder_of_images(tmp_path)
+    for _ in range(2):
+        client_of(service).datasets.upload(
+            folder, image_size=64, on_bytes=lambda d, t: told.append((d, t))
+        )
+    first, second = (request.content for request in service.requests)
+    assert first == second
+    with zipfile.ZipFile(BytesIO(first)) as archive:
+        assert archive.namelist() == ["test/a/3.png", "train/a/1.png", "train/b/2.png"]
+    request = service.requests[0]
+    assert request.headers["content-type"] == "application/zip"
+    assert int(request.headers["content-length"]) == len(first)
+    assert dict(request.url.params) == {"name": "set", "image_size": "64"}
+    assert told[-1] == (len(first), len(first))
+
+
+def test_an_upload_that_broke_off_is_sent_again_whole(tmp_path: Path) -> None:
+    path = tmp_path / "set.zip"
+    path.write_bytes(b"PK" * 1000)
+    service = Service(httpx.WriteError("broke"), httpx.Response(202, json=dataset()))
+    client_of(service).datasets.upload(path)
+    assert service.requests[1].content == path.read_bytes()
+
+
+def test_what_is_not_there_cannot_be_uploaded(tmp_path: Path) -> None:
+    from gan_core.spec.errors import GraftError
+
+    client = client_of(Service(httpx.Response(202, json=dataset())))
+    (tmp_path / "empty").mkdir()
+    for name, code in {"nothing": "no_such_file", "empty": "empty_folder"}.items():
+        with pytest.raises(GraftError) as caught:
+            client.datasets.upload(tmp_path / name)
+        assert caught.value.code == code
+
+
+# --- downloads ------------------------------------------------------------------------------------
+
+CONTENT = bytes(range(256)) * 40
+
+
+def artifact(content: bytes = CONTENT, name: str = "synthetic.zip") -> Artifact:
+    digest = hashlib.sha256(content).hexdigest()
+    return Artifact(id="art_1", kind="synthetic-zip", name=name, size=len(content), sha256=digest)
+
+
+def ranged(content: bytes) -> Handler:
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = request.headers.get("range")
+        if asked is None:
+            return httpx.Response(200, content=content)
+        start = int(asked.removeprefix("bytes=").rstrip("-"))
+        return httpx.Response(206, content=content[start:])
+
+    return answer
+
+
+def broken_after(count: int) -> Handler:
+    class Broken(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Any:
+            yield CONTENT[:count]
+            raise httpx.ReadError("broke")
+
+        async def __aiter__(self) -> Any:
+            yield CONTENT[:count]
+            raise httpx.ReadError("broke")
+
+    return lambda _request: httpx.Response(200, stream=Broken())
+
+
+def test_a_download_that_broke_off_goes_on_where_it_ended(tmp_path: Path) -> None:
+    service = Service(broken_after(1000), ranged(CONTENT))
+    target = tmp_path / "out" / "synthetic.zip"
+    client_of(service).artifacts.download(artifact(), target)
+    assert target.read_bytes() == CONTENT
+    assert service.requests[1].headers["range"] == "bytes=1000-"
+    assert [path.name for path in target.parent.iterdir()] == ["synthetic.zip"]
+
+
+def test_what_an_earlier_program_left_is_gone_on_with_too(tmp_path: Path) -> None:
+    target = tmp_path / "synthetic.zip"
+    part = tmp_path / f".synthetic.zip.{artifact().sha256[:16]}.part"
+    part.write_bytes(CONTENT[:500])
+    service = Service(ranged(CONTENT))
+    client_of(service).artifacts.download(artifact(), target)
+    assert target.read_bytes() == CONTENT
+    assert service.requests[0].headers["range"] == "bytes=500-"
+
+
+def test_a_bad_beginning_is_thrown_away_once(tmp_path: Path) -> None:
+    target = tmp_path / "synthetic.zip"
+    part = tmp_path / f".synthetic.zip.{artifact().sha256[:16]}.part"
+    part.write_bytes(b"\xff" * 500)
+    client_of(Service(ranged(CONTENT))).artifacts.download(artifact(), target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_other_bytes_than_promised_are_never_kept(tmp_path: Path) -> None:
+    target = tmp_path / "synthetic.zip"
+    service = Service(ranged(CONTENT[::-1]))
+    with pytest.raises(ApiError) as caught:
+        client_of(service).artifacts.download(artifact(), target)
+    assert caught.value.code == "checksum_mismatch"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signed_address_is_followed_without_the_key(tmp_path: Path) -> None:
+    moved = httpx.Response(307, headers={"Location": "https://bucket.example/signed"})
+    service = Service(moved, ranged(CONTENT))
+    client_of(service).artifacts.download(artifact(), tmp_path / "synthetic.zip")
+    assert service.requests[1].url.host == "bucket.example"
+    assert "authorization" not in service.requests[1].headers
+
+
+def test_a_name_from_the_service_cannot_leave_the_folder(tmp_path: Path) -> None:
+    listed = {"items": [artifact(name="../../etc/x").model_dump()], "next_cursor": None}
+    service = Service(httpx.Response(200, json=listed), ranged(CONTENT))
+    paths = client_of(service).artifacts.download_all("job_1", tmp_path / "out")
+    assert paths == [tmp_path / "out" / "x"]
+
+
+def test_what_is_there_already_is_not_fetched_again(tmp_path: Path) -> None:
+    listed = {"items": [artifact().model_dump()], "next_cursor": None}
+    (tmp_path / "synthetic.zip").write_bytes(CONTENT)
+    service = Service(httpx.Response(200, json=listed))
+    client_of(service).artifacts.download_all("job_1", tmp_path)
+    assert len(service.requests) == 1
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+def test_an_event_stream_is_parsed_as_the_standard_says() -> None:
+    parser = EventParser()
+    text = ": hello\r\nretry: 1500\nid: 7\nevent: progress\ndata: {\"a\":\ndata: 1}\n\nid: 8\n\n"
+    events = [event for line in text.splitlines() if (event := parser.feed(line)) is not None]
+    assert [(e.id, e.event, e.data) for e in events] == [("7", "progress", {"a": 1})]
+    assert parser.retry_seconds == 1.5
+    assert parser.headers()["Last-Event-ID"] == "8"
+
+
+def stream(*events: tuple[int, str]) -> httpx.Response:
+    text = "".join(
+        f"retry: 1\nid: {number}\nevent: status\ndata: {json.dumps({'status': status})}\n\n"
+        for number, status in events
+    )
+    return httpx.Response(200, text=text, headers={"Content-Type": "text/event-stream"})
+
+
+def test_events_go_on_after_the_last_one_that_was_seen() -> None:
+    service = Service(
+        stream((1, "queued"), (2, "running")),
+        httpx.Response(200, json=job()),
+        stream((3, "succeeded")),
+    )
+    events = list(client_of(service).jobs.events("job_1"))
+    assert [event.id for event in events] == ["1", "2", "3"]
+    assert service.requests[2].headers["last-event-id"] == "2"
+
+
+# --- the same for asyncio -------------------------------------------------------------------------
+
+
+def test_the_async_client_does_all_of_it_too(tmp_path: Path) -> None:
+    path = tmp_path / "set.zip"
+    path.write_bytes(b"PK" * 1000)
+    listed = {"items": [artifact().model_dump()], "next_cursor": None}
+    service = Service(
+        httpx.ConnectError("refused"),
+        httpx.Response(202, json=dataset()),
+        httpx.Response(200, json=dataset("ready"), headers={"Retry-After": "0"}),
+        httpx.Response(202, json=job("queued")),
+        stream((1, "queued"), (2, "succeeded")),
+        httpx.Response(200, json=job("succeeded")),
+        httpx.Response(200, json=listed),
+        broken_after(1000),
+        ranged(CONTENT),
+    )
+
+    async def study() -> list[str | None]:
+        async with async_client_of(service) as client:
+            uploaded = await client.datasets.upload(path)
+            ready = await client.datasets.wait(uploaded)
+            submitted = await client.jobs.submit({"dataset_id": ready.id})
+            seen = [event.id async for event in client.jobs.events(submitted)]
+            done = await client.jobs.wait(submitted)
+            await client.artifacts.download_all(done, tmp_path / "out")
+            return seen
+
+    assert asyncio.run(study()) == ["1", "2"]
+    assert service.requests[1].content == path.read_bytes()
+    assert (tmp_path / "out" / "synthetic.zip").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["Datasets", "Jobs", "Artifacts", "Keys"])
+def test_both_clients_have_the_same_calls_with_the_same_arguments(name: str) -> None:
+    def calls(kind: type) -> dict[str, list[str]]:
+        members = inspect.getmembers(kind, inspect.isfunction)
+        return {n: list(inspect.signature(f).parameters) for n, f in members if n[0] != "_"}
+
+    assert calls(getattr(synchronous, name)) == calls(getattr(asynchronous, f"Async{name}"))
