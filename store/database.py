@@ -16,6 +16,11 @@ from store.settings import Settings
 
 _BUSY_SECONDS = 30
 
+# Holds a row against other writers, but not against rows that point at it: those take a key-share
+# lock on it, and two transactions that both insert such a row and then want the row itself would
+# wait for each other for ever under FOR UPDATE. Nothing of this on SQLite, which has one writer.
+FOR_NO_KEY_UPDATE = {"key_share": True}
+
 
 def make_engine(url: str) -> Engine:
     """Return an engine with the settings that the store relies on.

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from gan_core.spec import Plan
 from store.columns import new_id, utc_now
+from store.database import FOR_NO_KEY_UPDATE
 from store.objects import Objects
 from store.progress import measure
 from store.records import INTERNAL
@@ -23,7 +24,7 @@ from store.tables import Artifact, Dataset, Job, JobEvent
 
 def lock_job(session: Session, job_id: str) -> Job | None:
     """Return the job, its row held until the transaction ends."""
-    return session.get(Job, job_id, with_for_update=True, populate_existing=True)
+    return session.get(Job, job_id, with_for_update=FOR_NO_KEY_UPDATE, populate_existing=True)
 
 
 def steps_of(session: Session, job_id: str) -> Sequence[Step]:

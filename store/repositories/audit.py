@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.columns import utc_now
+from store.database import FOR_NO_KEY_UPDATE
 from store.tables import AuditEvent, Workspace
 
 _BEGINNING = "0" * 64
@@ -27,7 +28,7 @@ class AuditTrail:
     ) -> None:
         """Write a line. ``detail`` must hold no key and no file name of an upload."""
         # Two writers must not both follow the same line: the workspace's row is their turnstile.
-        self._session.get_one(Workspace, self._workspace_id, with_for_update=True)
+        self._session.get_one(Workspace, self._workspace_id, with_for_update=FOR_NO_KEY_UPDATE)
         last = self._session.scalar(
             select(AuditEvent)
             .where(AuditEvent.workspace_id == self._workspace_id)

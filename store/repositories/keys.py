@@ -11,6 +11,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from store.columns import new_id, utc_now
+from store.database import FOR_NO_KEY_UPDATE
 from store.key_texts import digest_of, make_key, prefix_of
 from store.repositories.paging import Page, page_of
 from store.tables import ApiKey, Workspace
@@ -81,7 +82,7 @@ class KeyRepository:
 
     def lock(self) -> None:
         """Hold the workspace's keys: two revocations at once must not both spare the last one."""
-        self._session.get_one(Workspace, self._workspace_id, with_for_update=True)
+        self._session.get_one(Workspace, self._workspace_id, with_for_update=FOR_NO_KEY_UPDATE)
 
     def revoke(self, row: ApiKey) -> bool:
         """Revoke a key; return whether it was not already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from gan_core.spec.errors import GraftError
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.key_texts import digest_of, make_key, prefix_of
-from store.repositories import AuditTrail, KeyRepository, authenticate
+from store.repositories import AuditTrail, JobRepository, KeyRepository, authenticate
 from store.settings import Settings, prepare
-from store.tables import ApiKey, AuditEvent, Workspace
+from store.tables import ApiKey, AuditEvent, Job, Workspace
 
 
 def test_a_key_can_be_told_from_everything_else_without_a_database() -> None:
@@ -85,6 +86,39 @@ def test_the_trail_is_whole(house: Any) -> None:
         assert AuditTrail(session, house.workspace_id).first_broken() is None
         numbers = session.scalars(select(AuditEvent.number).order_by(AuditEvent.id)).all()
     assert numbers == [1, 2, 3]
+
+
+def test_many_that_write_at_once_neither_block_each_other_nor_break_the_trail(house: Any) -> None:
+    gate = threading.Barrier(4)
+    errors: list[Exception] = []
+
+    def work(number: int) -> None:
+        gate.wait()
+        try:
+            for turn in range(4):
+                with house.database.write() as session:
+                    job = Job(
+                        id=new_id("job"),
+                        kind="study",
+                        dataset_id=house.dataset_id,
+                        spec={},
+                        resolved={},
+                    )
+                    plan = house.chain(f"a{number}{turn}", "b")
+                    JobRepository(session, house.workspace_id).add(job, plan, None)
+                    AuditTrail(session, house.workspace_id).append("key_x", "job.submit", job.id)
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with house.database.read() as session:
+        assert AuditTrail(session, house.workspace_id).first_broken() is None
+        assert len(session.scalars(select(AuditEvent)).all()) == 16
 
 
 @pytest.mark.parametrize(
