@@ -9,7 +9,8 @@ from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
 from gan_core.reading import PackedDataset
 from gan_core.steps.context import Output, StepContext
-from gan_core.training import TrainConfig, fit_to_size, train
+from gan_core.training.fit import fit_to_size
+from gan_core.training.loop import TrainConfig, train
 
 
 def run(context: StepContext) -> list[Output]:
