@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -149,7 +149,9 @@ def held_out(is_real: NDArray[np.bool_], fraction: float, seed: int) -> tuple[In
     return trains.astype(np.int64), np.sort(out[0]).astype(np.int64)
 
 
-def epoch_order(labels: IndexArray, rows: IndexArray, config: SeedCnnConfig, epoch: int) -> Any:
+def epoch_order(
+    labels: IndexArray, rows: IndexArray, config: SeedCnnConfig, epoch: int
+) -> IndexArray:
     """The order in which an epoch shows the training images.
 
     Args:
@@ -164,6 +166,15 @@ def epoch_order(labels: IndexArray, rows: IndexArray, config: SeedCnnConfig, epo
     rng = np.random.default_rng([config.seed, 0x0DE5, epoch])
     if config.sampling == "natural":
         return rng.permutation(rows)
+    return balanced_order(labels, rows, rng)
+
+
+def balanced_order(labels: IndexArray, rows: IndexArray, rng: np.random.Generator) -> IndexArray:
+    """Show both classes equally often, and no image of a class more than once above another.
+
+    Returns:
+        int64 [2 × the larger class], rows in random order.
+    """
     classes = [rows[labels[rows] == label] for label in (0, 1)]
     most = max(len(of_class) for of_class in classes)
     shown = []
