@@ -81,7 +81,7 @@ class NetUpscaler(Upscaler):
             # The shape of a batch chooses the kernels, and those the last bits.
             filling = np.repeat(images[-1:], self.micro_batch - count, axis=0)
             images = np.concatenate([images, filling])
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        pixels = torch.from_numpy(np.array(images)).to(self.device)
         x = pixels.permute(0, 3, 1, 2).float() / 255  # [N,3,h,w] that is channels_last already
         y = run_tiled(self._net, x, scale=self._net_scale, tile=self._tile, overlap=OVERLAP)
         if self._halve:
