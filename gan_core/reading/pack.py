@@ -5,15 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,34 +23,21 @@ from gan_core.progress import (
     never_stop,
     part,
 )
-from gan_core.reading.archive import Archive, open_archive
-from gan_core.reading.duplicates import thumbnail
-from gan_core.reading.images import Decoded, decode, warnings_are_errors
+from gan_core.reading.archive import open_archive
+from gan_core.reading.decoding import Rows, decode_all
+from gan_core.reading.images import warnings_are_errors
 from gan_core.reading.index import MAX_PROBLEMS, DatasetIndex, Problem, SplitIndex
-from gan_core.reading.layout import Item, Layout, lay_out
+from gan_core.reading.layout import Layout, lay_out
 from gan_core.reading.options import ReadOptions
 from gan_core.reading.splitting import draw_test_split
 from gan_core.reading.twins import Twins, find_twins
-from gan_core.reading.unreadable import UnreadableError
 from gan_core.spec.errors import GraftError
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 512
 _SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FIRST_FEW = 10
 # Shares of the time that the parts take.
 _DECODED, _COMPARED = 0.9, 0.95
-
-
-@dataclass
-class _Rows:
-    """The readable images, in the layout's order; their pixels lie in the scratch file."""
-
-    items: list[Item]
-    hashes: list[str]
-    thumbnails: NDArray[np.uint8]
-    is_phantom: bool
-    problems: list[Problem]
 
 
 def pack(
@@ -106,7 +89,7 @@ def pack(
             layout.problems.append(Problem(code="links_skipped", detail=detail))
         scratch = partial / "scratch"
         with scratch.open("wb") as file, warnings_are_errors():
-            rows = _decode_all(
+            rows = decode_all(
                 archive,
                 layout,
                 file,
@@ -165,92 +148,13 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _decode_all(
-    archive: Archive,
-    layout: Layout,
-    file: BinaryIO,
-    *,
-    image_size: int,
-    options: ReadOptions,
-    on_progress: OnProgress,
-    should_stop: ShouldStop,
-) -> _Rows:
-    """Decode in threads (Pillow leaves the interpreter lock), write in order."""
-    total = len(layout.items)
-    thumbnails = np.empty((total, 32, 32, 3), np.uint8)
-    rows = _Rows([], [], thumbnails, is_phantom=False, problems=[])
-    allowed = int(options.unreadable_share * total)
-
-    def work(item: Item) -> _Result:
-        try:
-            data = archive.read(item.entry)
-            decoded = decode(data, image_size, max_pixels=options.max_pixels)
-        except UnreadableError as error:
-            return error
-        digest = hashlib.sha256(decoded.pixels.tobytes()).hexdigest()
-        return decoded, digest, thumbnail(decoded.pixels)
-
-    workers = options.workers or os.cpu_count() or 1
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    try:
-        # A short queue: the pixels of images that wait to be written are all that is in memory.
-        for done, (item, result) in enumerate(_in_order(pool, work, layout.items, 4 * workers), 1):
-            if should_stop():
-                raise Stopped
-            if isinstance(result, UnreadableError):
-                rows.problems.append(
-                    Problem(code=result.code, detail=result.detail, entry=item.entry.number)
-                )
-                if len(rows.problems) > allowed:
-                    raise _too_many_unreadable(rows.problems, total, options.unreadable_share)
-            else:
-                decoded, digest, small = result
-                file.write(decoded.pixels.tobytes())
-                thumbnails[len(rows.items)] = small
-                rows.items.append(item)
-                rows.hashes.append(digest)
-                rows.is_phantom |= decoded.is_phantom
-            on_progress(Progress(done / total, f"reading images, {done}/{total}"))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    rows.thumbnails = thumbnails[: len(rows.items)]
-    return rows
-
-
-_Result = tuple[Decoded, str, NDArray[np.uint8]] | UnreadableError
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Item], _Result], items: list[Item], waiting: int
-) -> Iterator[tuple[Item, _Result]]:
-    """Run ``work`` on every item in the pool; yield the results in order, few at a time."""
-    running: deque[tuple[Item, Future[_Result]]] = deque()
-    for item in items:
-        running.append((item, pool.submit(work, item)))
-        if len(running) >= waiting:
-            first, future = running.popleft()
-            yield first, future.result()
-    for first, future in running:
-        yield first, future.result()
-
-
-def _too_many_unreadable(problems: list[Problem], total: int, share: float) -> GraftError:
-    named = ", ".join(str(problem.entry) for problem in problems[:_FIRST_FEW])
-    return GraftError(
-        "too_many_unreadable",
-        f"More than {share:.0%} of the {total} images cannot be read; the first are the entries "
-        f"{named}. Entry {problems[0].entry}: {problems[0].detail}",
-        "Mend or remove them. Entries are counted from 1 in the archive's order.",
-    )
-
-
-def _labels(rows: _Rows, layout: Layout) -> NDArray[np.int64]:
+def _labels(rows: Rows, layout: Layout) -> NDArray[np.int64]:
     places = {name: place for place, name in enumerate(layout.classes)}
     return np.array([places[item.class_name] for item in rows.items], dtype=np.int64)
 
 
 def _is_test(
-    rows: _Rows,
+    rows: Rows,
     labels: NDArray[np.int64],
     layout: Layout,
     twins: Twins,
@@ -282,7 +186,7 @@ def _check_enough(
 
 
 def _index(
-    rows: _Rows,
+    rows: Rows,
     labels: NDArray[np.int64],
     is_test: NDArray[np.bool_],
     layout: Layout,

@@ -9,12 +9,12 @@ both copies of every fact must agree.
 
 from __future__ import annotations
 
-import os
 import stat
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from gan_core.reading.zip_end import find_central, inconsistent, read_exactly
 from gan_core.spec.errors import GraftError
 
 STORED, DEFLATED = 0, 8
@@ -23,9 +23,6 @@ _HAS_DESCRIPTOR = 0x8
 _UTF8 = 0x800
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 
-_END = struct.Struct("<4s4H2LH")
-_END64 = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR64 = struct.Struct("<4sLQL")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 # A central record is 46 bytes and its names; more than this a record in the mean is not honest.
@@ -86,8 +83,7 @@ def read_directory(file: BinaryIO, *, max_entries: int) -> list[ZipRecord]:
     Raises:
         GraftError: ``not_a_zip``, ``empty_archive``, or one of the codes ``archive_…``.
     """
-    size = file.seek(0, os.SEEK_END)
-    start, end, count = _find_central(file, size)
+    start, end, count = find_central(file)
     if count > max_entries or end - start > max_entries * _MAX_RECORD_BYTES:
         raise GraftError(
             "archive_too_many_entries",
@@ -96,90 +92,8 @@ def read_directory(file: BinaryIO, *, max_entries: int) -> list[ZipRecord]:
         )
     if count == 0:
         raise GraftError("empty_archive", "The archive is empty.", "Add folders of images.")
-    centrals = _read_central(_read(file, start, end - start), count)
+    centrals = _read_central(read_exactly(file, start, end - start), count)
     return _check_locals(file, centrals, start)
-
-
-def _inconsistent(what: str) -> GraftError:
-    return GraftError(
-        "archive_inconsistent", f"The archive contradicts itself: {what}.", "Zip the folder anew."
-    )
-
-
-def _read(file: BinaryIO, offset: int, size: int) -> bytes:
-    # A 64-bit field may name an offset that no file system has.
-    file.seek(min(offset, 2**62))
-    data = file.read(size)
-    if len(data) != size:
-        raise _inconsistent("it points behind its own end")
-    return data
-
-
-def _find_central(file: BinaryIO, size: int) -> tuple[int, int, int]:
-    """Return where the central directory begins and ends, and how many entries it says it has."""
-    tail_start = max(0, size - _END.size - _MAX16)
-    tail = _read(file, tail_start, size - tail_start)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < _END.size:
-        file.seek(0)
-        if file.read(4) == b"PK\x03\x04":
-            raise GraftError(
-                "archive_truncated",
-                "The file begins as a zip, but its table of contents is missing.",
-                "The upload may have been cut off: send it again.",
-            )
-        raise GraftError("not_a_zip", "The file is not a zip archive.", "Send a .zip file.")
-    fields = _END.unpack_from(tail, at)
-    _, disk, central_disk, count_here, count, central_size, central_offset, comment = fields
-    if at + _END.size + comment != len(tail):
-        raise GraftError(
-            "archive_hidden_data",
-            "The file goes on after the end of the archive.",
-            "Zip the folder anew.",
-        )
-    if _is_end(tail, tail.rfind(b"PK\x05\x06", 0, at)):
-        raise _inconsistent("it has two ends")
-    if disk != central_disk or disk not in (0, _MAX16) or count_here != count:
-        raise GraftError(
-            "archive_inconsistent",
-            "The archive is one part of several.",
-            "Zip the folder into one file.",
-        )
-    end = tail_start + at
-    locator = _read(file, end - _LOCATOR64.size, _LOCATOR64.size) if end >= _LOCATOR64.size else b""
-    if locator.startswith(b"PK\x06\x07"):
-        given = (count, central_size, central_offset)
-        end, count, central_size, central_offset = _read_end64(file, locator, end)
-        actual = (count, central_size, central_offset)
-        for old, new, unknown in zip(given, actual, (_MAX16, _MAX32, _MAX32), strict=True):
-            if old not in (new, unknown):
-                raise _inconsistent("its two end records differ")
-    if central_offset + central_size != end:
-        raise GraftError(
-            "archive_hidden_data",
-            "Something lies before the archive, or between its parts.",
-            "Zip the folder anew.",
-        )
-    return central_offset, end, count
-
-
-def _is_end(tail: bytes, at: int) -> bool:
-    """Whether a parser that looks at ``at`` first would find an end record there as well."""
-    if at < 0 or len(tail) - at < _END.size:
-        return False
-    return at + _END.size + int(_END.unpack_from(tail, at)[-1]) == len(tail)
-
-
-def _read_end64(file: BinaryIO, locator: bytes, end: int) -> tuple[int, int, int, int]:
-    _, disk, offset, _ = _LOCATOR64.unpack(locator)
-    signature, size, _, _, disk_here, central_disk, count_here, count, length, start = (
-        _END64.unpack(_read(file, offset, _END64.size))
-    )
-    if signature != b"PK\x06\x06" or offset + 12 + size != end - _LOCATOR64.size:
-        raise _inconsistent("its 64-bit end record is not where it should be")
-    if disk or disk_here or central_disk or count_here != count:
-        raise _inconsistent("it is one part of several")
-    return offset, count, length, start
 
 
 def _read_central(data: bytes, count: int) -> list[_Central]:
@@ -187,7 +101,7 @@ def _read_central(data: bytes, count: int) -> list[_Central]:
     at = 0
     while at < len(data):
         if len(data) - at < _CENTRAL.size or data[at : at + 4] != b"PK\x01\x02":
-            raise _inconsistent("its table of contents is broken")
+            raise inconsistent("its table of contents is broken")
         fields = _CENTRAL.unpack_from(data, at)
         flags, method, crc, packed, unpacked = fields[3], fields[4], *fields[7:10]
         name_size, extra_size, comment_size, disk = fields[10:14]
@@ -197,7 +111,7 @@ def _read_central(data: bytes, count: int) -> list[_Central]:
         extra = data[at + name_size : at + name_size + extra_size]
         at += name_size + extra_size + comment_size
         if at > len(data) or disk not in (0, _MAX16):
-            raise _inconsistent("its table of contents is broken")
+            raise inconsistent("its table of contents is broken")
         unpacked, packed, offset = _wide(extra, unpacked, packed, offset)
         records.append(
             _Central(
@@ -205,7 +119,7 @@ def _read_central(data: bytes, count: int) -> list[_Central]:
             )
         )
     if len(records) != count:
-        raise _inconsistent(f"it says {count} entries and lists {len(records)}")
+        raise inconsistent(f"it says {count} entries and lists {len(records)}")
     return records
 
 
@@ -272,9 +186,9 @@ def _check_locals(file: BinaryIO, centrals: list[_Central], start: int) -> list[
 
 def _check_local(file: BinaryIO, central: _Central) -> int:
     """Compare the two headers of an entry; return where its data begin."""
-    fields = _LOCAL.unpack(_read(file, central.offset, _LOCAL.size))
+    fields = _LOCAL.unpack(read_exactly(file, central.offset, _LOCAL.size))
     signature, _, flags, method, _, _, crc, packed, unpacked, name_size, extra_size = fields
-    rest = _read(file, central.offset + _LOCAL.size, name_size + extra_size)
+    rest = read_exactly(file, central.offset + _LOCAL.size, name_size + extra_size)
     unpacked, packed = _wide(rest[name_size:], unpacked, packed)
     meaningful = _ENCRYPTED | _HAS_DESCRIPTOR
     agrees = (
@@ -369,7 +283,7 @@ def _check_kind(central: _Central) -> None:
             "Zip plain files.",
         )
     if is_folder and central.unpacked:
-        raise _inconsistent(f"entry {number} is a folder that holds data")
+        raise inconsistent(f"entry {number} is a folder that holds data")
     if central.method not in (STORED, DEFLATED):
         raise GraftError(
             "archive_compression",
