@@ -8,12 +8,14 @@ import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.metrics import Metrics
 
+# No one hears this; it is for the log and the metrics, where a 500 would raise an alarm.
+_CLIENT_WENT_AWAY = 499
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger("api")
 
@@ -77,6 +79,8 @@ class RequestLog:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = _CLIENT_WENT_AWAY
         except Exception as error:
             # Here and not in the framework's own last resort, which would answer without an id.
             _log.error("request_failed", exc_info=error)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, select, update
 
 from store.columns import utc_now
 from store.database import Database
 from store.graph import advance, lock_job, ring
+from store.objects import Objects
 from store.step_tables import OutboxRow, Step
 from store.steps import StepLedger
-from store.tables import FINAL_JOB_STATES, Job
+from store.tables import FINAL_JOB_STATES, Dataset, Job
 
 _AT_ONCE = 200
 _KEEP_SENT = timedelta(days=1)
@@ -48,6 +49,32 @@ def sweep(database: Database, *, max_attempts: int, ring_again_after: float = 60
         rung=_ring_again(database, ring_again_after),
         settled=_settle_idle_jobs(database),
     )
+
+
+def remove_spent_uploads(database: Database, objects: Objects) -> int:
+    """Delete the uploads of data sets that were read or rejected: nothing reads them again.
+
+    An upload holds what the packed images do not, such as EXIF and file names.
+
+    Returns:
+        How many were deleted.
+
+    Raises:
+        OSError: The object store does not answer; the next call goes on.
+    """
+    with database.read() as session:
+        spent = session.execute(
+            select(Dataset.id, Dataset.upload_key)
+            .where(Dataset.status != "ingesting", Dataset.upload_removed_at.is_(None))
+            .limit(_AT_ONCE)
+        ).all()
+    for dataset_id, upload_key in spent:
+        objects.delete(upload_key)
+        with database.write() as session:
+            session.execute(
+                update(Dataset).where(Dataset.id == dataset_id).values(upload_removed_at=utc_now())
+            )
+    return len(spent)
 
 
 def _lapsed(database: Database) -> list[str]:

@@ -109,6 +109,8 @@ class Dataset(Base):
     problems: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     ready_at: Mapped[datetime | None]
+    upload_removed_at: Mapped[datetime | None]
+    """When the upload was deleted, which held what the packed images do not: metadata, names."""
 
 
 class Job(Base):

@@ -97,6 +97,7 @@ def upgrade() -> None:  # one statement a table and index
         sa.Column("problems", _JSON, nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("ready_at", UtcDateTime(), nullable=True),
+        sa.Column("upload_removed_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["workspace_id"], ["workspaces.id"], name=op.f("fk_datasets_workspace_id_workspaces")
         ),

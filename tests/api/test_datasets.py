@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from store.records import StepError
+from store.sweeping import remove_spent_uploads
 
 
 def _code(answer: Any) -> str:
@@ -122,6 +123,17 @@ def test_the_same_zip_uploaded_again_is_ready_without_being_read_again(hospital:
     assert again["id"] != first
     assert again["status"] == "ready"
     assert again["digest"] == "d" * 64
+
+
+def test_an_upload_is_deleted_once_it_was_read_and_not_before(hospital: Any) -> None:
+    hospital.upload("first")
+    assert remove_spent_uploads(hospital.database, hospital.objects) == 0
+    ready = hospital.ready_dataset("second")
+    assert remove_spent_uploads(hospital.database, hospital.objects) == 1
+    assert remove_spent_uploads(hospital.database, hospital.objects) == 0
+    kept = [key for key in hospital.objects.list("workspaces/") if "/uploads/" in key]
+    assert len(kept) == 1
+    assert hospital.submit(ready)["status"] == "queued"
 
 
 def test_a_rejected_dataset_says_why(hospital: Any) -> None:
