@@ -1,43 +1,40 @@
-"""The report's plots, drawn once, then written as SVG that follows the page's theme, or as PNG.
+"""The report's plots, drawn once for the page (SVG) and for files (PNG).
 
-Colours are those of Okabe and Ito (2008), which people with any kind of colour vision can tell
-apart; every line also has its own marker.
+Every line has its own colour and its own marker.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
 from collections.abc import Sequence
 
-import matplotlib as mpl
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from gan_core.report.data import LearningCurve
-from gan_core.report.tables import arms, columns, share, signless, summary_of
+from gan_core.report.drawing import (
+    FAINT,
+    INK,
+    PALETTE,
+    VARIABLES,
+    dress,
+    number_y,
+    panel,
+    to_png,
+    to_svg,
+)
+from gan_core.report.tables import arms, columns, share, summary_of
 from gan_core.report.text import ENGLISH, Text
 from gan_core.spec.results import Interval, Results
 
-# Each colour stands for a role; in SVG it is replaced by the page's variable of that role, so the
-# plots turn dark with the page. No two roles may share a colour.
-INK, FAINT, RULE = "#1f2a33", "#64707a", "#dfe3e6"
-_PALETTE = ("#6e7780", "#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
-_VARIABLES = {INK: "--ink", FAINT: "--faint", RULE: "--rule"} | {
-    colour: f"--line-{i}" for i, colour in enumerate(_PALETTE)
-}
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _Dashes = str | tuple[float, tuple[float, float]]
 _PARTS: dict[str, tuple[str, _Dashes]] = {
-    "train": (_PALETTE[1], "-"),
-    "val": (_PALETTE[3], (0, (4, 2))),
+    "train": (PALETTE[1], "-"),
+    "val": (PALETTE[3], (0, (4, 2))),
 }
 _LINE_ORDER = ("real-only", "class-weights", "oversample")
 
@@ -49,39 +46,7 @@ def line_style(arm: str, all_arms: Sequence[str]) -> tuple[str, str]:
     else:
         others = [a for a in all_arms if a not in _LINE_ORDER]
         index = len(_LINE_ORDER) + others.index(arm)
-    return _PALETTE[index % len(_PALETTE)], _MARKERS[index % len(_MARKERS)]
-
-
-def _panel(width: float, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = [figure.add_subplot(rows, 1, i + 1) for i in range(rows)]
-    for ax in axes:
-        _dress(ax)
-    return figure, axes
-
-
-def _dress(ax: Axes) -> None:
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(FAINT)
-    ax.grid(axis="y", color=RULE, linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.tick_params(colors=FAINT, labelsize=9, length=0, pad=5)
-    ax.tick_params(axis="x", length=3)
-
-
-def _number_y(ax: Axes, most: int) -> None:
-    """Number the y axis with as many decimals on each tick, and no zero before the point."""
-    ax.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
-    low, high = ax.get_ylim()
-    ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
-    decimals = max((len(f"{tick:.4f}".rstrip("0").partition(".")[2]) for tick in ticks), default=0)
-
-    def number(value: float, _: int | None = None) -> str:
-        text = signless(f"{abs(value):.{decimals}f}")
-        return f"−{text}" if value < 0 else text
-
-    ax.yaxis.set_major_formatter(FuncFormatter(number))
+    return PALETTE[index % len(PALETTE)], _MARKERS[index % len(_MARKERS)]
 
 
 # A narrower axis would blow chance up to the size of a finding.
@@ -112,7 +77,7 @@ def draw_over_counts(
 
     The counts stand at equal distances: on a true scale 250 and 300 would fall on one another.
     """
-    _dress(ax)
+    dress(ax)
     across = columns(results, text)
     shown = arms(results)
     for place, arm in enumerate(shown):
@@ -156,7 +121,7 @@ def draw_over_counts(
             ha="right",
             va="bottom",
         )
-    _number_y(ax, 5)
+    number_y(ax, 5)
     ax.set_xlabel(
         text("axis_real_count", rare_class=results.rare_class), color=FAINT, fontsize=9, labelpad=6
     )
@@ -164,7 +129,7 @@ def draw_over_counts(
 
 def over_counts_svg(results: Results, classifier: str, figure: str, text: Text = ENGLISH) -> Markup:
     """Return one figure against the real counts as SVG, with a text that says the same."""
-    drawing, (ax,) = _panel(4.8, 3.1)
+    drawing, (ax,) = panel(4.8, 3.1)
     draw_over_counts(ax, results, classifier, figure, text)
     sentences = []
     for arm in arms(results):
@@ -214,7 +179,7 @@ def over_counts_png(results: Results, classifiers: Sequence[str], text: Text = E
 
 def learning_svg(runs: Sequence[LearningCurve], alt: str, text: Text = ENGLISH) -> Markup:
     """Return the loss and the accuracy of the runs of one arm, training and held out, as SVG."""
-    drawing, (loss, accuracy) = _panel(3.0, 3.5, rows=2)
+    drawing, (loss, accuracy) = panel(3.0, 3.5, rows=2)
     for ax, kind in ((loss, "loss"), (accuracy, "accuracy")):
         for part, (colour, style) in _PARTS.items():
             for i, run in enumerate(runs):
@@ -231,7 +196,7 @@ def learning_svg(runs: Sequence[LearningCurve], alt: str, text: Text = ENGLISH) 
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if kind == "loss":
             ax.set_ylim(bottom=0)
-        _number_y(ax, 4)
+        number_y(ax, 4)
     loss.tick_params(axis="x", labelbottom=False)
     accuracy.set_xlabel(text("axis_epoch"), color=FAINT, fontsize=9)
     return to_svg(drawing, alt)
@@ -239,14 +204,14 @@ def learning_svg(runs: Sequence[LearningCurve], alt: str, text: Text = ENGLISH) 
 
 def losses_svg(history: Sequence[dict[str, float]], alt: str, text: Text = ENGLISH) -> Markup:
     """Return the losses of a GAN's training as SVG, named at the ends of their lines."""
-    drawing, (ax,) = _panel(6.4, 2.5)
+    drawing, (ax,) = panel(6.4, 2.5)
     names = [name for name in history[0] if name not in ("epoch", "step")]
     for i, name in enumerate(names):
         points = [p for p in history if name in p]
         ax.plot(
             [p["epoch"] for p in points],
             [p[name] for p in points],
-            color=_PALETTE[(i + 1) % len(_PALETTE)],
+            color=PALETTE[(i + 1) % len(PALETTE)],
             linewidth=1.3,
             marker=_MARKERS[i % len(_MARKERS)],
             markevery=max(1, len(points) // 8),
@@ -255,7 +220,7 @@ def losses_svg(history: Sequence[dict[str, float]], alt: str, text: Text = ENGLI
         )
     ax.set_xlabel(text("axis_epoch"), color=FAINT, fontsize=9)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    _number_y(ax, 4)
+    number_y(ax, 4)
     ax.legend(
         loc="lower left",
         bbox_to_anchor=(-0.01, 1.0),
@@ -278,63 +243,25 @@ def learning_legend(text: Text = ENGLISH) -> list[tuple[str, Markup]]:
     return [(text(f"line_{part}"), _swatch(*style)) for part, style in _PARTS.items()]
 
 
+# The same markers as the plots', centred on (18, 7).
+_MARKER_PATHS = {
+    "": "",
+    "o": "M23 7a5 5 0 1 1-10 0 5 5 0 1 1 10 0z",
+    "s": "M13.5 2.5h9v9h-9z",
+    "^": "M18 2l5 9.5h-10z",
+    "D": "M18 1.5 23.5 7 18 12.5 12.5 7z",
+    "v": "M18 12l5-9.5h-10z",
+    "P": "M16 2h4v3h3v4h-3v3h-4V9h-3V5h3z",
+    "X": "M14.5 2 18 5l3.5-3L23 4l-2.5 3L23 10l-1.5 2L18 9l-3.5 3L13 10l2.5-3L13 4z",
+}
+
+
 def _swatch(colour: str, style: _Dashes, marker: str = "") -> Markup:
-    drawing = Figure(figsize=(0.5, 0.2))
-    ax = drawing.add_axes((0, 0, 1, 1))
-    ax.axis("off")
-    ax.plot([0, 2], [0, 0], color=colour, linewidth=1.8, linestyle=style)
-    ax.plot([1], [0], color=colour, marker=marker, markersize=5.5)
-    return to_svg(drawing, "")
-
-
-def to_svg(drawing: Figure, alt: str) -> Markup:
-    """Return a figure as inline SVG whose colours are the page's variables.
-
-    Args:
-        drawing: The figure.
-        alt: What it shows, in words; empty for an ornament.
-    """
-    FigureCanvasSVG(drawing)
-    out = io.StringIO()
-    # Letters stay letters, so that they take the page's font and can be searched; the salt makes
-    # the ids, and so the report's bytes, the same every time.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "graft"}):
-        drawing.savefig(
-            out,
-            format="svg",
-            transparent=True,
-            metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
-        )
-    svg = out.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    # The style would hold for the whole page, and the font is the page's.
-    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    svg = _with_ids_of_its_own(svg).replace("xlink:href", "href")
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var({variable})")
-    role = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
-    svg = re.sub(r'<svg[^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" {role}>', svg, count=1)
-    return Markup(svg)  # noqa: S704 - matplotlib escapes the texts that it is given
-
-
-def _with_ids_of_its_own(svg: str) -> str:
-    # A page may hold an id once, and every figure has an "axes_1": keep what is referred to, and
-    # set the figure's hash before it.
-    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
-    prefix = "f" + hashlib.sha256(svg.encode()).hexdigest()[:8]
-
-    def renamed(match: re.Match[str]) -> str:
-        return f' id="{prefix}{match[1]}"' if match[1] in used else ""
-
-    svg = re.sub(r' id="([^"]*)"', renamed, svg)
-    return re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}", svg)
-
-
-def to_png(drawing: Figure) -> bytes:
-    """Return a figure as PNG at 160 dots an inch."""
-    FigureCanvasAgg(drawing)
-    out = io.BytesIO()
-    drawing.savefig(out, format="png", dpi=160, metadata={"Software": None})
-    return out.getvalue()
+    # Written by hand: matplotlib's would need ids, and a legend may stand in a page twice.
+    dashes = "" if isinstance(style, str) else ' stroke-dasharray="7 4"'
+    paint = f"var({VARIABLES[colour]})"
+    return Markup(  # noqa: S704 - nothing in it comes from outside
+        f'<svg viewBox="0 0 36 14" aria-hidden="true">'
+        f'<path d="M1 7h34" fill="none" stroke="{paint}" stroke-width="2"{dashes}/>'
+        f'<path d="{_MARKER_PATHS[marker]}" fill="{paint}"/></svg>'
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def _view(data: ReportData, text: Text) -> dict[str, Any]:
         "data": data,
         "results": results,
         "css": Markup((_TEMPLATES / "report.css").read_text("utf-8")),  # noqa: S704 - our own
+        "created_at": _shown_time(data.created_at),
         "title": data.title or text("title", rare_class=results.rare_class),
         "verdicts": _verdict_groups(results, text),
         "no_verdict": _why_no_verdict(data, text),
@@ -138,6 +140,17 @@ def _verdict_view(verdict: Verdict, text: Text) -> dict[str, Any]:
         "differences": differences,
         "caveats": verdict.caveats,
     }
+
+
+def _shown_time(iso: str) -> str:
+    """Return an ISO 8601 time to the minute, in UTC; what is none, as it is."""
+    try:
+        time = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    if time.tzinfo is None:
+        return f"{time:%Y-%m-%d %H:%M}"
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _runs(n: int, text: Text) -> str:

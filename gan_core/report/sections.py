@@ -78,7 +78,8 @@ def _gan_view(
         view["final_rows"].append(_row(text("row_final"), upscaled, False, text, quality))
     if section.history:
         epochs = int(section.history[-1].get("epoch", len(section.history)))
-        alt = text("losses_alt", gan=name, count=count, epochs=epochs)
+        values = {"gan": name, "count": count, "subset": section.subset, "epochs": epochs}
+        alt = text("losses_alt", **values)
         view["losses"] = plots.losses_svg(section.history, alt, text)
     return view
 
@@ -133,7 +134,12 @@ def curve_groups(data: ReportData, text: Text = ENGLISH) -> list[dict[str, Any]]
         panels = []
         for same_arm in runs:
             name = text.arm(same_arm[0].arm)
-            alt = text("curves_alt", arm=name, count=count)
+            alt = text(
+                "curves_alt",
+                classifier=text.named("classifier", classifier),
+                arm=name,
+                count=count,
+            )
             panels.append((name, plots.learning_svg(same_arm[:_RUNS_IN_A_PLOT], alt, text)))
         groups.append({"heading": heading, "panels": panels})
     return groups

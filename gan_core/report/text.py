@@ -96,7 +96,6 @@ _TOP = {
     "no_verdict_no_benchmark": "No classifier was part of this study: the synthetic images were"
     " made, but whether they help was not tested.",
     "at_count": "With {count} real images",
-    "difference": "{figure} {value}",
     "difference_interval": "95% interval {low} to {high}",
     "differences_lead": "Change against “{arm}”:",
     "runs_one": "1 run",
@@ -140,7 +139,6 @@ _TABLES = {
     "sd_note": "± is the standard deviation over runs.",
     "best_note": "A dot marks the best value where its interval lies clear of all others’.",
     "best_mark": "best, clear of the others",
-    "undefined": "–",
     "group_note": "“{rare_class}” {n_real}, other classes {n_other}",
     "fakes_note": "{n_fake} synthetic added",
     "reading": "How to read the figures",
@@ -186,7 +184,7 @@ _CURVES = {
     "curve:train_accuracy": "Accuracy, training",
     "curve:val_accuracy": "Accuracy, held out",
     "curves_heading": "{classifier}, {count} real images",
-    "curves_alt": "Loss and accuracy by epoch: {arm}, {count} real images.",
+    "curves_alt": "Loss and accuracy by epoch of the {classifier}: {arm}, {count} real images.",
     "curves_more": "{n} more runs were made; the table holds them all.",
 }
 
@@ -214,7 +212,7 @@ _GANS = {
     "losses_heading": "Losses of the GAN",
     "losses_lead": "The two networks work against each other, so these need not fall. Curves that"
     " run away or stand at zero are a bad sign.",
-    "losses_alt": "Losses of {gan} with {count} real images over {epochs} epochs.",
+    "losses_alt": "Losses of {gan} over {epochs} epochs, {count} real images, subset {subset}.",
     "image_alt_real": "real image {n}",
     "image_alt_synthetic": "synthetic image {n}, {when}",
     "row_real": "Real",

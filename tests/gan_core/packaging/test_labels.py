@@ -29,7 +29,7 @@ def test_the_label_survives_a_reader_in_xmp_and_in_plain_text() -> None:
         np.testing.assert_array_equal(np.asarray(image), PIXELS)
     assert texts["Description"].startswith("Synthetic image")
     assert texts["Source"] == "infogan, model ab, seed 3"
-    root = ET.fromstring(texts["XML:com.adobe.xmp"].strip("\ufeff"))
+    root = ET.fromstring(texts["XML:com.adobe.xmp"].strip("\ufeff"))  # noqa: S314 - ours
     found = root.find(".//{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType")
     assert found is not None
     assert found.text == DIGITAL_SOURCE_TYPE
