@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import urllib.request
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
 
+from api.app import create_app
 from api.http_rules import has_tag, wanted_range
+from store.objects import Objects
+from store.tables import Artifact
 
 CONTENT = bytes(range(256)) * 40
 
@@ -105,3 +112,34 @@ def test_entity_tags_are_compared_weakly() -> None:
     assert has_tag('"b", "a"', '"a"')
     assert not has_tag('"b"', '"a"')
     assert not has_tag(None, '"a"')
+
+
+def test_from_a_bucket_a_download_is_sent_on_to_a_signed_address(
+    settings: Any, database: Any, hospital: Any, report: Any, admin_key: str
+) -> None:
+    with database.read() as session:
+        key = session.get_one(Artifact, report["id"]).object_key
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        make = urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")
+        urllib.request.urlopen(make).close()  # noqa: S310
+        in_bucket = settings.model_copy(
+            update={
+                "object_store_url": "s3://bucket",
+                "s3_endpoint": f"http://{host}:{port}",
+                "s3_access_key_id": SecretStr("test"),
+                "s3_secret_access_key": SecretStr("test"),
+            }
+        )
+        Objects.from_settings(in_bucket).put_file(key, hospital.objects.local_path(key))
+        client = TestClient(create_app(in_bucket, database=database), follow_redirects=False)
+        headers = {"Authorization": f"Bearer {admin_key}"}
+        answer = client.get(report["links"]["content"], headers=headers)
+        assert (answer.status_code, answer.content) == (307, b"")
+        assert answer.headers["cache-control"] == "no-store"
+        with urllib.request.urlopen(answer.headers["location"]) as found:  # noqa: S310
+            assert found.read() == CONTENT
+    finally:
+        server.stop()

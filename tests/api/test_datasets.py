@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -174,3 +175,38 @@ def test_a_made_up_cursor_is_refused(client: Any) -> None:
     for cursor in ("nonsense", "x" * 50, "ZHNfMDE"):
         answer = client.get("/v1/datasets", params={"cursor": cursor})
         assert (answer.status_code, _code(answer)) == (400, "cursor_unknown")
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(app: Any, hospital: Any, admin_key: str) -> None:
+    incoming: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"PK\x03\x04" + bytes(50_000), "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return incoming.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/v1/datasets",
+        "raw_path": b"/v1/datasets",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [
+            (b"authorization", f"Bearer {admin_key}".encode()),
+            (b"content-type", b"application/zip"),
+        ],
+    }
+    asyncio.run(app(scope, receive, send))
+    assert sent == []
+    assert hospital.objects.list("workspaces/") == {}
+    assert hospital.client.get("/v1/datasets").json()["items"] == []
+    assert 'status="499"' in hospital.client.get("/metrics").text
