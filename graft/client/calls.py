@@ -241,11 +241,11 @@ class Calls:
         on_bytes: Callable[[Artifact, int, int], None] | None,
     ) -> Flow[list[Path]]:
         """Download a job's artifacts into a folder; a file that is there already is kept."""
-        paths = []
+        paths: list[Path] = []
         for artifact in (yield from self.artifacts(job)):
             if kinds is not None and artifact.kind not in kinds:
                 continue
-            target = folder / _safe_name(artifact)
+            target = _unlike(paths, folder / _safe_name(artifact))
             if not (
                 target.is_file()
                 and target.stat().st_size == artifact.size
@@ -294,6 +294,15 @@ def _safe_name(artifact: Artifact) -> str:
     """Return a name that stays in its folder, whatever the service says."""
     name = Path(artifact.name).name
     return name if name not in {"", ".", ".."} else artifact.id
+
+
+def _unlike(taken: list[Path], wanted: Path) -> Path:
+    """Number a name that another artifact of the job has: each GAN leaves a model."""
+    path, number = wanted, 1
+    while path in taken:
+        number += 1
+        path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+    return path
 
 
 def _for_one(tell: Callable[[Artifact, int, int], None], artifact: Artifact) -> OnBytes:

@@ -62,6 +62,8 @@ def configure(data_dir: Path, log_dir: Path) -> Valkey:
         'save ""',
         "maxmemory-policy noeviction",
         "loglevel notice",
+        # Its command line then says whose it is.
+        "set-proc-title no",
     ]
     path = folder / "valkey.conf"
     path.unlink(missing_ok=True)

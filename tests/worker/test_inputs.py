@@ -18,7 +18,7 @@ class FarAway(Objects):
 
     fetched = 0
 
-    def local_path(self, key: str) -> Path | None:
+    def local_path(self, key: str) -> Path | None:  # noqa: ARG002
         return None
 
     def get_to_file(self, key: str, path: Path) -> None:

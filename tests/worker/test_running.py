@@ -71,7 +71,7 @@ else:
 class Bell:
     rung: list[str] = field(default_factory=list)
 
-    def ring(self, queue: str, step_id: str) -> None:
+    def ring(self, queue: str, step_id: str) -> None:  # noqa: ARG002
         self.rung.append(step_id)
 
 
@@ -111,9 +111,7 @@ class House:
 
     def submit(self, plan: Plan, kind: str = "study") -> str:
         with self.database.write() as session:
-            job = Job(
-                id=new_id("job"), kind=kind, dataset_id=self.dataset_id, spec={}, resolved={}
-            )
+            job = Job(id=new_id("job"), kind=kind, dataset_id=self.dataset_id, spec={}, resolved={})
             JobRepository(session, self.workspace_id).add(job, plan, self.objects)
             return job.id
 

@@ -310,6 +310,16 @@ def test_a_name_from_the_service_cannot_leave_the_folder(tmp_path: Path) -> None
     assert paths == [tmp_path / "out" / "x"]
 
 
+def test_artifacts_of_one_name_are_numbered(tmp_path: Path) -> None:
+    other = CONTENT[::-1]
+    items = [artifact(name="model.json"), artifact(other, name="model.json")]
+    listed = {"items": [item.model_dump() for item in items], "next_cursor": None}
+    service = Service(httpx.Response(200, json=listed), ranged(CONTENT), ranged(other))
+    paths = client_of(service).artifacts.download_all("job_1", tmp_path)
+    assert [path.name for path in paths] == ["model.json", "model-2.json"]
+    assert paths[1].read_bytes() == other
+
+
 def test_what_is_there_already_is_not_fetched_again(tmp_path: Path) -> None:
     listed = {"items": [artifact().model_dump()], "next_cursor": None}
     (tmp_path / "synthetic.zip").write_bytes(CONTENT)
@@ -323,7 +333,7 @@ def test_what_is_there_already_is_not_fetched_again(tmp_path: Path) -> None:
 
 def test_an_event_stream_is_parsed_as_the_standard_says() -> None:
     parser = EventParser()
-    text = ": hello\r\nretry: 1500\nid: 7\nevent: progress\ndata: {\"a\":\ndata: 1}\n\nid: 8\n\n"
+    text = ': hello\r\nretry: 1500\nid: 7\nevent: progress\ndata: {"a":\ndata: 1}\n\nid: 8\n\n'
     events = [event for line in text.splitlines() if (event := parser.feed(line)) is not None]
     assert [(e.id, e.event, e.data) for e in events] == [("7", "progress", {"a": 1})]
     assert parser.retry_seconds == 1.5
