@@ -12,7 +12,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -124,6 +124,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DBAPIError)
     async def on_database(request: Request, error: DBAPIError) -> Response:
+        if isinstance(error, DataError):
+            return answer(request, _unstorable())
         _log.error("database_failed", kind=type(error.orig).__name__, exc_info=error)
         return answer(request, _unavailable("database_unavailable", "The database"))
 
@@ -159,6 +161,15 @@ def too_large() -> Problem:
 def _unavailable(code: str, what: str) -> Problem:
     return Problem(
         503, code, f"{what} does not answer.", "Try again soon.", headers={"Retry-After": "5"}
+    )
+
+
+def _unstorable() -> Problem:
+    return Problem(
+        422,
+        "invalid_request",
+        "The request holds text or a number that cannot be stored.",
+        "Leave out control characters.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import socket
 import zipfile
@@ -16,6 +17,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 import migrations
 from api.app import create_app
@@ -28,7 +30,7 @@ from store.records import ClaimedStep, Ingested, Output, StepError
 from store.repositories import JobRepository, KeyRepository
 from store.settings import Settings, prepare
 from store.steps import StepLedger
-from store.tables import Workspace
+from store.tables import Base, Workspace
 
 FACTS = DatasetFacts(
     digest="d" * 64,
@@ -61,9 +63,21 @@ def settings(tmp_path: Path, migrated: Path) -> Settings:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     shutil.copy(migrated, data_dir / "graft.db")
+    # The same tests on PostgreSQL, where a server is given.
+    given = os.environ.get("GRAFT_TEST_POSTGRES_URL")
+    if given:
+        migrations.upgrade(given)
+        database = Database(given)
+        with database.write() as session:
+            tables = ", ".join(Base.metadata.tables)
+            session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        database.dispose()
     return prepare(
         Settings(
-            data_dir=data_dir, redis_url=f"redis://127.0.0.1:{silent}/0", max_upload_bytes=100_000
+            data_dir=data_dir,
+            database_url=given,
+            redis_url=f"redis://127.0.0.1:{silent}/0",
+            max_upload_bytes=100_000,
         )
     )
 

@@ -109,6 +109,12 @@ def test_specs_that_do_not_fit_are_refused_with_what_to_do(hospital: Any) -> Non
     assert hospital.client.get("/v1/jobs?kind=study").json()["items"] == []
 
 
+def test_a_name_with_a_nul_is_stored_or_refused_but_breaks_nothing(hospital: Any) -> None:
+    body = {"dataset_id": hospital.ready_dataset(), "real_counts": [10], "name": "a\0b"}
+    answer = hospital.client.post("/v1/jobs", json=body)
+    assert answer.status_code in {202, 422}
+
+
 def test_a_dataset_that_is_not_ready_is_a_conflict(hospital: Any) -> None:
     dataset = hospital.upload()
     early = hospital.client.post("/v1/jobs", json={"dataset_id": dataset["id"]})
