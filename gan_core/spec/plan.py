@@ -163,6 +163,9 @@ _SECONDS_PER_UPSCALED_IMAGE_112 = {
 }
 
 
+_RUNS = {1: "One run", 2: "A pair of runs", 3: "A set of three runs", 4: "A set of four runs"}
+
+
 class _Planner:
     def __init__(self, spec: StudySpec, dataset: DatasetFacts) -> None:
         if spec.rare_class is None:
@@ -346,8 +349,8 @@ class _Planner:
         runs = len(self.spec.benchmark.subsets) * len(self.spec.benchmark.seeds)
         if self.spec.benchmark.classifiers and runs < 5:
             advice.append(
-                f"{runs} run(s) of each arm show the way, but carry no claim: ask for at least"
-                " five subsets or seeds before you publish a difference."
+                f"{_RUNS[runs]} of each arm can show the way but carries no claim. Ask for at"
+                " least five subsets or seeds before you publish a difference."
             )
         if self.spec.profile == "quick":
             advice.append(

@@ -14,7 +14,7 @@ from gan_core import __version__
 from gan_core.environment import describe_environment
 from gan_core.packaging import ModelFacts, PackageFacts, SyntheticImage, resized, write_zip
 from gan_core.reading import PackedDataset
-from gan_core.screening import near_copies
+from gan_core.screening import near_copies, thumbnails
 from gan_core.spec.results import Results
 from gan_core.steps.context import Output, StepContext
 
@@ -27,7 +27,9 @@ def run(context: StepContext) -> list[Output]:
     spec = context.params["spec"]
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(spec["rare_class"])
-    training = np.asarray(dataset.images("train")[dataset.labels("train") == rare_index])
+    is_rare = dataset.labels("train") == rare_index
+    # Shrunk once; every block of images is compared with the same.
+    training = thumbnails(np.asarray(dataset.images("train")[is_rare]))
     labels = [
         label.removeprefix("upscale-")
         for label in sorted(context.inputs)

@@ -147,6 +147,8 @@ def _dataset_section(dataset: PackedDataset) -> DatasetSection:
         exact_duplicates=index.duplicates.exact,
         near_duplicates=index.duplicates.near,
         across_splits=index.duplicates.across_splits,
+        across_classes=index.duplicates.across_classes,
+        problems_not_listed=index.problems_not_listed,
         is_phantom=index.is_phantom,
     )
 
