@@ -112,7 +112,9 @@ def fill_step_dir(
     shutil.rmtree(folder / "inputs", ignore_errors=True)
     for label, files in step.inputs.items():
         (folder / "inputs" / label).mkdir(parents=True, exist_ok=True)
-        materialise(files, folder / "inputs" / label, objects, cache)
+        # An upload is read once, and what it holds besides pixels must not linger in a cache.
+        kept = None if label == "upload" else cache
+        materialise(files, folder / "inputs" / label, objects, kept)
     (folder / "tmp").mkdir(exist_ok=True)
     settings.resolved_cache_dir().mkdir(parents=True, exist_ok=True)
     text = json.dumps(describe_step(step, settings), ensure_ascii=False, indent=1)
