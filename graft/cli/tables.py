@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from gan_core.spec.results import ArmSummary, Interval, Results
 
 _FIGURES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced acc.",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
+    "accuracy": "acc.",
+    "balanced_accuracy": "bal. acc.",
+    "sensitivity": "sens.",
+    "specificity": "spec.",
     "roc_auc": "ROC-AUC",
 }
+_LEGEND = (
+    "acc.: accuracy; bal. acc.: balanced accuracy, what the study called “AUC”; sens., spec.:"
+    " sensitivity and specificity for the rare class"
+)
+_PIPE_WIDTH = 160
 _COLOURS = {"helps": "green", "harms": "red"}
 
 
@@ -25,7 +30,11 @@ def console() -> Console:
     """Return the console for a command's answer."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    out = Console(highlight=False, soft_wrap=True)
+    if not out.is_terminal:
+        # A file or a pipe has no edge at which a table would have to be folded.
+        out.width = max(out.width, _PIPE_WIDTH)
+    return out
 
 
 def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -54,6 +63,7 @@ def _cell(figure: Interval | None) -> str:
 
 def show_results(results: Results) -> None:
     """Print the table of every classifier, then the verdicts."""
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
@@ -64,9 +74,10 @@ def show_results(results: Results) -> None:
             title=f"{classifier}: real test images, rare class {results.rare_class!r}",
             title_justify="left",
             header_style="bold",
+            box=SIMPLE_HEAD,
         )
-        table.add_column("real images")
-        table.add_column("arm")
+        table.add_column("real", no_wrap=True)
+        table.add_column("arm", no_wrap=True)
         for label in _FIGURES.values():
             table.add_column(label, justify="right", no_wrap=True)
         before: str | None = None
@@ -77,7 +88,7 @@ def show_results(results: Results) -> None:
             before = summary.real_count_label
         out.print(table)
     if results.summaries:
-        out.print("[dim]The study's “AUC” is what is called balanced accuracy here.[/]")
+        out.print(f"[dim]{_LEGEND}[/]")
     for verdict in results.verdicts:
         colour = _COLOURS.get(verdict.outcome, "yellow")
         out.print(f"[{colour}]●[/] {escape(verdict.sentence)}")
