@@ -110,7 +110,8 @@ class FeatureExtractor:
         for start in range(0, len(images), batch_size):
             if should_stop():
                 raise Stopped
-            batch = np.ascontiguousarray(images[start : start + batch_size])
+            # A copy: a read-only map is not what torch wants to look at.
+            batch = np.array(images[start : start + batch_size])
             done = start + len(batch)
             features[start:done] = self._extract_batch(batch, batch_size)
             on_progress(Progress(done / len(images), f"{self.name}, image {done}/{len(images)}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,13 @@ def test_images_of_other_sizes_are_resized_as_pillow_resizes(
     found, expected = extractor.extract(images), extractor.extract(resized)
     # Pillow rounds to bytes in between.
     assert np.linalg.norm(found - expected) < 0.05 * np.linalg.norm(expected)
+
+
+def test_images_may_lie_in_a_read_only_map(extractor: FeatureExtractor, tmp_path: Path) -> None:
+    images = some_images(8)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    assert np.array_equal(extractor.extract(mapped), extractor.extract(images))
 
 
 def test_no_images_give_no_features(extractor: FeatureExtractor) -> None:

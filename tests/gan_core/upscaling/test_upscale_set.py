@@ -85,6 +85,15 @@ def test_an_interrupted_set_equals_an_undisturbed_one_bit_for_bit(tmp_path: Path
     assert np.array_equal(undisturbed, upscaler.upscale(images, size=48))
 
 
+def test_images_may_lie_in_a_read_only_map(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    np.save(tmp_path / "in.npy", images)
+    mapped = np.load(tmp_path / "in.npy", mmap_mode="r")
+    upscaler = create("realesr-compact-x4", cache_dir=tmp_path)
+    result = upscale_set(upscaler, mapped, tmp_path / "out.npy", size=16)
+    assert np.array_equal(result, upscaler.upscale(images, size=16))
+
+
 def test_a_finished_set_is_not_made_again(tmp_path: Path) -> None:
     out = tmp_path / "images.npy"
     upscale_set(Counting(), numbered(3), out, size=8)
