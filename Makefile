@@ -67,7 +67,8 @@ distclean: clean ## Remove the environment and the demonstration's data, too
 $(SYNCED): uv.lock pyproject.toml | $(UV)
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or later is needed; none was found." >&2; \
 		echo "hint: install one, or name it with PYTHON=/path/to/python." >&2; exit 1; }
-	$(UV) sync --locked --quiet --python "$(PYTHON)"
+	@echo "setting up the environment in $(VENV)/ (a minute or two the first time)"
+	$(UV) sync --locked --compile-bytecode --python "$(PYTHON)"
 	@touch $@
 
 .tools/bin/uv:

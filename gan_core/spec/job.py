@@ -148,7 +148,7 @@ class StudySpec(_Strict):
     """``quick``: minutes on two CPU cores, to see it work. ``seed``: the study's own settings,
     number for number. ``best``: what this version recommends, for a GPU."""
     name: str = Field(default="", max_length=200)
-    """A label for people; changes nothing."""
+    """A label for people, shown as the report's title."""
     rare_class: str | None = Field(default=None, max_length=200)
     """The class to grow; null: the smallest of the training split."""
     real_counts: list[RealCount] = Field(default=[50, 200], min_length=1, max_length=32)
