@@ -175,8 +175,7 @@ def _verdict(
     if undefined is not None:
         return told("not-tested", f"Whether the synthetic images help was not tested: {undefined}")
     strongest = {
-        figure: max(rivals, key=lambda name: rivals[name].mean(figure) or 0.0)
-        for figure in _JUDGED
+        figure: max(rivals, key=lambda name: rivals[name].mean(figure) or 0.0) for figure in _JUDGED
     }
     differences = {
         figure: _difference(gan, rivals[strongest[figure]], figure) for figure in _JUDGED

@@ -82,11 +82,11 @@ class Served:
         return self.process.wait(timeout=seconds)
 
 
-def start(data_dir: Path, log: Path, *options: str) -> Served:
+def start(data_dir: Path, log: Path, *options: str, **variables: str) -> Served:
     with log.open("ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "graft", "serve", "--data-dir", str(data_dir), *options],
-            env=environment(),
+            env=environment() | variables,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -133,9 +133,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Start services that are gone after the test whatever happens in it."""
     started: list[Served] = []
 
-    def make(*options: str, data_dir: Path | None = None) -> Served:
+    def make(*options: str, data_dir: Path | None = None, **variables: str) -> Served:
         folder = data_dir or tmp_path / "data"
-        served = start(folder, tmp_path / "serve.log", *options)
+        served = start(folder, tmp_path / "serve.log", *options, **variables)
         started.append(served)
         return served
 

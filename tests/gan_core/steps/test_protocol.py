@@ -110,14 +110,11 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         f"die_with_parent(); pathlib.Path({str(ready)!r}).write_text(str(os.getpid()));"
         "time.sleep(60)"
     )
-    parent = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import subprocess, sys, time;"
-            f"subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)",
-        ]
+    mother = (
+        f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]);"
+        "time.sleep(60)"
     )
+    parent = subprocess.Popen([sys.executable, "-c", mother])
     deadline = time.monotonic() + 30
     while not ready.exists() or not ready.read_text():
         assert time.monotonic() < deadline

@@ -93,3 +93,43 @@ def test_children_that_are_killed_are_started_again(serve: Any, real: Any, tiny_
     with served.client() as client:
         dataset = client.datasets.upload(tiny_set, image_size=64)
         assert client.datasets.wait(dataset, timeout=120).status == "ready"
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_a_step_whose_worker_processes_are_killed_goes_on_and_ends(
+    serve: Any, real: Any, tiny_set: Path, tiny_spec: dict[str, Any]
+) -> None:
+    served = serve(
+        GRAFT_LEASE_SECONDS="4",
+        GRAFT_HEARTBEAT_SECONDS="1",
+        GRAFT_SWEEP_SECONDS="1",
+        GRAFT_CHECKPOINT_SECONDS="1",
+    )
+
+    def steps_at_work() -> list[int]:
+        def line(pid: int) -> str:
+            try:
+                return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+            except FileNotFoundError:
+                return ""
+
+        return [pid for pid in real.processes_of(served.data_dir) if "gan_core" in line(pid)]
+
+    with served.client() as client:
+        dataset = client.datasets.wait(client.datasets.upload(tiny_set, image_size=64))
+        gan = tiny_spec["gans"][0] | {"epochs": 300}
+        spec = tiny_spec | {"gans": [gan], "benchmark": {"classifiers": []}}
+        job = client.jobs.submit(spec | {"dataset_id": dataset.id})
+        real.wait_for(
+            lambda: (client.jobs.get(job.id).progress.detail or "").startswith("infogan"),
+            180,
+            "training",
+        )
+        (child,) = steps_at_work()
+        pool_process = int(Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        os.kill(pool_process, signal.SIGKILL)
+        # Nobody would renew its lease: the step's own process must not go on either.
+        real.wait_for(lambda: not Path(f"/proc/{child}").exists(), 10, "the child's end")
+        done = client.jobs.wait(job, timeout=400)
+        assert done.status == "succeeded", done.error
