@@ -17,7 +17,7 @@ from graft.cli.datasets import show_dataset, upload_with_bars
 from graft.cli.jobs import read_spec
 from graft.cli.tables import console, duration, show_results, size
 from graft.cli.watching import transfer_bars, watch_job
-from graft.client import Client, Dataset, Job
+from graft.client import Client, Dataset, Job, PlannedJob
 from graft.client.transfer import as_zip, sha256_of
 from graft.serving.children import end_with_parent
 from graft.serving.data_dir import running_service
@@ -69,7 +69,7 @@ def run_demo(*, data: Path | None, profile: str | None, spec: Path | None, out: 
             f"{len(planned.steps)} steps, {reused} of them finished before; about"
             f" {duration(planned.estimate_seconds)} on two CPU cores"
         )
-        job = _carry_out(client, wanted)
+        job = _carry_out(client, wanted, planned)
         results = client.jobs.results(job)
         with transfer_bars() as bars:
             client.artifacts.download_all(
@@ -93,9 +93,13 @@ def run_demo(*, data: Path | None, profile: str | None, spec: Path | None, out: 
     say.print(f"done in {duration(time.monotonic() - started)}")
 
 
-def _carry_out(client: Client, wanted: dict[str, object]) -> Job:
-    job = client.jobs.submit(wanted)
-    job = watch_job(client, job)
+def _carry_out(client: Client, wanted: dict[str, object], planned: PlannedJob) -> Job:
+    job = _unfinished(client, planned) or client.jobs.submit(wanted)
+    try:
+        job = watch_job(client, job)
+    except KeyboardInterrupt:
+        console().print("\nstopping; the same command goes on from where this one was")
+        raise
     if job.status != "succeeded":
         error = job.error
         raise GraftError(
@@ -104,6 +108,19 @@ def _carry_out(client: Client, wanted: dict[str, object]) -> Job:
             "" if error is None or error.hint is None else error.hint,
         )
     return job
+
+
+def _unfinished(client: Client, planned: PlannedJob) -> Job | None:
+    """Return a job that an interrupted run left, if it is the same; cancel those that are not."""
+    found: Job | None = None
+    for job in client.jobs.list(limit=100).items:
+        if job.is_over:
+            continue
+        if found is None and job.status != "cancelling" and job.spec == planned.spec:
+            found = job
+        else:
+            client.jobs.cancel(job)
+    return found
 
 
 def _dataset(client: Client, source: Path) -> Dataset:

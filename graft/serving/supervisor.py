@@ -93,15 +93,15 @@ class _House:
             child.tend(tell)
 
     def end(self, is_urgent: Callable[[], bool]) -> None:
-        """End all, the last started first; those of one kind together."""
-        kinds: dict[str, list[Child]] = {}
-        for child in reversed(self.children):
-            kinds.setdefault(child.name.split("-", maxsplit=1)[0], []).append(child)
-        for group in kinds.values():
+        """End the API and the workers together, and then what they stand on."""
+        first = [child for child in self.children if child.name != "valkey"]
+        for group in (first, [child for child in self.children if child not in first]):
             for child in group:
                 child.ask_to_end()
-            by = time.monotonic() + max(child.stop_seconds for child in group)
-            while time.monotonic() < by and not is_urgent() and any(c.is_alive for c in group):
+            asked_at = time.monotonic()
+            while not is_urgent() and any(
+                c.is_alive and time.monotonic() - asked_at < c.stop_seconds for c in group
+            ):
                 time.sleep(0.05)
             for child in group:
                 child.end(by=time.monotonic())
