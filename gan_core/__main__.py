@@ -63,7 +63,11 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="check a synthetic.zip")
     verify.add_argument("zip", type=Path)
-    verify.add_argument("--models", type=Path, help="folder with the job's *.safetensors")
+    verify.add_argument(
+        "--models",
+        type=Path,
+        help="folder with the job's models (default: the zip's, and models/ in it)",
+    )
     verify.add_argument("--sample", type=int, default=8, help="images to make again")
     verify.add_argument("--cache-dir", type=Path, help="for converted weights")
     verify.add_argument("--realesrgan-weights", type=Path, help="the weights the job was run with")
@@ -129,7 +133,8 @@ def _verify(args: argparse.Namespace) -> int:
     from gan_core.steps.protocol import StopRequest
 
     should_stop = StopRequest()
-    models = models_in(args.models) if args.models else {}
+    folders = [args.models] if args.models else [args.zip.parent, args.zip.parent / "models"]
+    models = {sha256: path for folder in folders for sha256, path in models_in(folder).items()}
     with tempfile.TemporaryDirectory() as scratch:
         report = verify_zip(
             args.zip,

@@ -72,12 +72,14 @@ def run_demo(*, data: Path | None, profile: str | None, spec: Path | None, out: 
         job = _carry_out(client, wanted, planned)
         results = client.jobs.results(job)
         with transfer_bars() as bars:
-            client.artifacts.download_all(
-                job,
-                out,
-                kinds=_KINDS,
-                on_bytes=lambda artifact, done, total: bars.of(artifact.name)(done, total),
-            )
+            # The models lie beside the zip, where `graft verify` looks for them.
+            for folder, kinds in ((out, _KINDS), (out / "models", frozenset({"model"}))):
+                client.artifacts.download_all(
+                    job,
+                    folder,
+                    kinds=kinds,
+                    on_bytes=lambda artifact, done, total: bars.of(artifact.name)(done, total),
+                )
         advice = job.advice or planned.advice
     say.print()
     show_results(results)

@@ -73,9 +73,9 @@ class VerifyReport:
 
 
 def models_in(folder: Path) -> dict[str, Path]:
-    """Return SHA-256 → path of every ``*.safetensors`` file in a folder and those below it."""
+    """Return SHA-256 → path of every ``*.safetensors`` file in a folder (not of those below)."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.safetensors")):
+    for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:
             found[hashlib.file_digest(file, "sha256").hexdigest()] = path
     return found

@@ -118,3 +118,9 @@ class StepContext:
         """Write a JSON file among the outputs; NaN is refused, since it is not JSON."""
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1, sort_keys=True)
         (self.outputs / name).write_text(text + "\n", encoding="utf-8")
+
+
+def model_in(folder: Path) -> Path:
+    """Return the one model that a train step left; its card has the same name, ending .json."""
+    (model,) = folder.glob("model-*.safetensors")
+    return model

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from gan_core.generating import TrainedGenerator, generate
-from gan_core.steps.context import Output, StepContext
+from gan_core.steps.context import Output, StepContext, model_in
 
 
 def run(context: StepContext) -> list[Output]:
     """Write ``images.npy`` (uint8 [N, S, S, 3]) and ``seeds.npy`` (int64 [N])."""
-    model = TrainedGenerator.load(context.inputs["train"] / "model.safetensors")
+    model = TrainedGenerator.load(model_in(context.inputs["train"]))
     first = context.params["first_seed"]
     seeds = range(first, first + context.params["count"])
     images = generate(

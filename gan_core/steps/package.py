@@ -16,7 +16,7 @@ from gan_core.packaging import ModelFacts, PackageFacts, SyntheticImage, resized
 from gan_core.reading import PackedDataset
 from gan_core.screening import near_copies, thumbnails
 from gan_core.spec.results import Results
-from gan_core.steps.context import Output, StepContext
+from gan_core.steps.context import Output, StepContext, model_in
 
 # Images whose pixels are in memory at once.
 _BLOCK = 256
@@ -63,9 +63,9 @@ def run(context: StepContext) -> list[Output]:
 
 
 def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> ModelFacts:
-    folder = context.inputs[f"train-{label}"]
-    card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    with (folder / "model.safetensors").open("rb") as file:
+    model = model_in(context.inputs[f"train-{label}"])
+    card = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+    with model.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     gan, count, subset = label.split("-")
     upscaler = context.read_json(f"upscale-{label}", "upscaler.json")

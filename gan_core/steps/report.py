@@ -28,7 +28,7 @@ from gan_core.report import (
 from gan_core.spec.job import StudySpec
 from gan_core.spec.plan import DatasetFacts, plan_study
 from gan_core.spec.results import ResultRow, Results
-from gan_core.steps.context import Output, StepContext
+from gan_core.steps.context import Output, StepContext, model_in
 
 # Images shown of each set.
 _SHOWN = 16
@@ -160,7 +160,7 @@ def _gan_sections(
     labels = dataset.labels("train")
     rare_index = dataset.classes.index(spec["rare_class"])
     for folder in _labelled(context, "train"):
-        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        card = json.loads(model_in(folder).with_suffix(".json").read_text(encoding="utf-8"))
         training = card["training"]
         chosen = nested_subset(labels, rare_index, training["real_count"], training["subset"])
         label = folder.name.removeprefix("train-")

@@ -43,8 +43,10 @@ def run(context: StepContext) -> list[Output]:
         on_progress=context.on_progress,
         should_stop=context.should_stop,
     )
-    result.model.save(context.outputs / "model.safetensors")
-    context.write_json("model.json", {**result.model.card(), "training": params})
+    # Each model of a job has a name of its own, for whoever downloads them all.
+    name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
+    result.model.save(context.outputs / f"{name}.safetensors")
+    context.write_json(f"{name}.json", {**result.model.card(), "training": params})
     context.write_json("history.json", result.history)
     np.savez(
         context.outputs / "snapshots.npz",
@@ -52,8 +54,8 @@ def run(context: StepContext) -> list[Output]:
         epochs=np.array([snapshot.epoch for snapshot in result.snapshots]),
     )
     outputs = [
-        Output("model.safetensors", "model", "application/octet-stream"),
-        Output("model.json", "model-card", "application/json"),
+        Output(f"{name}.safetensors", "model", "application/octet-stream"),
+        Output(f"{name}.json", "model-card", "application/json"),
         Output("history.json"),
         Output("snapshots.npz"),
     ]

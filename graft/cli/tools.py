@@ -76,18 +76,16 @@ def phantom(
 
 def verify(
     zip_path: Annotated[Path, typer.Argument(metavar="ZIP", help="A synthetic.zip.")],
-    model: Annotated[
-        list[Path] | None, typer.Option("--model", help="A model of the job; repeatable.")
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the job's models; default: the zip's, and models/ in it."),
     ] = None,
     sample: Annotated[int, typer.Option(min=0, help="Images to make again.")] = 8,
-    as_json: JsonOption = False,
 ) -> None:
     """Check a synthetic.zip, and make some of its images again, bit for bit."""
     command = [sys.executable, "-m", "gan_core", "verify", str(zip_path), "--sample", str(sample)]
-    for path in model or []:
-        command += ["--model", str(path)]
-    if as_json:
-        command.append("--json")
+    if models is not None:
+        command += ["--models", str(models)]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 

@@ -111,10 +111,11 @@ def _check_commands(served: Any, job_id: str, tmp_path: Path) -> None:
     verified = subprocess.run(
         [
             *(sys.executable, "-m", "graft", "verify", str(tmp_path / "out" / "synthetic.zip")),
-            *("--model", str(tmp_path / "out" / "model.safetensors"), "--sample", "2"),
+            *("--models", str(tmp_path / "out"), "--sample", "2"),
         ],
         capture_output=True,
         text=True,
         check=False,
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "images made again, all equal" in verified.stdout
