@@ -280,7 +280,8 @@ def test_verifying_can_be_stopped(package: Path) -> None:
 
 def test_models_are_found_by_what_is_in_them(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
-    path = tmp_path / "below" / "any name.safetensors"
+    path = tmp_path / "any name.safetensors"
     path.write_bytes(b"weights")
     (tmp_path / "other.bin").write_bytes(b"weights")
+    (tmp_path / "below" / "deeper.safetensors").write_bytes(b"other weights")
     assert models_in(tmp_path) == {hashlib.sha256(b"weights").hexdigest(): path}
