@@ -74,6 +74,8 @@ def assemble(**options: Any) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        # A redirect would name a host that the client chose, and lose the body of an upload.
+        redirect_slashes=False,
         **options,
     )
     app.state.metrics = metrics

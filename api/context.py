@@ -14,6 +14,7 @@ from store.doorbell import Doorbell
 from store.objects import Objects
 from store.outbox import relay_outbox
 from store.settings import Settings
+from store.sweeping import remove_spent_uploads
 
 API_VERSION = "1.0"
 _log = structlog.get_logger("api")
@@ -48,6 +49,20 @@ class Context:
     def ring_after(self, tasks: BackgroundTasks) -> None:
         """Ring the doorbell once the answer is sent: a silent broker delays nobody."""
         tasks.add_task(self._ring)
+
+    def remove_uploads_after(self, tasks: BackgroundTasks) -> None:
+        """Delete what was uploaded and no worker will read, once the answer is sent.
+
+        A worker does it after each ingest; a data set that was ready at once, or whose ingest was
+        cancelled before it began, has none.
+        """
+        tasks.add_task(self._remove_uploads)
+
+    def _remove_uploads(self) -> None:
+        try:
+            remove_spent_uploads(self.database, self.objects)
+        except Exception:  # noqa: BLE001  # the next ingest tries again
+            _log.exception("uploads_not_removed")
 
     def _ring(self) -> None:
         try:

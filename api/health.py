@@ -20,12 +20,14 @@ class Health(BaseModel):
     checks: dict[str, bool] = {}
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez")
 async def livez() -> Health:
     """Say that the process answers. No dependency is looked at."""
     return Health(status="alive")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=described(503))
 def readyz(ctx: Ctx) -> Health:
     """Say whether the database, the file storage and the broker answer."""

@@ -22,6 +22,8 @@ MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger("api")
 
 _STATUS_OF_CODE = {"cursor_unknown": 400}
+# As the file storage, PostgreSQL and SQLite say it.
+_FULL_DISK = ("No space left", "disk is full")
 
 
 class ProblemError(BaseModel):
@@ -127,19 +129,16 @@ def install(app: FastAPI) -> None:
         if isinstance(error, DataError):
             return answer(request, _unstorable())
         _log.error("database_failed", kind=type(error.orig).__name__, exc_info=error)
+        if any(words in str(error.orig) for words in _FULL_DISK):
+            return answer(request, _full())
         return answer(request, _unavailable("database_unavailable", "The database"))
 
     @app.exception_handler(OSError)
     async def on_storage(request: Request, error: OSError) -> Response:
         _log.error("storage_failed", errno=error.errno, exc_info=error)
-        if error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
-            full = Problem(
-                507,
-                "storage_full",
-                "The service's disk is full.",
-                "Its operator has to free some space. Nothing of this request was kept.",
-            )
-            return answer(request, full)
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        if is_full or any(words in str(error) for words in _FULL_DISK):
+            return answer(request, _full())
         return answer(request, _unavailable("storage_unavailable", "The file storage"))
 
 
@@ -164,6 +163,15 @@ def _unavailable(code: str, what: str) -> Problem:
     )
 
 
+def _full() -> Problem:
+    return Problem(
+        507,
+        "storage_full",
+        "The service's disk is full.",
+        "Its operator has to free some space. Nothing of this request was kept.",
+    )
+
+
 def _unstorable() -> Problem:
     return Problem(
         422,
@@ -179,6 +187,8 @@ def _invalid(error: RequestValidationError) -> Problem:
         place, *path = found["loc"]
         if found["type"] == "json_invalid":
             path = []
+        elif place == "body":
+            path = _path_in(error.body, path)
         tail = "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in path)
         pointer = tail if place == "body" else f"{place}{tail}"
         # What was sent is not sent back: it may be long, and it is no secret of ours to repeat.
@@ -191,6 +201,20 @@ def _invalid(error: RequestValidationError) -> Problem:
         "Mend what `errors` names; /docs describes every field.",
         errors=errors,
     )
+
+
+def _path_in(body: Any, path: list[str | int]) -> list[str | int]:
+    """Return a path without the parts that name a branch of a union and no place in the body."""
+    found: list[str | int] = []
+    for part in path:
+        if isinstance(body, dict):
+            body = body.get(part)  # a field that is missing is a place, too
+        elif isinstance(body, list) and isinstance(part, int):
+            body = body[part] if part < len(body) else None
+        else:
+            continue
+        found.append(part)
+    return found
 
 
 def _of_status(status: int, headers: Mapping[str, str]) -> Problem:

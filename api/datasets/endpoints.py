@@ -76,6 +76,8 @@ async def upload_dataset(
     )
     view = await run_in_threadpool(_register, ctx, who, upload, idempotency_key)
     ctx.ring_after(tasks)
+    if view.status != "ingesting":
+        ctx.remove_uploads_after(tasks)
     response.headers["Location"] = f"/v1/datasets/{view.id}"
     response.headers["Retry-After"] = "1"
     return view

@@ -163,10 +163,14 @@ def watch_job(
 
 
 @router.post("/{job_id}/cancel", status_code=202, responses=described(404))
-def cancel_job(ctx: Ctx, who: Researcher, response: Response, job_id: Id) -> JobView:
+def cancel_job(
+    ctx: Ctx, who: Researcher, response: Response, tasks: BackgroundTasks, job_id: Id
+) -> JobView:
     """Cancel a job. It is ``cancelling`` until the workers have let go."""
     with ctx.database.write() as session:
         view = JobView.of(JobService(session, who, ctx.objects).cancel(job_id))
+    if view.kind == "ingest":
+        ctx.remove_uploads_after(tasks)
     response.headers["Location"] = f"/v1/jobs/{view.id}"
     return view
 
@@ -174,8 +178,11 @@ def cancel_job(ctx: Ctx, who: Researcher, response: Response, job_id: Id) -> Job
 @router.get("/{job_id}/results", responses=described(404, 409))
 def get_results(ctx: Ctx, who: Reader, response: Response, job_id: Id) -> Results:
     """Return the table: a row for each run, summaries with intervals, and the verdicts."""
-    with ctx.database.write() as session:
+    with ctx.database.read() as session:
         results, sha256 = JobService(session, who, ctx.objects).results(job_id)
+    # Only now: a file storage that is slow must not keep every other writer waiting.
+    with ctx.database.write() as session:
+        JobService(session, who, ctx.objects).note_results_read(job_id)
     response.headers["ETag"] = f'"{sha256}"'
     return results
 

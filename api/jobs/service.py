@@ -157,7 +157,6 @@ class JobService:
         found = self._artifacts.of_job(job.id, kind="results-json")
         if found:
             content = b"".join(self._objects.iterate(found[0].object_key))
-            self._audit.append(self._identity.key_id, "results.read", job.id)
             return Results.model_validate_json(content), found[0].sha256
         if job.is_final:
             raise Problem(
@@ -173,6 +172,10 @@ class JobService:
             "Ask again later, or watch its events.",
             headers={"Retry-After": "5"},
         )
+
+    def note_results_read(self, job_id: str) -> None:
+        """Write into the trail that the table was handed out."""
+        self._audit.append(self._identity.key_id, "results.read", job_id)
 
     def events(self, job_id: str, after: int | None) -> tuple[Sequence[JobEvent], bool]:
         """Return a job's events after one, or the latest; and whether no more will come.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from api.auth import Scope
 from store.tables import ApiKey
@@ -22,6 +22,14 @@ class KeyRequest(BaseModel):
     """``admin`` includes ``researcher``, which includes ``reader``."""
     expires_at: AwareDatetime | None = None
     """Null: never."""
+
+    @field_validator("expires_at")
+    @classmethod
+    def _has_a_place_in_utc(cls, moment: datetime | None) -> datetime | None:
+        try:
+            return None if moment is None else moment.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("lies beyond the years that can be stored") from None
 
 
 class KeyView(BaseModel):
