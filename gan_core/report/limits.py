@@ -26,8 +26,11 @@ def limits(data: ReportData, text: Text = ENGLISH) -> list[str]:
         if fewest < _ENOUGH_RUNS:
             runs = text("times_once") if fewest == 1 else text("times_many", n=fewest)
             said.append(text("limit_runs", runs=runs))
-    few = [c.phrase for c in tables.columns(results, text) if c.real_count < FEW_REAL_IMAGES]
-    if few and has_fakes:
+    # Without a benchmark there is no table, but the GANs learned from as few images all the same.
+    counts = {(g.real_count, g.real_count_label) for g in data.gans}
+    counts |= {(row.real_count, row.real_count_label) for row in results.rows if row.n_fake}
+    few = [text.phrase(label, n) for n, label in sorted(counts) if n < FEW_REAL_IMAGES]
+    if few:
         said.append(text("limit_few_real", few=FEW_REAL_IMAGES, counts=", ".join(few)))
     n_test = data.dataset.classes.get(rare, {}).get("test", 0)
     if results.summaries and 0 < n_test < _FEW_TEST_IMAGES:

@@ -136,9 +136,8 @@ def _verdict_view(verdict: Verdict, text: Text) -> dict[str, Any]:
         "sentence": verdict.sentence,
         "who": f"{text.named('gan', verdict.gan)} · "
         f"{text.named('classifier', verdict.classifier)} · {runs}",
-        "against": text.arm(verdict.against) if verdict.against else "",
         "differences": differences,
-        "caveats": verdict.caveats,
+        "caveats": [c for c in verdict.caveats if c not in verdict.sentence],
     }
 
 

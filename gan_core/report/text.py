@@ -89,15 +89,16 @@ _TOP = {
     "meta_digest": "data set {digest}",
     "contents": "Contents",
     "answer": "The answer",
-    "answer_lead": "Each sentence compares a classifier trained with synthetic images added to one"
-    " trained on the same real images with the best of the simpler remedies. Both were tested on"
-    " real images that neither had seen.",
-    "no_verdict_no_gan": "No GAN was part of this study, so there is no synthetic image to judge.",
+    "answer_lead": "Each sentence compares a classifier trained with synthetic images added to the"
+    " best one trained on the same real images without them. Both were tested on the same real"
+    " images, the test images of the data set.",
+    "no_verdict_no_gan": "No synthetic images were made in this study, so there are none to"
+    " judge.",
     "no_verdict_no_benchmark": "No classifier was part of this study: the synthetic images were"
     " made, but whether they help was not tested.",
     "at_count": "With {count} real images",
     "difference_interval": "95% interval {low} to {high}",
-    "differences_lead": "Change against “{arm}”:",
+    "differences_lead": "Change against the best without synthetic images, figure by figure:",
     "runs_one": "1 run",
     "runs_many": "{n} runs",
     "failed_heading": "Not computed",
@@ -173,9 +174,9 @@ _READING = {
 
 _CURVES = {
     "curves": "How the classifier learned",
-    "curves_lead": "A fifth of the training images was held out for these curves. It contains"
-    " synthetic images where the training images do, so it can look better than the test; nothing"
-    " was chosen by it.",
+    "curves_lead": "A fifth of the training images, real and synthetic, was held out of training."
+    " The curves “held out” are of the real ones among them, which are few of “{rare_class}” where"
+    " the real count is small. Nothing was chosen by them.",
     "curves_last_epoch": "After {epochs}: too few for a curve.",
     "epochs_one": "1 epoch",
     "epochs_many": "{n} epochs",
@@ -199,7 +200,8 @@ _GANS = {
     "training_lead": "Real images at the GAN’s own size ({size} pixels), then the same seeds at"
     " every kept moment of the training.",
     "final_heading": "As they leave the upscaler",
-    "final_lead": "Synthetic images at {size} pixels, as in the zip, with real images above.",
+    "final_lead": "Synthetic images as the upscaler left them, at {size} pixels, with real images"
+    " above. Near-copies of real images are not taken out here.",
     "sweep_heading": "What the codes do",
     "sweep_lead": "One synthetic image varied: each row is one of the GAN’s {categories}"
     " categories,"
@@ -279,10 +281,12 @@ _METHOD = {
     "settings_lead": "What was asked for, with every default filled in.",
     "reproduce": "How to make this again",
     "reproduce_lead": "Give the settings above to the same version of Graft with the same data set;"
-    " its digest must be {digest}. All randomness comes from the seeds in the settings, so that the"
-    " same kind of machine gives the same images and, within rounding, the same table.",
+    " its digest must begin with {digest}. All randomness comes from the seeds in the settings. On"
+    " CPUs of one kind that gives the same images; a GPU rounds a training differently each time,"
+    " so that its images and figures differ a little from run to run.",
     "reproduce_zip": "“graft verify synthetic.zip” checks the checksums and labels in the zip,"
-    " makes a sample of its images again from their seeds, and compares them pixel by pixel.",
+    " makes a sample of its images again from their seeds when it is given the models, and compares"
+    " them pixel by pixel.",
     "method_heading": "Machine and method",
     "steps_heading": "Steps and their keys",
     "step_column": "step",

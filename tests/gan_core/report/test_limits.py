@@ -38,3 +38,8 @@ def test_without_synthetic_images_nothing_is_said_of_them(data: ReportData) -> N
     assert "privacy" not in text
     assert "upscaler" not in text
     assert "no medical device" in text
+
+
+def test_few_real_images_are_named_without_a_benchmark_too(data: ReportData) -> None:
+    results = data.results.model_copy(update={"rows": [], "summaries": [], "verdicts": []})
+    assert "(here: 10)" in said(replace(data, results=results))

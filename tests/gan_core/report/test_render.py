@@ -98,7 +98,24 @@ def test_the_verdicts_come_first_then_the_picture_then_the_table(whole_page: str
 
 def test_the_differences_stand_beside_the_verdict_with_their_intervals(whole_page: str) -> None:
     text = Page(whole_page).text
-    assert "Change against “real, class weights”: ROC-AUC −.04 95% interval −.06 to .00" in text
+    assert (
+        "Change against the best without synthetic images, figure by figure:"
+        " ROC-AUC −.04 95% interval −.06 to .00" in text
+    )
+
+
+def test_a_caveat_that_the_sentence_says_already_is_not_said_twice(data: ReportData) -> None:
+    spoken = [
+        v.model_copy(update={"sentence": f"{v.sentence} Two runs only."})
+        for v in data.results.verdicts
+    ]
+    results = data.results.model_copy(update={"verdicts": spoken})
+    text = Page(render_report(replace(data, results=results))).text
+    assert text.count("Two runs only.") == len(spoken)
+
+
+def test_the_held_out_curves_are_said_to_be_of_real_images(whole_page: str) -> None:
+    assert "The curves “held out” are of the real ones among them" in Page(whole_page).text
 
 
 def test_it_never_calls_the_images_anonymous(whole_page: str) -> None:
@@ -161,7 +178,7 @@ def test_a_study_without_a_gan_says_so(data: ReportData, results: Results) -> No
     )
     page = Page(render_report(replace(data, results=without, gans=[])))
     assert page.open == []
-    assert "No GAN was part of this study" in page.text
+    assert "No synthetic images were made in this study" in page.text
     assert "No synthetic images were made" in page.text
     assert "computer-made" not in page.text
 
