@@ -92,8 +92,7 @@ _TOP = {
     "answer_lead": "Each sentence compares a classifier trained with synthetic images added to the"
     " best one trained on the same real images without them. Both were tested on the same real"
     " images, the test images of the data set.",
-    "no_verdict_no_gan": "No synthetic images were made in this study, so there are none to"
-    " judge.",
+    "no_verdict_no_gan": "No synthetic images were made in this study, so there are none to judge.",
     "no_verdict_no_benchmark": "No classifier was part of this study: the synthetic images were"
     " made, but whether they help was not tested.",
     "at_count": "With {count} real images",
