@@ -137,6 +137,20 @@ def test_an_upload_is_deleted_once_it_was_read_and_not_before(hospital: Any) -> 
     assert hospital.submit(ready)["status"] == "queued"
 
 
+def test_an_upload_that_no_worker_will_read_is_deleted_at_once(hospital: Any) -> None:
+    def uploads() -> list[str]:
+        return [key for key in hospital.objects.list("workspaces/") if "/uploads/" in key]
+
+    hospital.ready_dataset("same")
+    remove_spent_uploads(hospital.database, hospital.objects)
+    assert hospital.upload("same")["status"] == "ready"
+    assert uploads() == []
+    unread = hospital.upload("unread")
+    assert len(uploads()) == 1
+    hospital.client.post(f"{unread['links']['ingest']}/cancel")
+    assert uploads() == []
+
+
 def test_a_rejected_dataset_says_why(hospital: Any) -> None:
     dataset = hospital.upload()
     claimed = hospital.claim_next(dataset["links"]["ingest"].rsplit("/", 1)[-1])

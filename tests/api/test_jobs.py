@@ -7,8 +7,10 @@ import threading
 import time
 from typing import Any
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, text
 
+from store.objects import Objects
 from store.records import StepError
 from store.repositories import AuditTrail
 from store.step_tables import OutboxRow
@@ -274,3 +276,18 @@ def test_every_change_and_download_is_in_the_audit_trail(hospital: Any, database
         "results.read",
     ]
     assert events[1].actor.startswith("key_")
+
+
+def test_reading_results_keeps_no_writer_waiting_for_the_file_storage(
+    hospital: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = hospital.finished_job()
+    read = Objects.iterate
+
+    def while_another_writes(self: Objects, key: str) -> Any:
+        with hospital.database.write() as session:
+            session.execute(text("UPDATE jobs SET version = version + 1"))
+        return read(self, key)
+
+    monkeypatch.setattr(Objects, "iterate", while_another_writes)
+    assert hospital.client.get(f"/v1/jobs/{job_id}/results").status_code == 200
