@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DataError, DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from gan_core.spec.errors import GraftError
 
@@ -22,6 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger("api")
 
 _STATUS_OF_CODE = {"cursor_unknown": 400}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # As the file storage, PostgreSQL and SQLite say it.
 _FULL_DISK = ("No space left", "disk is full")
 
@@ -122,7 +124,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
-        return answer(request, _of_status(error.status_code, error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"Allow": _allowed(request)}
+        return answer(request, _of_status(error.status_code, headers))
 
     @app.exception_handler(DBAPIError)
     async def on_database(request: Request, error: DBAPIError) -> Response:
@@ -188,7 +193,7 @@ def _invalid(error: RequestValidationError) -> Problem:
         if found["type"] == "json_invalid":
             path = []
         elif place == "body":
-            path = _path_in(error.body, path)
+            path = _path_in(error.body, path, is_missing=found["type"] == "missing")
         tail = "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in path)
         pointer = tail if place == "body" else f"{place}{tail}"
         # What was sent is not sent back: it may be long, and it is no secret of ours to repeat.
@@ -203,18 +208,30 @@ def _invalid(error: RequestValidationError) -> Problem:
     )
 
 
-def _path_in(body: Any, path: list[str | int]) -> list[str | int]:
+def _path_in(body: Any, path: list[str | int], *, is_missing: bool) -> list[str | int]:
     """Return a path without the parts that name a branch of a union and no place in the body."""
     found: list[str | int] = []
-    for part in path:
-        if isinstance(body, dict):
-            body = body.get(part)  # a field that is missing is a place, too
-        elif isinstance(body, list) and isinstance(part, int):
-            body = body[part] if part < len(body) else None
+    for number, part in enumerate(path, 1):
+        if isinstance(body, list) and isinstance(part, int):
+            body = body[part]
+        elif isinstance(body, dict) and (part in body or (is_missing and number == len(path))):
+            body = body.get(part)
         else:
             continue
         found.append(part)
     return found
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods that an address takes; the framework names those of its first route."""
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    )
 
 
 def _of_status(status: int, headers: Mapping[str, str]) -> Problem:

@@ -19,6 +19,8 @@ from store.settings import prepare
 def test_it_is_alive_whatever_else_is_not(anonymous: Any) -> None:
     answer = anonymous.get("/livez")
     assert (answer.status_code, answer.json()["status"]) == (200, "alive")
+    assert anonymous.head("/livez").status_code == 200
+    assert anonymous.head("/readyz").status_code == 503
 
 
 def test_it_is_not_ready_without_its_broker_and_says_so(anonymous: Any) -> None:

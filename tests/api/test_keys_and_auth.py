@@ -51,6 +51,9 @@ def test_an_expired_key_is_refused(client: Any, database: Any) -> None:
     assert client.get("/v1/jobs", headers=_with(client, made["key"])).status_code == 401
     past = client.post("/v1/keys", json={"name": "n", "expires_at": "2020-01-01T00:00:00Z"})
     assert (past.status_code, past.json()["code"]) == (422, "expiry_past")
+    for never in ("9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00"):
+        answer = client.post("/v1/keys", json={"name": "n", "expires_at": never})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
 def test_the_last_administrator_cannot_lock_everyone_out(client: Any) -> None:

@@ -33,7 +33,14 @@ def test_a_method_that_is_not_taken(client: Any) -> None:
     answer = client.put("/v1/jobs")
     assert answer.status_code == 405
     assert _problem(answer).code == "method_not_allowed"
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST"
+    assert client.delete("/v1/artifacts/art_x/content").headers["allow"] == "GET, HEAD"
+
+
+def test_a_slash_too_many_is_told_and_not_sent_elsewhere(client: Any) -> None:
+    answer = client.get("/v1/jobs/", headers={"Host": "evil.example"}, follow_redirects=False)
+    assert answer.status_code == 404
+    assert _problem(answer).code == "not_found"
 
 
 def test_an_id_that_is_not_there(client: Any) -> None:
@@ -57,6 +64,20 @@ def test_a_body_with_wrong_fields_names_each_of_them(client: Any) -> None:
     problem = _problem(answer)
     assert {error.pointer for error in problem.errors} == {"/upscale/size", "/surprise"}
     assert "secret-looking text" not in answer.text
+
+
+def test_a_pointer_leads_into_the_body_that_was_sent(client: Any) -> None:
+    body = {
+        "real_counts": [10, 0],
+        "balance_to": -3,
+        "benchmark": {"arms": ["no such arm"]},
+        "gans": [{"name": "infogan", "surprise": 1}, {}],
+    }
+    answer = client.post("/v1/jobs", json=body)
+    pointers = {error.pointer for error in _problem(answer).errors}
+    assert {"/dataset_id", "/real_counts/1", "/balance_to", "/gans/0/surprise"} <= pointers
+    assert {"/gans/1/name", "/benchmark/arms/0"} <= pointers
+    assert not [pointer for pointer in pointers if "literal" in pointer or "int" in pointer]
 
 
 def test_a_query_with_wrong_values_names_them(client: Any) -> None:
@@ -83,6 +104,11 @@ def test_a_json_body_that_is_too_large(client: Any) -> None:
         (OSError(errno.ENOSPC, "No space left on device"), 507, "storage_full"),
         (OSError("a secret detail"), 503, "storage_unavailable"),
         (OperationalError("SELECT a secret detail", {}, Exception()), 503, "database_unavailable"),
+        (
+            OperationalError("INSERT", {}, Exception("database or disk is full")),
+            507,
+            "storage_full",
+        ),
     ],
 )
 def test_what_goes_wrong_inside_is_told_without_its_details(
