@@ -53,7 +53,8 @@ class SeedCnnConfig:
         learning_rate: Adam's.
         weight_decay: L2, added to the gradient.
         seed: Of the first weights, the images held out and their order.
-        class_weights: Weights of the loss for (other, rare); a batch's loss is the weighted mean.
+        class_weights: Weights of the loss for (other, rare); a batch's loss is the sum of its
+            weighted losses over its number of images.
         sampling: "oversample" shows each class equally often: in an epoch every image of the
             smaller class comes as often as fits into the larger one, and the rest is drawn.
         precision: Of the convolutions; "auto" takes bfloat16 where the hardware has it.
@@ -260,7 +261,10 @@ class SeedCnnTraining:
         of_rows = moments[torch.from_numpy(rows).to(self.device)]
         logits = fast_logits(self.net, images, self.dtype, of_rows)
         self.optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(logits, labels, weight=self.class_weights).backward()  # type: ignore[no-untyped-call]
+        # Not the weighted mean: divided by the batch's own weights, a batch without the rare class
+        # would pull as hard as one with it, and 10 rare images among 1,144 would have 6% of a say.
+        loss = F.cross_entropy(logits, labels, weight=self.class_weights, reduction="sum")
+        (loss / len(rows)).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return _tally(logits.detach(), labels)
 

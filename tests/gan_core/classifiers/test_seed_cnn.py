@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gan_core.classifiers.seed_cnn import (
     SeedCnnConfig,
     SeedCnnResult,
+    SeedCnnTraining,
     epoch_order,
     held_out,
     train_seed_cnn,
@@ -171,6 +172,19 @@ def test_class_weights_move_the_scores_towards_the_rare_class() -> None:
         for config in (natural, weighted)
     ]
     assert means[1] > means[0]
+
+
+def test_a_batch_without_the_rare_class_pulls_less_when_classes_are_weighted() -> None:
+    images, labels = coloured(8)
+    common = np.flatnonzero(labels == 0)
+    gradients = []
+    for class_weights in (None, (0.25, 4.0)):
+        config = SeedCnnConfig(class_weights=class_weights, precision="float32")
+        run = SeedCnnTraining(images, labels, config, torch.device("cpu"))
+        run.train_batch(common, run.moments(common))
+        assert run.net.linear.weight.grad is not None
+        gradients.append(run.net.linear.weight.grad)
+    torch.testing.assert_close(gradients[1], 0.25 * gradients[0])
 
 
 def test_images_of_another_size_are_refused_with_a_sentence() -> None:
