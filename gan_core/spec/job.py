@@ -6,6 +6,8 @@ hand wins over the profile. Unknown fields are refused, so that a typing error i
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -60,6 +62,15 @@ class GanSpec(_Strict):
     snapshots: int = Field(default=4, ge=1, le=16)
     """How many times during training a grid of samples is kept, the last step included."""
 
+    @field_validator("schedule")
+    @classmethod
+    def _rows_rise(cls, rows: list[ScheduleRow]) -> list[ScheduleRow]:
+        # The first row that holds is taken: one out of order would never be.
+        ends = [math.inf if row.up_to is None else row.up_to for row in rows]
+        if any(low >= high for low, high in itertools.pairwise(ends)):
+            raise ValueError("has rows whose up_to does not rise (null only in the last)")
+        return rows
+
     def schedule_for(self, real_count: int) -> tuple[int, int]:
         """Return (batch size, epochs) for a real count.
 
@@ -108,10 +119,10 @@ class BenchmarkSpec(_Strict):
     """Seeds of the classifier's training (first weights, order of images), within each subset."""
     seed_cnn: SeedCnnSpec = SeedCnnSpec()
 
-    @field_validator("classifiers", "subsets", "seeds")
+    @field_validator("classifiers", "arms", "subsets", "seeds")
     @classmethod
-    def _without_repeats(cls, values: list[int] | list[str]) -> list[int] | list[str]:
-        if len(set(values)) != len(values):
+    def _without_repeats(cls, values: str | list[int] | list[str]) -> str | list[int] | list[str]:
+        if not isinstance(values, str) and len(set(values)) != len(values):
             raise ValueError("holds the same value twice")
         return values
 

@@ -31,8 +31,8 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "train": 1,
     "generate": 1,
     "upscale": 1,
-    "evaluate": 1,
-    "report": 1,
+    "evaluate": 2,
+    "report": 2,
     "package": 1,
 }
 
@@ -379,7 +379,7 @@ def plan_study(spec: StudySpec, dataset: DatasetFacts) -> Plan:
     made: dict[str, dict[str, str]] = {}
     evaluations: list[str] = []
     for asked, subset in itertools.product(spec.real_counts, bench.subsets):
-        if bench.classifiers:
+        if bench.classifiers and bench.base_arms():
             evaluations.append(planner.add_evaluation(asked, subset, features, "real", None))
         for gan in spec.gans:
             steps = planner.add_gan(gan, asked, subset)

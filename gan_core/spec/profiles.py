@@ -159,4 +159,7 @@ def resolve(spec: SpecT, class_counts: Mapping[str, int]) -> SpecT:
     else:
         fitting = [c for c in merged["real_counts"] if c == "all" or c <= available]
         merged["real_counts"] = fitting or ["all"]
+    # A number that is all there are is the same column as "all": nothing is done twice.
+    if "all" in merged["real_counts"]:
+        merged["real_counts"] = [c for c in merged["real_counts"] if c != available]
     return type(spec).model_validate(merged)

@@ -159,3 +159,15 @@ def test_the_spec_is_imported_without_torch_and_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_arm_named_twice_is_refused() -> None:
+    complaint = refusal({"benchmark": {"arms": ["real-only", "real-only"]}})
+    assert "the same value twice" in complaint["msg"]
+
+
+@pytest.mark.parametrize("ends", [[100, 50], [50, 50], [None, 50], [None, None]])
+def test_a_schedule_whose_rows_do_not_rise_is_refused(ends: list[int | None]) -> None:
+    rows = [{"up_to": end, "batch_size": 8, "epochs": 1} for end in ends]
+    complaint = refusal({"gans": [{"name": "infogan", "schedule": rows}]})
+    assert "does not rise" in complaint["msg"]

@@ -238,3 +238,12 @@ def test_facts_count_what_they_hold() -> None:
 def test_a_plan_needs_a_resolved_spec() -> None:
     with pytest.raises(ValueError, match="resolve"):
         plan_study(StudySpec(), FACTS)
+
+
+def test_without_a_base_arm_only_the_gans_are_evaluated() -> None:
+    arms = {"benchmark": {"classifiers": ["probe"], "arms": []}}
+    steps = [step.name for step in planned({**ONE_COLUMN, **arms}).steps]
+    assert [name for name in steps if name.startswith("evaluate")] == ["evaluate:infogan:50:s0"]
+    with pytest.raises(GraftError) as caught:
+        planned({**ONE_COLUMN, **arms, "gans": []})
+    assert caught.value.code == "nothing_to_do"

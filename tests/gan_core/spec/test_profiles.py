@@ -78,10 +78,10 @@ def test_a_field_given_by_hand_wins_and_its_neighbours_stay_the_profiles() -> No
 
 
 def test_a_field_given_its_default_by_hand_still_wins_over_the_profile() -> None:
-    # 112 is the default of the field, 64 the value of the profile: what is written counts.
+    # 112 is the default of the field, 48 the value of the profile: what is written counts.
     spec = resolved({"profile": "quick", "gans": [{"name": "infogan", "image_size": 112}]})
     assert spec.gans[0].image_size == 112
-    assert resolved({"profile": "quick", "gans": [{"name": "infogan"}]}).gans[0].image_size == 64
+    assert resolved({"profile": "quick", "gans": [{"name": "infogan"}]}).gans[0].image_size == 48
 
 
 def test_a_gan_given_by_hand_keeps_the_profiles_schedule() -> None:
@@ -135,3 +135,10 @@ def test_resolving_changes_no_profile() -> None:
     before = repr(PROFILES)
     resolved({"profile": "quick", "gans": [{"name": "infogan", "schedule": []}]})
     assert repr(PROFILES) == before
+
+
+def test_a_real_count_that_is_all_there_are_is_not_run_twice() -> None:
+    few = {"benign": 500, "malignant": 100}
+    assert resolved({"real_counts": [10, 100, "all"]}, few).real_counts == [10, "all"]
+    assert resolved({"profile": "seed"}, few).real_counts == [10, 50, "all"]
+    assert resolved({"real_counts": [10, 100]}, few).real_counts == [10, 100]
