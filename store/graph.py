@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from gan_core.spec import Plan
@@ -237,25 +237,34 @@ def _show_progress(job: Job, steps: Sequence[Step]) -> None:
 
 
 def add_event(session: Session, job: Job, kind: str) -> None:
-    """Append an event for the job's watchers, and raise the job's version."""
+    """Append an event for the job's watchers, and raise the job's version.
+
+    Of the progress only the latest is kept: a training of days would leave a million rows.
+    """
     job.version = (job.version or 0) + 1
     session.flush()
-    session.add(
-        JobEvent(
-            workspace_id=job.workspace_id,
-            job_id=job.id,
-            type=kind,
-            data={
-                "id": job.id,
-                "status": job.status,
-                "progress": {
-                    "fraction": job.fraction,
-                    "stage": job.stage,
-                    "detail": job.detail,
-                    "eta_seconds": job.eta_seconds,
-                },
-                "error": job.error,
+    event = JobEvent(
+        workspace_id=job.workspace_id,
+        job_id=job.id,
+        type=kind,
+        data={
+            "id": job.id,
+            "status": job.status,
+            "progress": {
+                "fraction": job.fraction,
+                "stage": job.stage,
+                "detail": job.detail,
+                "eta_seconds": job.eta_seconds,
             },
+            "error": job.error,
+        },
+    )
+    session.add(event)
+    # After the new row has its number: SQLite gives the highest one out again once it is free.
+    session.flush()
+    session.execute(
+        delete(JobEvent).where(
+            JobEvent.job_id == job.id, JobEvent.type == "progress", JobEvent.id < event.id
         )
     )
 

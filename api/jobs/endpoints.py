@@ -150,7 +150,12 @@ def watch_job(
     job_id: Id,
     last_event_id: Annotated[
         int | None,
-        Header(ge=0, lt=2**63, description="Go on after this event; 0 for all from the start."),
+        Header(
+            ge=0,
+            lt=2**63,
+            description="Go on after this event; 0 for every status from the start, and the latest"
+            " progress.",
+        ),
     ] = None,
 ) -> Response:
     """Watch a job (server-sent events). Without ``Last-Event-ID`` it begins with the latest."""

@@ -289,6 +289,23 @@ def test_events_are_numbered_upwards_and_end_with_the_final_state(house: Any) ->
     assert events[-1].data["status"] == "succeeded"
 
 
+def test_of_a_long_jobs_progress_only_the_latest_event_is_kept(house: Any) -> None:
+    job_id = house.submit(house.chain("a", "b"))
+    claimed = house.claim_named(job_id, "a")
+    for epoch in range(5):
+        with house.database.write() as session:
+            StepLedger(session).heartbeat(
+                claimed.id, claimed.token, lease_seconds=60, fraction=epoch / 5, detail=f"{epoch}"
+            )
+    with house.database.read() as session:
+        events = JobRepository(session, house.workspace_id).events_after(job_id, 0)
+    assert [event.data["progress"]["detail"] for event in events if event.type == "progress"] == [
+        "4"
+    ]
+    assert [e.data["status"] for e in events if e.type == "status"] == ["queued", "running"]
+    assert events[-1].type == "progress"
+
+
 def _ingest_job(house: Any) -> tuple[str, str]:
     with house.database.write() as session:
         dataset = Dataset(
