@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gan_core.spec import DatasetFacts
 from store.database import Database
@@ -24,6 +25,7 @@ from worker.child import ChildEnd, EndReason, run_child
 from worker.inputs import ObjectCache
 from worker.lease import LeaseKeeper
 from worker.outcome import (
+    CRASHED,
     EXIT_STOPPED,
     Done,
     Ended,
@@ -41,6 +43,7 @@ log = structlog.get_logger(__name__)
 _GRACE_SECONDS = 40.0
 _RECORD_PAUSE = 1.0
 _SHUTDOWN_LAG = 2.0
+_UNRECORDABLE = Failed(CRASHED, is_retryable=True)
 
 
 def child_command(step_dir: Path) -> list[str]:
@@ -239,9 +242,15 @@ class StepRunner:
         while not keeper.is_lost:
             try:
                 return self._record_once(step, outcome, ingested)
-            except Exception as error:  # noqa: BLE001 - any failure of any driver
+            except (OperationalError, InterfaceError) as error:  # the database is away, or busy
                 log.warning("record_failed", step=step.id, reason=type(error).__name__)
                 time.sleep(_RECORD_PAUSE)
+            except Exception:
+                # It would be refused for ever, and the step held for as long.
+                log.exception("record_refused", step=step.id)
+                if outcome == _UNRECORDABLE:
+                    break
+                outcome, ingested = _UNRECORDABLE, None
         return "lost"
 
     def _record_once(self, step: ClaimedStep, outcome: Outcome, ingested: Ingested | None) -> str:

@@ -239,6 +239,21 @@ def test_a_child_that_keeps_crashing_ends_the_job_with_a_reason_but_no_traceback
     assert "/secret" not in json.dumps(error)
 
 
+def test_an_outcome_that_the_database_refuses_is_a_crash_and_not_an_endless_loop(
+    house: House,
+) -> None:
+    job_id = house.submit_one()
+    twice = """
+one = {"name": "a", "kind": "report-html", "media_type": "text/html", "size": 1, "sha256": "0"}
+(here / "outputs" / "a").write_text("x")
+say(event="done", outputs=[one, one])
+"""
+    assert [house.run(job_id, twice) for _ in range(2)] == ["retried", "failed"]
+    error = house.job(job_id).error
+    assert error is not None
+    assert error["code"] == "crashed"
+
+
 def test_a_worker_that_is_told_to_stop_hands_its_step_back_and_another_goes_on(
     house: House,
 ) -> None:
