@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,12 +12,13 @@ from store.columns import utc_now
 from store.database import Database
 from store.graph import advance, lock_job, ring
 from store.objects import Objects
-from store.step_tables import OutboxRow, Step
+from store.step_tables import FINAL_STEP_STATES, OutboxRow, Step
 from store.steps import StepLedger
-from store.tables import FINAL_JOB_STATES, Dataset, Job
+from store.tables import FINAL_JOB_STATES, Dataset, Job, WorkerSeen
 
 _AT_ONCE = 200
 _KEEP_SENT = timedelta(days=1)
+_KEEP_SILENT = timedelta(days=1)
 _SLOWEST_RING = 32
 
 
@@ -39,6 +41,7 @@ def sweep(database: Database, *, max_attempts: int, ring_again_after: float = 60
         ring_again_after: Seconds a queued step waits before the doorbell rings again for it; it
             doubles with each ring, since a step may simply be waiting for its turn.
     """
+    _forget_workers(database)
     outcomes: list[str | None] = []
     for step_id in _lapsed(database):
         with database.write() as session:
@@ -75,6 +78,26 @@ def remove_spent_uploads(database: Database, objects: Objects) -> int:
                 update(Dataset).where(Dataset.id == dataset_id).values(upload_removed_at=utc_now())
             )
     return len(spent)
+
+
+def over_among(database: Database, step_ids: Sequence[str]) -> frozenset[str]:
+    """Return those of some steps that are over, so that nobody will go on with them."""
+    with database.read() as session:
+        return frozenset(
+            session.scalars(
+                select(Step.id).where(Step.id.in_(step_ids), Step.status.in_(FINAL_STEP_STATES))
+            )
+        )
+
+
+def _forget_workers(database: Database) -> None:
+    """Remove workers that nobody has seen for long: a killed one never says goodbye."""
+    is_forgotten = WorkerSeen.seen_at < utc_now() - _KEEP_SILENT
+    with database.read() as session:
+        if session.scalar(select(exists().where(is_forgotten))) is not True:
+            return
+    with database.write() as session:
+        session.execute(delete(WorkerSeen).where(is_forgotten))
 
 
 def _lapsed(database: Database) -> list[str]:

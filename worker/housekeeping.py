@@ -13,10 +13,10 @@ from store.database import Database
 from store.doorbell import Doorbell
 from store.outbox import relay_outbox
 from store.settings import Settings
-from store.sweeping import sweep
+from store.sweeping import over_among, sweep
 from store.workers import WorkerRegister
 from worker.shared import SharedState
-from worker.step_dir import remove_forgotten
+from worker.step_dir import remove_forgotten, step_dirs
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +67,7 @@ class Housekeeper:
 
     def run_once(self) -> None:
         """Run one round."""
+        is_hourly = time.monotonic() - self._swept_forgotten_at >= _HOUR
         database = Database.from_settings(self._settings)
         doorbell = Doorbell(self._settings)
         try:
@@ -80,14 +81,15 @@ class Housekeeper:
                 )
             swept = sweep(database, max_attempts=self._settings.max_attempts)
             relay_outbox(database, doorbell)
+            over = over_among(database, step_dirs(self._settings)) if is_hourly else frozenset()
             if swept.requeued or swept.failed or swept.settled:
                 log.info("swept", requeued=swept.requeued, failed=swept.failed, ended=swept.settled)
         finally:
             doorbell.close()
             database.dispose()
-        if time.monotonic() - self._swept_forgotten_at >= _HOUR:
+        if is_hourly:
             self._swept_forgotten_at = time.monotonic()
-            remove_forgotten(self._settings, _FORGOTTEN_SECONDS)
+            remove_forgotten(self._settings, _FORGOTTEN_SECONDS, over)
 
     def _keep(self) -> None:
         while not self._ending.is_set():

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,24 +126,35 @@ def empty_step_dir(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_forgotten(settings: Settings, older_than_seconds: float) -> int:
+def step_dirs(settings: Settings) -> list[str]:
+    """Return the ids of the steps that have a folder on this machine."""
+    root = work_dir(settings)
+    return sorted(folder.name for folder in root.iterdir()) if root.is_dir() else []
+
+
+def remove_forgotten(
+    settings: Settings, older_than_seconds: float, over: Collection[str] = ()
+) -> int:
     """Remove folders of steps that ended elsewhere, or with their job; return how many.
 
     A folder that somebody holds is left alone whatever its age.
+
+    Args:
+        settings: The worker's.
+        older_than_seconds: Age past which nobody will come back for a folder.
+        over: Steps whose folders nobody will come back for, whatever their age.
     """
     removed = 0
-    root = work_dir(settings)
-    if not root.is_dir():
-        return 0
-    for folder in root.iterdir():
+    for step_id in step_dirs(settings):
+        folder = work_dir(settings) / step_id
         try:
             age = time.time() - folder.stat().st_mtime
         except FileNotFoundError:
             continue
-        if age < older_than_seconds:
+        if age < older_than_seconds and step_id not in over:
             continue
         try:
-            with locked_step_dir(settings, folder.name, patience=0) as held:
+            with locked_step_dir(settings, step_id, patience=0) as held:
                 empty_step_dir(held)
                 removed += 1
         except StepDirBusyError:

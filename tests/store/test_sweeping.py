@@ -9,7 +9,8 @@ from sqlalchemy import text
 from store.doorbell import DoorbellSilent
 from store.outbox import relay_outbox
 from store.repositories import JobRepository
-from store.sweeping import Swept, sweep
+from store.sweeping import Swept, over_among, sweep
+from store.workers import WorkerRegister
 
 
 class SilentBell:
@@ -99,3 +100,22 @@ def test_a_job_that_nothing_drives_any_more_is_ended(house: Any) -> None:
         session.execute(text("UPDATE steps SET status = 'succeeded'"))
     assert sweep(house.database, max_attempts=3).settled == 1
     assert house.job(job_id).status == "succeeded"
+
+
+def test_workers_that_were_killed_are_forgotten_after_a_day(house: Any) -> None:
+    with house.database.write() as session:
+        for name in ("killed", "alive"):
+            WorkerRegister(session).seen(name, host="h", queues=[], version="1", step_id=None)
+        session.execute(
+            text("UPDATE workers SET seen_at = '2020-01-01 00:00:00.000000' WHERE id = 'killed'")
+        )
+    sweep(house.database, max_attempts=3)
+    with house.database.read() as session:
+        assert [worker.id for worker in WorkerRegister(session).all()] == ["alive"]
+
+
+def test_of_some_steps_those_that_are_over_are_told(house: Any) -> None:
+    job_id = house.submit(house.chain("a", "b"))
+    house.finish(house.claim_named(job_id, "a"))
+    ids = {name: step.id for name, step in house.steps(job_id).items()}
+    assert over_among(house.database, [*ids.values(), "step_x"]) == {ids["a"]}

@@ -13,6 +13,7 @@ from worker.step_dir import (
     empty_step_dir,
     locked_step_dir,
     remove_forgotten,
+    step_dirs,
     work_dir,
 )
 
@@ -54,3 +55,13 @@ def test_forgotten_folders_are_removed_but_not_those_in_use(tmp_path: Path) -> N
         os.utime(used, (1000, 1000))
         assert remove_forgotten(settings, older_than_seconds=3600) == 1
     assert sorted(path.name for path in work_dir(settings).iterdir()) == ["new", "used"]
+
+
+def test_folders_of_steps_that_are_over_are_removed_whatever_their_age(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    for name in ("over", "held", "waiting"):
+        with locked_step_dir(settings, name):
+            pass
+    with locked_step_dir(settings, "held"):
+        assert remove_forgotten(settings, 3600, over={"over", "held"}) == 1
+    assert step_dirs(settings) == ["held", "waiting"]
