@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from gan_core import __version__
+
+if TYPE_CHECKING:
+    import torch
 
 _LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn", "spandrel", "timm")
 
@@ -25,13 +29,11 @@ def describe_environment() -> dict[str, str]:
     return described
 
 
-def describe_device() -> dict[str, str]:
-    """Return the device, its precision and the number of CPU threads. Imports torch."""
+def describe_device(device: torch.device) -> dict[str, str]:
+    """Return what decides how a device rounds: its "name", and threads or version. Needs torch."""
     import torch
 
-    described = {"threads": str(torch.get_num_threads())}
-    described["cpu"] = torch.backends.cpu.get_cpu_capability()
-    if torch.cuda.is_available():
-        described["gpu"] = torch.cuda.get_device_name()
-        described["cuda"] = str(torch.version.cuda)
-    return described
+    if device.type == "cuda":
+        return {"name": torch.cuda.get_device_name(device), "cuda": str(torch.version.cuda)}
+    capability = torch.backends.cpu.get_cpu_capability()
+    return {"name": f"CPU ({capability})", "threads": str(torch.get_num_threads())}

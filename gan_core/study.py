@@ -7,6 +7,7 @@ goes on and a longer one reuses a shorter one's work.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -29,6 +30,18 @@ def facts(dataset: PackedDataset) -> DatasetFacts:
     return DatasetFacts(
         digest=dataset.digest, image_size=dataset.image_size, classes=dataset.counts
     )
+
+
+def _state_of(data: Path, image_size: int) -> str:
+    """Return a hash that changes when the files of a data set do (their names, sizes or times)."""
+    files = sorted(data.rglob("*")) if data.is_dir() else [data]
+    sha256 = hashlib.sha256(f"{image_size}".encode())
+    for path in files:
+        if path.is_file():
+            stat = path.stat()
+            name = path.relative_to(data) if path != data else path.absolute()
+            sha256.update(f"\0{name}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
+    return sha256.hexdigest()
 
 
 def _linked(source: Path, target: Path) -> None:
@@ -95,9 +108,13 @@ def run_study(
         Stopped: ``should_stop`` said so.
     """
     out.mkdir(parents=True, exist_ok=True)
-    packed = out / "dataset"
-    if not packed.exists():
+    packed, source = out / "dataset", out / "dataset.source"
+    state = _state_of(data, image_size)
+    if not packed.exists() or not source.exists() or source.read_text(encoding="utf-8") != state:
+        # What lies there is of other images; steps are kept by key, so none is used by mistake.
+        shutil.rmtree(packed, ignore_errors=True)
         pack(data, packed, image_size=image_size, on_progress=on_progress, should_stop=should_stop)
+        source.write_text(state, encoding="utf-8")
     dataset = facts(PackedDataset.open(packed))
     resolved = resolve(spec, dataset.train_counts())
     plan = plan_study(resolved, dataset)

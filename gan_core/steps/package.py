@@ -27,9 +27,14 @@ def run(context: StepContext) -> list[Output]:
     spec = context.params["spec"]
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(spec["rare_class"])
-    is_rare = dataset.labels("train") == rare_index
-    # Shrunk once; every block of images is compared with the same.
-    training = thumbnails(np.asarray(dataset.images("train")[is_rare]))
+    rare_rows = np.flatnonzero(dataset.labels("train") == rare_index)
+    # Shrunk once, and a block at a time; every block of images is compared with the same.
+    training = np.concatenate(
+        [
+            thumbnails(dataset.images("train")[rare_rows[start : start + _BLOCK]])
+            for start in range(0, len(rare_rows), _BLOCK)
+        ]
+    )
     labels = [
         label.removeprefix("upscale-")
         for label in sorted(context.inputs)
@@ -67,7 +72,7 @@ def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> Mode
     card = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
     with model.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    gan, count, subset = label.split("-")
+    gan, count, subset = label.rsplit("-", 2)
     upscaler = context.read_json(f"upscale-{label}", "upscaler.json")
     size = spec["upscale"]["size"]
     return ModelFacts(

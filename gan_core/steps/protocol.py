@@ -72,6 +72,16 @@ def die_with_parent() -> None:
         os._exit(EXIT_STOPPED)
 
 
+def _is_out_of_memory(error: BaseException) -> bool:
+    # torch.OutOfMemoryError (of a GPU) and torch's CPU allocator raise RuntimeErrors; a step that
+    # needs no torch must not load it to find out.
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
+
+
 def main(step_dir: Path, *, ends_with_parent: bool) -> int:
     """Run the step in ``step_dir`` and return the process's exit code.
 
@@ -92,7 +102,9 @@ def main(step_dir: Path, *, ends_with_parent: bool) -> int:
     except GraftError as error:
         events.write("failed", code=error.code, detail=error.detail, hint=error.hint)
         return EXIT_FAILED
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
         events.write(
             "failed",
             code="out_of_memory",

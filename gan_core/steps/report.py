@@ -177,7 +177,7 @@ def _gan_sections(
             GanSection(
                 gan=training["gan"],
                 real_count=training["real_count"],
-                real_count_label=label.split("-")[1],
+                real_count_label=label.rsplit("-", 2)[1],
                 subset=training["subset"],
                 real=np.asarray(dataset.images("train")[chosen[:_SHOWN]]),
                 snapshots=snapshots,
@@ -194,6 +194,7 @@ def _gan_sections(
                     "epochs": str(training["epochs"]),
                     "batch size": str(training["batch_size"]),
                     "weights": card["weights_kind"],
+                    **({"trained on": card["device"]["name"]} if "device" in card else {}),
                 },
             )
         )

@@ -57,6 +57,8 @@ def load_step(step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldSto
 def run_step(context: StepContext) -> list[dict[str, Any]]:
     """Run a step and describe its outputs.
 
+    Checkpoints that do not fit (another version, another kind of machine) are thrown away.
+
     Returns:
         For each output its ``name``, ``kind``, ``media_type``, ``size`` and ``sha256``.
 
@@ -73,7 +75,16 @@ def run_step(context: StepContext) -> list[dict[str, Any]]:
     # Each kind imports only what it needs: the package step starts without torch.
     function: StepFunction = import_module(f"gan_core.steps.{context.kind}").run
     try:
-        outputs = function(context)
+        try:
+            outputs = function(context)
+        except GraftError as error:
+            if error.code != "checkpoint_mismatch":
+                raise
+            # Left by another version or another kind of machine: of no use here, and nothing that
+            # the person who asked could delete.
+            shutil.rmtree(context.checkpoints)
+            context.checkpoints.mkdir()
+            outputs = function(context)
         return [output.described(context.outputs) for output in outputs]
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

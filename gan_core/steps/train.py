@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gan_core.benchmark.subsets import nested_subset
+from gan_core.environment import describe_device
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
 from gan_core.reading import PackedDataset
@@ -46,7 +47,10 @@ def run(context: StepContext) -> list[Output]:
     # Each model of a job has a name of its own, for whoever downloads them all.
     name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
     result.model.save(context.outputs / f"{name}.safetensors")
-    context.write_json(f"{name}.json", {**result.model.card(), "training": params})
+    context.write_json(
+        f"{name}.json",
+        {**result.model.card(), "training": params, "device": describe_device(device)},
+    )
     context.write_json("history.json", result.history)
     np.savez(
         context.outputs / "snapshots.npz",

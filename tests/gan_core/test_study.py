@@ -143,3 +143,18 @@ def test_a_real_count_above_what_there_is_is_refused(
         run_study(data, spec, tmp_path, settings=settings, image_size=64)
     assert refused.value.code == "real_count_too_large"
     assert "10 training images" in refused.value.detail
+
+
+def test_other_images_are_read_anew_even_into_the_same_folder(
+    data: Path, settings: StepSettings, tmp_path: Path
+) -> None:
+    spec = StudySpec.model_validate(
+        {"gans": [], "benchmark": {"classifiers": ["probe"], "arms": ["real-only"]}}
+    )
+    first = run_study(data, spec, tmp_path / "out", settings=settings, image_size=64)
+    other = tmp_path / "other"
+    counts = {"train": {"benign": 9, "malignant": 8}, "test": {"benign": 4, "malignant": 4}}
+    draw_phantoms(other, counts=counts, image_size=64)
+    second = run_study(other, spec, tmp_path / "out", settings=settings, image_size=64)
+    assert first.classes["malignant"]["train"] == 10
+    assert second.classes["malignant"]["train"] == 8
