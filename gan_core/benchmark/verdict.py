@@ -4,8 +4,8 @@ The rule, which must never flatter a GAN. At one real count and with one classif
 is compared with the *strongest* arm without a GAN, for ROC-AUC (does the score tell the classes
 apart?) and for balanced accuracy (is the decision right?), each against the arm that is strongest
 on that figure. The difference of the means over runs is bootstrapped over test images and, where
-both arms have the same runs, over runs as well (both arms' runs of one subset and seed are drawn
-together). Then
+both arms have the same runs, over runs as well: subsets are drawn, and seeds within them (both
+arms' runs of one subset and seed are drawn together). Then
 
 - *harms*, when the 95% interval of either difference lies below 0;
 - *helps*, when the 95% intervals of both lie above 0, and there are at least five runs that differ
@@ -201,16 +201,31 @@ def _difference(gan: _ArmRuns, rival: _ArmRuns, figure: str) -> Interval:
         ]
         by_run = gan.figures[figure][mine] - rival.figures[figure][theirs]
         resamples = by_run.shape[1]
-        drawn = np.random.default_rng(SEED + 1).multinomial(
-            len(shared), np.full(len(shared), 1 / len(shared)), size=resamples
-        )
-        resampled = (by_run.T * drawn).sum(1) / len(shared)
+        drawn = _drawn_runs([subset for subset, _ in shared], resamples)
+        resampled = (by_run.T * drawn).sum(1) / drawn.sum(1)
         low, high = interval(resampled)
         return Interval(mean=float(np.mean(of_runs)), sd=_spread(of_runs), low=low, high=high)
     resampled = gan.figures[figure].mean(0) - rival.figures[figure].mean(0)
     low, high = interval(resampled)
     mean = (gan.mean(figure) or 0.0) - (rival.mean(figure) or 0.0)
     return Interval(mean=mean, low=low, high=high)
+
+
+def _drawn_runs(subsets: Sequence[int], resamples: int) -> FloatMatrix:
+    """How often each run is in each resample, [resamples, runs].
+
+    Subsets are drawn first and their seeds within: runs of one subset share its real images and one
+    training of the GAN, and are no independent witnesses.
+    """
+    rng = np.random.default_rng(SEED + 1)
+    names, subset_of = np.unique(subsets, return_inverse=True)
+    times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    drawn = np.zeros((resamples, len(subsets)))
+    for place in range(len(names)):
+        runs = np.flatnonzero(subset_of == place)
+        share = np.full(len(runs), 1 / len(runs))
+        drawn[:, runs] = rng.multinomial(times[:, place] * len(runs), share)
+    return drawn
 
 
 def _outcome(differences: list[Interval], n_runs: int) -> Outcome:

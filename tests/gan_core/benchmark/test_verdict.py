@@ -166,3 +166,23 @@ def test_rows_without_their_scores_are_refused() -> None:
     rows, scores = study({"real-only": 1.0})
     with pytest.raises(ValueError, match="rows"):
         summarise(rows, scores[:-1], POSITIVE)
+
+
+def test_seeds_of_one_subset_are_no_independent_witnesses() -> None:
+    # Six runs: a GAN that shines on one subset, three times over, and fails a little on the other.
+    rows, scores = study({"real-only": 1.0, "gan:infogan": 1.0}, range(6))
+    for i, arm in enumerate(["real-only"] * 6 + ["gan:infogan"] * 6):
+        run = i % 6
+        if arm == "gan:infogan":
+            scores[i] = run_of(2.0 if run < 3 else 0.98, run)
+        again = row(arm, run, scores[i])
+        rows[i] = again.model_copy(update={"subset": run // 3, "seed": run % 3})
+    nested = only(rows, scores)
+    assert nested.outcome == "no-significant-difference"
+    apart = only(
+        [r.model_copy(update={"subset": 3 * r.subset + r.seed, "seed": 0}) for r in rows], scores
+    )
+    low, wide = apart.differences["roc_auc"].low, nested.differences["roc_auc"].low
+    assert low is not None
+    assert wide is not None
+    assert wide < 0 < low
