@@ -126,8 +126,7 @@ class FeatureExtractor:
             # The shape of a batch chooses the kernels, and those the last bits.
             filling = np.repeat(images[-1:], batch_size - count, axis=0)
             images = np.concatenate([images, filling])
-        # A copy: the images may be a read-only map of a file.
-        pixels = torch.from_numpy(np.array(images)).to(self.device)
+        pixels = torch.from_numpy(images).to(self.device)
         features = penultimate(self._net, flip(preprocess(pixels)))
         result: npt.NDArray[np.float32] = features[:count].cpu().numpy()
         return result

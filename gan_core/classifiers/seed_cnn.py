@@ -8,7 +8,7 @@ this: 20% of the real images, and 20% of the synthetic ones, do not train, so th
 are made as in the study; but only the real ones among them are scored for the plot (scored on
 synthetic images, the study's validation read .92 where the test said .68). Nothing is selected
 by these figures. The real images held out depend on the seed and on the real images alone, so
-arms of one seed hold out the same ones.
+arms of one seed hold out the same ones (but where chance would leave a class without any).
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ class SeedCnnResult:
         return scores
 
 
-def held_out(is_real: NDArray[np.bool_], fraction: float, seed: int) -> tuple[IndexArray, ...]:
+def held_out(
+    is_real: NDArray[np.bool_], fraction: float, seed: int
+) -> tuple[IndexArray, IndexArray]:
     """Split a training set at random.
 
     Args:
@@ -148,6 +150,17 @@ def held_out(is_real: NDArray[np.bool_], fraction: float, seed: int) -> tuple[In
         out.append(rng.permutation(images)[: int(len(images) * fraction)])
     trains = np.setdiff1d(np.arange(len(is_real)), np.concatenate(out))
     return trains.astype(np.int64), np.sort(out[0]).astype(np.int64)
+
+
+def _both_classes_train(
+    trains: IndexArray, validates: IndexArray, labels: IndexArray
+) -> tuple[IndexArray, IndexArray]:
+    """Give a class back to the training that chance held out whole: two rare images, say."""
+    gone = ~np.isin(labels, labels[trains])
+    if not gone.any():
+        return trains, validates
+    back = np.flatnonzero(gone)
+    return np.union1d(trains, back), np.setdiff1d(validates, back)
 
 
 def epoch_order(
@@ -325,7 +338,9 @@ def train_seed_cnn(
         Stopped: ``should_stop`` said so; the last whole epoch is in ``checkpoint_dir``.
     """
     real = np.ones(len(labels), np.bool_) if is_real is None else np.asarray(is_real, np.bool_)
-    trains, validates = held_out(real, config.validation_fraction, config.seed)
+    trains, validates = _both_classes_train(
+        *held_out(real, config.validation_fraction, config.seed), labels
+    )
     _checked(images, labels, trains)
     run = SeedCnnTraining(images, labels, config, torch.device(device))
     moments = run.moments(trains, should_stop)

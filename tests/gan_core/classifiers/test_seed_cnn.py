@@ -187,6 +187,14 @@ def test_a_batch_without_the_rare_class_pulls_less_when_classes_are_weighted() -
     torch.testing.assert_close(gradients[1], 0.25 * gradients[0])
 
 
+def test_a_class_that_chance_would_hold_out_whole_trains() -> None:
+    images, _ = coloured(10)
+    labels = np.array([0] * 8 + [1] * 2)
+    seed = next(s for s in range(500) if not labels[held_out(labels >= 0, 0.2, s)[0]].any())
+    result = train_seed_cnn(images, labels, SeedCnnConfig(epochs=1, seed=seed))
+    assert (result.n_train, result.n_validation) == (10, 0)
+
+
 def test_images_of_another_size_are_refused_with_a_sentence() -> None:
     with pytest.raises(GraftError) as refused:
         train_seed_cnn(
