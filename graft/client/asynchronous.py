@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import httpx
 
 from gan_core.spec.results import Results
-from graft.client.calls import Calls, Spec, Waiting
+from graft.client.calls import Calls, Spec, Waiting, id_of
 from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
 from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
@@ -261,8 +261,7 @@ class AsyncJobs:
 
     def events(self, job: Job | str, *, last_event_id: str | None = None) -> AsyncIterator[Event]:
         """Yield a job's events until it is over."""
-        job_id = job if isinstance(job, str) else job.id
-        return self._client.stream_events(job_id, last_event_id)
+        return self._client.stream_events(id_of(job), last_event_id)
 
     async def cancel(self, job: Job | str) -> Job:
         """Ask for a job to be cancelled; asking twice does no harm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ from graft.client.transfer import sha256_of
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _POLL_SECONDS = 1.0
+_ID = re.compile(r"[A-Za-z0-9_-]+")
 Spec = JobSpec | Mapping[str, Any]
 
 
@@ -113,7 +115,7 @@ class Calls:
 
     def dataset(self, dataset_id: str) -> Flow[Dataset]:
         """``GET /v1/datasets/{id}``."""
-        return self.read(Dataset, Send("GET", f"/v1/datasets/{dataset_id}"))
+        return self.read(Dataset, Send("GET", f"/v1/datasets/{id_of(dataset_id)}"))
 
     def datasets(self, limit: int | None, cursor: str | None) -> Flow[Page[Dataset]]:
         """``GET /v1/datasets``."""
@@ -123,7 +125,7 @@ class Calls:
         self, dataset: Dataset | str, on_update: Callable[[Dataset], None], waiting: Waiting
     ) -> Flow[Dataset]:
         """Ask until a data set is ready or rejected."""
-        path = f"/v1/datasets/{_id(dataset)}"
+        path = f"/v1/datasets/{id_of(dataset)}"
         return self._wait(Dataset, path, lambda d: d.is_settled, on_update, waiting)
 
     # --- jobs ----------------------------------------------------------------------------------
@@ -140,7 +142,7 @@ class Calls:
 
     def job(self, job_id: str) -> Flow[Job]:
         """``GET /v1/jobs/{id}``."""
-        return self.read(Job, Send("GET", f"/v1/jobs/{job_id}"))
+        return self.read(Job, Send("GET", f"/v1/jobs/{id_of(job_id)}"))
 
     def jobs(self, limit: int | None, cursor: str | None, kind: str | None) -> Flow[Page[Job]]:
         """``GET /v1/jobs``."""
@@ -149,18 +151,18 @@ class Calls:
 
     def cancel(self, job: Job | str) -> Flow[Job]:
         """``POST /v1/jobs/{id}/cancel``, then the job as it stands."""
-        yield from self.send(Send("POST", f"/v1/jobs/{_id(job)}/cancel"))
-        return (yield from self.job(_id(job)))
+        yield from self.send(Send("POST", f"/v1/jobs/{id_of(job)}/cancel"))
+        return (yield from self.job(id_of(job)))
 
     def results(self, job: Job | str) -> Flow[Results]:
         """``GET /v1/jobs/{id}/results``."""
-        return self.read(Results, Send("GET", f"/v1/jobs/{_id(job)}/results"))
+        return self.read(Results, Send("GET", f"/v1/jobs/{id_of(job)}/results"))
 
     def wait_for_job(
         self, job: Job | str, on_update: Callable[[Job], None], waiting: Waiting
     ) -> Flow[Job]:
         """Ask until a job is over."""
-        path = f"/v1/jobs/{_id(job)}"
+        path = f"/v1/jobs/{id_of(job)}"
         return self._wait(Job, path, lambda j: j.is_over, on_update, waiting)
 
     def _wait(
@@ -198,7 +200,7 @@ class Calls:
         items: list[Artifact] = []
         cursor: str | None = None
         while True:
-            request = Send("GET", f"/v1/jobs/{_id(job)}/artifacts", _page(None, cursor))
+            request = Send("GET", f"/v1/jobs/{id_of(job)}/artifacts", _page(None, cursor))
             page = yield from self.read(Page[Artifact], request)
             items += page.items
             cursor = page.next_cursor
@@ -216,7 +218,7 @@ class Calls:
         """
         # The digest in the name: what lies there is the beginning of this very content.
         part = target.with_name(f".{target.name}.{artifact.sha256[:16]}.part")
-        fetch = Fetch(f"/v1/artifacts/{artifact.id}/content", part, artifact.size, on_bytes)
+        fetch = Fetch(f"/v1/artifacts/{id_of(artifact)}/content", part, artifact.size, on_bytes)
         for _ in range(2):
             with _told_plainly(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -271,11 +273,23 @@ class Calls:
 
     def revoke_key(self, key_id: str) -> Flow[None]:
         """``DELETE /v1/keys/{id}``."""
-        yield from self.send(Send("DELETE", f"/v1/keys/{key_id}"))
+        yield from self.send(Send("DELETE", f"/v1/keys/{id_of(key_id)}"))
 
 
-def _id(thing: Dataset | Job | str) -> str:
-    return thing if isinstance(thing, str) else thing.id
+def id_of(thing: Dataset | Job | Artifact | str) -> str:
+    """Return an id that is safe in an address: what is none must not lead to another one.
+
+    Raises:
+        GraftError: ``not_an_id``.
+    """
+    found = thing if isinstance(thing, str) else thing.id
+    if not _ID.fullmatch(found):
+        raise GraftError(
+            "not_an_id",
+            f"{found[:80]!r} is not an id.",
+            "Ids look like job_01…; `graft jobs list` and `graft datasets list` show them.",
+        )
+    return found
 
 
 def _page(limit: int | None, cursor: str | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gan_core.spec.errors import GraftError
 from graft.client import ApiError, Artifact, AsyncClient, Client, asynchronous, synchronous
 from graft.client.flow import Patience, retry_after
 from graft.client.sse import EventParser
@@ -77,6 +78,34 @@ def test_every_request_carries_the_key() -> None:
     service = Service(httpx.Response(200, json=job()))
     client_of(service).jobs.get("job_1")
     assert service.requests[0].headers["authorization"] == "Bearer graft_k"
+
+
+@pytest.mark.parametrize("key", ["", "graft_a\ngraft_b", "graft_é", "graft_a b"])
+def test_a_key_that_no_header_can_carry_is_told_without_showing_it(key: str) -> None:
+    with pytest.raises(GraftError) as caught:
+        Client(URL, key=key)
+    assert caught.value.code == "key_unusable"
+    assert key == "" or key not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["../../v1/keys", "job_1?x=y", "job_1/cancel", "", ".."])
+def test_what_is_no_id_never_becomes_an_address(name: str) -> None:
+    service = Service(httpx.Response(200, json=job()))
+    client = client_of(service)
+    calls: list[Callable[[], object]] = [
+        lambda: client.jobs.get(name),
+        lambda: client.jobs.cancel(name),
+        lambda: client.jobs.results(name),
+        lambda: client.jobs.wait(name),
+        lambda: client.jobs.events(name),
+        lambda: client.datasets.get(name),
+        lambda: client.datasets.wait(name),
+        lambda: client.keys.revoke(name),
+    ]
+    for call in calls:
+        with pytest.raises(GraftError, match="is not an id"):
+            call()
+    assert service.requests == []
 
 
 def test_a_problem_document_becomes_an_error_with_its_parts() -> None:
