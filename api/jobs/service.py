@@ -25,6 +25,8 @@ from store.repositories.paging import Page
 from store.step_tables import Step
 from store.tables import Artifact, Dataset, Job, JobEvent
 
+_ENDED = {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "was cancelled"}
+
 
 @dataclass(frozen=True)
 class PlannedJob:
@@ -162,7 +164,7 @@ class JobService:
             raise Problem(
                 409,
                 "job_without_results",
-                f"The job has {job.status} and left no results.",
+                f"The job {_ENDED[job.status]} and left no results.",
                 "Its `error`, if any, says why.",
             )
         raise Problem(
