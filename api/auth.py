@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import structlog
 from fastapi import Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from sqlalchemy.exc import DBAPIError
 
-from api.context import Ctx
+from api.context import Context, Ctx
 from api.problems import Problem
 from store.columns import utc_now
 from store.repositories import Identity, KeyRepository, authenticate
@@ -23,6 +24,7 @@ _IMPLIED: dict[str, frozenset[str]] = {
     "admin": frozenset({"reader", "researcher", "admin"}),
 }
 _TOUCH_AFTER = timedelta(minutes=1)
+_log = structlog.get_logger("api")
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -71,9 +73,17 @@ def authorize(
         )
     structlog.contextvars.bind_contextvars(key_id=identity.key_id)
     if identity.last_used_at is None or utc_now() - identity.last_used_at > _TOUCH_AFTER:
+        _touch(ctx, identity)
+    return identity
+
+
+def _touch(ctx: Context, identity: Identity) -> None:
+    """Note that a key was used; where nothing can be written, one may still look."""
+    try:
         with ctx.database.write() as session:
             KeyRepository(session, identity.workspace_id).touch(identity.key_id)
-    return identity
+    except DBAPIError as error:
+        _log.warning("key_not_touched", kind=type(error.orig).__name__)
 
 
 Reader = Annotated[Identity, Security(authorize, scopes=["reader"])]

@@ -105,6 +105,8 @@ class Objects:
                 async for chunk in chunks:
                     if chunk:
                         yield chunk
+            except GeneratorExit:  # the store gave up and reads no further: its own error counts
+                raise
             except BaseException as error:
                 raised.append(error)
                 raise

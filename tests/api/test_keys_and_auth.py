@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 OPEN = {"/livez", "/readyz", "/metrics", "/", "/docs"}
 
@@ -103,6 +104,16 @@ def test_using_a_key_is_noted(client: Any) -> None:
     client.get("/v1/jobs")
     (item,) = client.get("/v1/keys").json()["items"]
     assert item["last_used_at"] is not None
+
+
+def test_where_nothing_can_be_written_one_may_still_look(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(*_args: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr("store.repositories.KeyRepository.touch", is_full)
+    assert client.get("/v1/jobs").status_code == 200
 
 
 def _calls(app: Any) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
@@ -151,3 +152,16 @@ def test_keys_that_could_mean_another_place_are_refused(store: Objects, key: str
 def test_an_unknown_kind_of_store_is_refused() -> None:
     with pytest.raises(ValueError, match="begins with"):
         Objects("ftp://x/y")
+
+
+def test_a_disk_that_refuses_a_stream_is_told_as_such_and_keeps_nothing(tmp_path: Path) -> None:
+    store = Objects((tmp_path / "objects").as_uri())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            asyncio.run(store.put_stream("a/b", _in_pieces(CONTENT)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.head("a/b") is None
+    assert not [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
