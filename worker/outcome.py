@@ -18,7 +18,10 @@ _SIGKILLED = -9
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _OUT_OF_MEMORY = re.compile(r"\b(OutOfMemoryError|MemoryError|CUDA out of memory|can't allocate)\b")
-_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
+# The last is NumPy's: a write that was cut short, without an error number.
+_DISK_FULL = re.compile(
+    r"No space left on device|Disk quota exceeded|OSError: \d+ requested and \d+ written"
+)
 
 OUT_OF_MEMORY = StepError(
     "out_of_memory",

@@ -55,6 +55,7 @@ def test_a_step_that_took_too_long_fails_for_good() -> None:
         (-9, "", "out_of_memory", True),
         (1, "torch.OutOfMemoryError: CUDA out of memory.", "out_of_memory", True),
         (1, "OSError: [Errno 28] No space left on device", "disk_full", False),
+        (1, "OSError: 967680 requested and 835456 written", "disk_full", False),
         (1, "ZeroDivisionError: division by zero", "crashed", True),
         (-11, "", "crashed", True),
         (4, "", "interrupted", True),
