@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Self
 
@@ -38,6 +39,11 @@ class Context:
             Objects.from_settings(settings),
             Doorbell(settings),
         )
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """Digest of the operator's own upscaler weights, read once; GraftError when unreadable."""
+        return self.settings.realesrgan_weights_sha256()
 
     @property
     def pepper(self) -> str:

@@ -44,6 +44,13 @@ def _state_of(data: Path, image_size: int) -> str:
     return sha256.hexdigest()
 
 
+def _sha256(weights: Path | None) -> str | None:
+    if weights is None:
+        return None
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _linked(source: Path, target: Path) -> None:
     """Show ``source`` as ``target`` by a hard link, or a copy where the two are on two disks."""
     try:
@@ -117,7 +124,7 @@ def run_study(
         source.write_text(state, encoding="utf-8")
     dataset = facts(PackedDataset.open(packed))
     resolved = resolve(spec, dataset.train_counts())
-    plan = plan_study(resolved, dataset)
+    plan = plan_study(resolved, dataset, weights_sha256=_sha256(settings.realesrgan_weights))
     record = {
         "settings": settings.model_dump(mode="json"),
         "context": {

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,7 @@ from store.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
 _PART_BYTES = 8 * 1024 * 1024
+_UNFINISHED = re.compile(r"#\d+$")  # obstore's name for a file that is being written
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*/?")
 
 
@@ -160,13 +162,40 @@ class Objects:
         except FileNotFoundError:
             return None
 
-    def list(self, prefix: str) -> dict[str, int]:
-        """Return the sizes of all objects whose keys begin with a prefix that ends in ``/``."""
+    def list(self, prefix: str, *, older_than_seconds: float = 0.0) -> dict[str, int]:
+        """Return the sizes of all objects whose keys begin with a prefix that ends in ``/``.
+
+        Args:
+            prefix: Of the keys.
+            older_than_seconds: Leave out what was written later than this ago; 0: nothing.
+        """
+        until = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         found: dict[str, int] = {}
         with _as_os_errors():
             for batch in obstore.list(self._store, _checked(prefix)):
-                found.update((str(item["path"]), int(item["size"])) for item in batch)
+                found.update(
+                    (str(item["path"]), int(item["size"]))
+                    for item in batch
+                    if not older_than_seconds or item["last_modified"] < until
+                )
         return found
+
+    def remove_unfinished(self, prefix: str, older_than_seconds: float) -> int:
+        """Remove what a process that was killed left half-written below a prefix; return how many.
+
+        In a local directory these are files beside their objects. In a bucket they are multipart
+        uploads, for which buckets have lifecycle rules of their own.
+        """
+        folder = self.local_path(prefix)
+        if folder is None or not folder.is_dir():
+            return 0
+        until = time.time() - older_than_seconds
+        removed = 0
+        for path in folder.rglob("*#*"):
+            if _UNFINISHED.search(path.name) and path.stat().st_mtime < until:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
 
     def delete(self, key: str) -> None:
         """Delete an object; does nothing when there is none."""

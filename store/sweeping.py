@@ -14,12 +14,14 @@ from store.graph import advance, lock_job, ring
 from store.objects import Objects
 from store.step_tables import FINAL_STEP_STATES, OutboxRow, Step
 from store.steps import StepLedger
-from store.tables import FINAL_JOB_STATES, Dataset, Job, WorkerSeen
+from store.tables import FINAL_JOB_STATES, Dataset, Job, WorkerSeen, Workspace
 
 _AT_ONCE = 200
 _KEEP_SENT = timedelta(days=1)
 _KEEP_SILENT = timedelta(days=1)
 _SLOWEST_RING = 32
+# Longer than any upload takes to arrive.
+_STRAY_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def sweep(database: Database, *, max_attempts: int, ring_again_after: float = 60
 def remove_spent_uploads(database: Database, objects: Objects) -> int:
     """Delete the uploads of data sets that were read or rejected: nothing reads them again.
 
-    An upload holds what the packed images do not, such as EXIF and file names.
+    An upload holds what the packed images do not, such as EXIF and file names. So those go, too,
+    that an API which was killed left half-written, or whole and without a data set.
 
     Returns:
         How many were deleted.
@@ -77,7 +80,32 @@ def remove_spent_uploads(database: Database, objects: Objects) -> int:
             session.execute(
                 update(Dataset).where(Dataset.id == dataset_id).values(upload_removed_at=utc_now())
             )
-    return len(spent)
+    return len(spent) + _remove_stray_uploads(database, objects)
+
+
+def _remove_stray_uploads(database: Database, objects: Objects) -> int:
+    with database.read() as session:
+        workspaces = list(session.scalars(select(Workspace.id)))
+    removed = 0
+    for workspace_id in workspaces:
+        prefix = f"workspaces/{workspace_id}/uploads/"
+        removed += objects.remove_unfinished(prefix, _STRAY_SECONDS)
+        old = sorted(objects.list(prefix, older_than_seconds=_STRAY_SECONDS))
+        if not old:
+            continue
+        with database.read() as session:
+            known = set(
+                session.scalars(
+                    select(Dataset.upload_key).where(
+                        Dataset.workspace_id == workspace_id, Dataset.upload_removed_at.is_(None)
+                    )
+                )
+            )
+        for key in old:
+            if key not in known:
+                objects.delete(key)
+                removed += 1
+    return removed
 
 
 def over_among(database: Database, step_ids: Sequence[str]) -> frozenset[str]:

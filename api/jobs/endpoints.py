@@ -61,7 +61,9 @@ def submit_job(
 
 def _planned(ctx: Context, who: Identity, spec: JobSpec) -> PlannedJobView:
     with ctx.database.read() as session:
-        planned = JobService(session, who, ctx.objects).plan(spec)
+        planned = JobService(session, who, ctx.objects).plan(
+            spec, weights_sha256=ctx.weights_sha256
+        )
     steps = [
         PlannedStepView.of(step, is_reused=step.key in planned.finished_keys)
         for step in planned.plan.steps
@@ -78,7 +80,9 @@ def _submit(
     ctx: Context, who: Identity, spec: JobSpec, idempotency_key: str | None
 ) -> tuple[JobView, bool]:
     with ctx.database.write() as session:
-        job, is_new = JobService(session, who, ctx.objects).submit(spec, idempotency_key)
+        job, is_new = JobService(session, who, ctx.objects).submit(
+            spec, idempotency_key, weights_sha256=ctx.weights_sha256
+        )
         return JobView.of(job), is_new
 
 

@@ -48,19 +48,29 @@ class JobService:
         self._artifacts = ArtifactRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
 
-    def plan(self, asked: JobSpec) -> PlannedJob:
+    def plan(self, asked: JobSpec, *, weights_sha256: str | None = None) -> PlannedJob:
         """Think a job through without starting it.
+
+        Args:
+            asked: The spec as sent.
+            weights_sha256: Digest of the operator's own upscaler weights, if any are set.
 
         Raises:
             Problem: 404 or 409 for the data set.
             GraftError: The spec does not fit the data set.
         """
-        spec, plan = self._thought_through(asked)
+        spec, plan = self._thought_through(asked, weights_sha256)
         finished = self._jobs.finished_keys([step.key for step in plan.steps])
         return PlannedJob(spec, plan, finished)
 
-    def submit(self, asked: JobSpec, idempotency_key: str | None) -> tuple[Job, bool]:
-        """Start a job.
+    def submit(
+        self,
+        asked: JobSpec,
+        idempotency_key: str | None,
+        *,
+        weights_sha256: str | None = None,
+    ) -> tuple[Job, bool]:
+        """Start a job; arguments as for ``plan``.
 
         Returns:
             The job, and whether it is new: a repeated request gets the first one's.
@@ -77,7 +87,7 @@ class JobService:
                 if earlier.request_sha256 != request_sha256.hexdigest():
                     raise key_reused()
                 return self.get(earlier.job_id), False
-        spec, plan = self._thought_through(asked)
+        spec, plan = self._thought_through(asked, weights_sha256)
         job = Job(
             id=new_id("job"),
             kind="study",
@@ -192,11 +202,11 @@ class JobService:
         events = self._jobs.events_after(job_id, after)
         return events, is_final
 
-    def _thought_through(self, asked: JobSpec) -> tuple[JobSpec, Plan]:
+    def _thought_through(self, asked: JobSpec, weights_sha256: str | None) -> tuple[JobSpec, Plan]:
         dataset = self._ready_dataset(asked.dataset_id)
         facts = DatasetFacts.model_validate(dataset.facts)
         spec = resolve(asked, facts.train_counts())
-        return spec, plan_study(spec, facts)
+        return spec, plan_study(spec, facts, weights_sha256=weights_sha256)
 
     def _ready_dataset(self, dataset_id: str) -> Dataset:
         dataset = self._datasets.get(dataset_id)

@@ -8,8 +8,9 @@ both arms have the same runs, over runs as well: subsets are drawn, and seeds wi
 arms' runs of one subset and seed are drawn together). Then
 
 - *harms*, when the 95% interval of either difference lies below 0;
-- *helps*, when the 95% intervals of both lie above 0, and there are at least five runs that differ
-  from each other (five seeds of a classifier that has no randomness are one run);
+- *helps*, when the 95% intervals of both lie above 0, and the runs cover at least five subsets of
+  the real images: one choice of images and one training of the GAN are one witness, however many
+  classifiers are trained on them;
 - otherwise *no significant difference*.
 
 Choosing the strongest of several arms on the test images themselves favours them, not the GAN.
@@ -53,6 +54,11 @@ class _ArmRuns:
     def mean(self, figure: str) -> float | None:
         values = [getattr(row, figure) for row in self.rows]
         return None if None in values else float(np.mean(values))
+
+    @property
+    def witnesses(self) -> int:
+        """Independent runs: subsets of the real images, as far as their outcomes differ at all."""
+        return min(self.distinct, len({row.subset for row in self.rows}))
 
     @property
     def runs(self) -> list[tuple[int, int]]:
@@ -180,7 +186,7 @@ def _verdict(
     differences = {
         figure: _difference(gan, rivals[strongest[figure]], figure) for figure in _JUDGED
     }
-    outcome = _outcome(list(differences.values()), gan.distinct)
+    outcome = _outcome(list(differences.values()), gan.witnesses)
     return told(
         outcome,
         _sentence(key, gan, outcome, strongest, differences),
@@ -228,22 +234,23 @@ def _drawn_runs(subsets: Sequence[int], resamples: int) -> FloatMatrix:
     return drawn
 
 
-def _outcome(differences: list[Interval], n_runs: int) -> Outcome:
+def _outcome(differences: list[Interval], witnesses: int) -> Outcome:
     if any(d.high is not None and d.high < 0 for d in differences):
         return "harms"
-    if n_runs >= MIN_RUNS and all(d.low is not None and d.low > 0 for d in differences):
+    if witnesses >= MIN_RUNS and all(d.low is not None and d.low > 0 for d in differences):
         return "helps"
     return "no-significant-difference"
 
 
 def _caveats(real_count: int, gan: _ArmRuns) -> list[str]:
     caveats = []
-    if gan.distinct < MIN_RUNS:
+    if gan.witnesses < MIN_RUNS:
         runs = "1 run" if gan.distinct == 1 else f"{gan.distinct} runs"
         caveats.append(
-            f"Based on {runs}: so few runs carry no claim (at least {MIN_RUNS} are needed)."
+            f"Based on {runs}: so few runs carry no claim (at least {MIN_RUNS}, each with its own"
+            " choice of real images, are needed)."
         )
-    if len({row.subset for row in gan.rows}) == 1:
+    if gan.witnesses == 1 < gan.distinct:
         caveats.append("All runs share one choice of real images and one training of the GAN.")
     if real_count < FEW_REAL_IMAGES:
         caveats.append(

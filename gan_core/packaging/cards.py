@@ -68,8 +68,8 @@ def standing_limits(facts: PackageFacts) -> list[str]:
     ]
     if facts.is_phantom:
         said.append(
-            "The training images were phantoms, drawn pictures. These images say nothing about any"
-            " disease."
+            "There were phantoms, drawn pictures, among the training images. These images say"
+            " nothing about any disease."
         )
     if facts.near_copy_rms is None:
         said.append(

@@ -83,8 +83,8 @@ _TOP = {
     "synthetic_banner": "All images marked synthetic are computer-made.",
     "synthetic_tag": "synthetic",
     "real_tag": "real",
-    "phantom_banner": "This study was made on phantoms: drawn pictures, not photographs of skin"
-    " or of any patient. Nothing here says anything about a disease.",
+    "phantom_banner": "This data set holds phantoms: pictures drawn by a program, not photographs"
+    " of any patient. Nothing here says anything about a disease.",
     "meta_version": "Graft {version}",
     "meta_digest": "data set {digest}",
     "contents": "Contents",
@@ -260,7 +260,8 @@ _LIMITS = {
     " by {step}.",
     "limit_quick": "The profile “quick” trains for minutes, to show that everything works. Its"
     " images and its table say little about what a GAN can do.",
-    "limit_phantom": "The images are phantoms. The figures say nothing about any disease.",
+    "limit_phantom": "The data set holds phantoms (drawn pictures). The figures say"
+    " nothing about any disease.",
     "limit_privacy_screened": "No privacy analysis was made beyond the near-copy check, which"
     " leaves"
     " out synthetic images that almost equal a training image. Images that pass it may still carry"

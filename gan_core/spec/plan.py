@@ -40,6 +40,10 @@ STEP_VERSIONS: dict[StepKind, int] = {
 FEW_REAL_IMAGES = 50
 
 
+MAX_STEPS = 5_000
+MAX_SYNTHETIC_BYTES = 256 * 2**30
+
+
 class _Plain(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -163,15 +167,13 @@ _SECONDS_PER_UPSCALED_IMAGE_112 = {
 }
 
 
-_RUNS = {1: "One run", 2: "A pair of runs", 3: "A set of three runs", 4: "A set of four runs"}
-
-
 class _Planner:
-    def __init__(self, spec: StudySpec, dataset: DatasetFacts) -> None:
+    def __init__(self, spec: StudySpec, dataset: DatasetFacts, weights_sha256: str | None) -> None:
         if spec.rare_class is None:
             raise ValueError("resolve the spec first")
         self.spec = spec
         self.dataset = dataset
+        self.weights_sha256 = weights_sha256
         self.rare_class: str = spec.rare_class
         self.train_counts = dataset.train_counts()
         self.available = self.train_counts[self.rare_class]
@@ -253,11 +255,17 @@ class _Planner:
             name=f"upscale:{label}",
             kind="upscale",
             queue="gpu",
-            params=self.spec.upscale.model_dump(),
+            params=self.upscale_params(),
             inputs={"generate": StepInput(source="step", step=generate)},
             seconds=n_fakes * _SECONDS_PER_UPSCALED_IMAGE_112[self.spec.upscale.engine] * area,
         )
         return {"train": train, "generate": generate, "upscale": upscale}
+
+    def upscale_params(self) -> dict[str, Any]:
+        params = self.spec.upscale.model_dump()
+        if params["engine"] == "realesrgan" and self.weights_sha256 is not None:
+            params["weights_sha256"] = self.weights_sha256
+        return params
 
     def add_evaluation(
         self, asked: int | str, subset: int, features: str | None, gan: str, upscale: str | None
@@ -309,6 +317,20 @@ class _Planner:
     def shown_spec(self) -> dict[str, Any]:
         return self.spec.model_dump(mode="json", exclude={"dataset_id"})
 
+    def check_size(self, made: dict[str, dict[str, str]]) -> None:
+        """Refuse what no machine of ours would ever finish."""
+        images = sum(self.steps[m["generate"]].params["count"] for m in made.values())
+        packed = images * 3 * max(self.spec.upscale.size, self.spec.output.size or 0) ** 2
+        if len(self.steps) > MAX_STEPS or packed > MAX_SYNTHETIC_BYTES:
+            raise GraftError(
+                "study_too_large",
+                f"The study asks for {len(self.steps)} steps and {images} synthetic images"
+                f" ({packed / 2**30:.0f} GiB); the limits are {MAX_STEPS} steps and"
+                f" {MAX_SYNTHETIC_BYTES / 2**30:.0f} GiB.",
+                "Ask for fewer real counts, subsets or GANs, a smaller `balance_to`, or smaller"
+                " images.",
+            )
+
     def add_report(self, evaluations: list[str], made: dict[str, dict[str, str]]) -> None:
         """Add the report, which reads every evaluation, training and upscaled set."""
         read = [*evaluations, *(m[k] for m in made.values() for k in ("train", "upscale"))]
@@ -346,11 +368,12 @@ class _Planner:
                 " literature finds that GANs harm a classifier as often as they help it. Compare"
                 " with class weights and oversampling before using such images."
             )
-        runs = len(self.spec.benchmark.subsets) * len(self.spec.benchmark.seeds)
-        if self.spec.benchmark.classifiers and runs < 5:
+        subsets = len(self.spec.benchmark.subsets)
+        if self.spec.benchmark.classifiers and self.spec.gans and subsets < 5:
             advice.append(
-                f"{_RUNS[runs]} of each arm can show the way but carries no claim. Ask for at"
-                " least five subsets or seeds before you publish a difference."
+                "With fewer than five subsets (`benchmark.subsets`) the table can show the way but"
+                " carries no claim: a difference may come from the one choice of real images and"
+                " the one training of the GAN."
             )
         if self.spec.profile == "quick":
             advice.append(
@@ -360,20 +383,25 @@ class _Planner:
         return advice
 
 
-def plan_study(spec: StudySpec, dataset: DatasetFacts) -> Plan:
+def plan_study(
+    spec: StudySpec, dataset: DatasetFacts, *, weights_sha256: str | None = None
+) -> Plan:
     """Plan a resolved study.
 
     Args:
         spec: A spec that ``resolve`` has filled in for this data set.
         dataset: What is known of the data set.
+        weights_sha256: Digest of the operator's own Real-ESRGAN weights, which change its images
+            and so the step's key; None: those of the package.
 
     Returns:
         Steps in an order in which they can be carried out, with keys and estimates.
 
     Raises:
-        GraftError: ``nothing_to_do`` when no GAN has anything to fill and no benchmark is asked.
+        GraftError: ``nothing_to_do`` when no GAN has anything to fill and no benchmark is asked;
+            ``study_too_large`` above ``MAX_STEPS`` or ``MAX_SYNTHETIC_BYTES``.
     """
-    planner = _Planner(spec, dataset)
+    planner = _Planner(spec, dataset, weights_sha256)
     bench = spec.benchmark
     features = planner.add_features() if "probe" in bench.classifiers else None
     made: dict[str, dict[str, str]] = {}
@@ -396,6 +424,7 @@ def plan_study(spec: StudySpec, dataset: DatasetFacts) -> Plan:
             "No GAN has anything to fill at these real counts, and no benchmark was asked for.",
             "Choose a smaller real count, a larger `balance_to`, or a classifier.",
         )
+    planner.check_size(made)
     planner.add_report(evaluations, made)
     if made:
         planner.add_package(made)

@@ -30,7 +30,10 @@ ArtifactKind = Literal[
 
 
 class StepSettings(BaseModel):
-    """Settings of the machine that a step runs on; none of them changes what a step means."""
+    """Settings of the machine that a step runs on.
+
+    What can change a pixel is in the step's key, too.
+    """
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 

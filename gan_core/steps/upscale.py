@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 
+from gan_core.spec.errors import GraftError
 from gan_core.steps.context import Output, StepContext
 from gan_core.upscaling import create, upscale_set
+
+
+def _check_weights(weights: Path | None, expected: str | None) -> None:
+    """See that this machine has the weights that the step's key was made with."""
+    found = None
+    if weights is not None and weights.is_file():
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise GraftError(
+            "weights_mismatch",
+            "This worker's Real-ESRGAN weights are not those that the job was planned with.",
+            "Give the API and every worker the same GRAFT_REALESRGAN_WEIGHTS, then run it again.",
+        )
 
 
 def run(context: StepContext) -> list[Output]:
     """Write ``images.npy`` (uint8 [N, size, size, 3]) and ``upscaler.json``."""
     engine = context.params["engine"]
+    weights = context.settings.realesrgan_weights if engine == "realesrgan" else None
+    _check_weights(weights, context.params.get("weights_sha256"))
     upscaler = create(
         engine,
         cache_dir=context.settings.cache_dir,
-        weights=context.settings.realesrgan_weights if engine == "realesrgan" else None,
+        weights=weights,
         device=context.settings.torch_device(),
     )
     images = np.load(context.inputs["generate"] / "images.npy", mmap_mode="r", allow_pickle=False)

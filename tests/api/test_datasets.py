@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from typing import Any
 
 from store.records import StepError
@@ -149,6 +150,20 @@ def test_an_upload_that_no_worker_will_read_is_deleted_at_once(hospital: Any) ->
     assert len(uploads()) == 1
     hospital.client.post(f"{unread['links']['ingest']}/cancel")
     assert uploads() == []
+
+
+def test_what_a_killed_api_left_of_uploads_is_removed_after_a_day(hospital: Any) -> None:
+    waiting = hospital.upload("waiting")
+    (key,) = [key for key in hospital.objects.list("workspaces/") if "/uploads/" in key]
+    folder = hospital.objects.local_path(key).parent
+    for name in ("ds_cut.zip#1", "ds_unregistered.zip", "ds_new.zip#1", "ds_new.zip"):
+        (folder / name).write_bytes(b"PK")
+    for path in folder.iterdir():
+        if "new" not in path.name:
+            os.utime(path, (1000, 1000))
+    assert remove_spent_uploads(hospital.database, hospital.objects) == 2
+    left = {path.name for path in folder.iterdir()}
+    assert left == {f"{waiting['id']}.zip", "ds_new.zip#1", "ds_new.zip"}
 
 
 def test_a_rejected_dataset_says_why(hospital: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -80,3 +81,14 @@ def test_a_private_file_is_never_replaced(tmp_path: Path) -> None:
         write_private(tmp_path / "k", "two")
     assert (tmp_path / "k").read_text() == "one"
     assert [path.name for path in tmp_path.iterdir()] == ["k"]
+
+
+def test_weights_that_cannot_be_read_are_said_to_be_missing(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, realesrgan_weights=tmp_path / "none.pth")
+    with pytest.raises(GraftError) as missing:
+        settings.realesrgan_weights_sha256()
+    assert missing.value.code == "weights_missing"
+    assert str(tmp_path) not in missing.value.detail
+    (tmp_path / "none.pth").write_bytes(b"weights")
+    assert settings.realesrgan_weights_sha256() == hashlib.sha256(b"weights").hexdigest()
+    assert Settings(data_dir=tmp_path).realesrgan_weights_sha256() is None

@@ -226,6 +226,31 @@ def test_what_a_person_should_know_beforehand_is_said() -> None:
     assert "five" in quick
 
 
+def test_the_operators_own_weights_change_the_images_that_pass_through_them_and_no_others() -> None:
+    for engine, changes in (("realesrgan", True), ("lanczos", False)):
+        fields = ONE_COLUMN | {"upscale": {"engine": engine}}
+        spec = resolve(StudySpec.model_validate(fields), FACTS.train_counts())
+        plans = [
+            keys(plan_study(spec, FACTS, weights_sha256=digest)) for digest in (None, "a", "b")
+        ]
+        upscaled = {plan["upscale:infogan:50:s0"] for plan in plans}
+        assert len(upscaled) == (3 if changes else 1)
+        assert len({plan["generate:infogan:50:s0"] for plan in plans}) == 1
+
+
+def test_a_study_that_no_machine_would_finish_is_refused() -> None:
+    for fields in (
+        {"balance_to": 1_000_000, "real_counts": [10], "upscale": {"size": 1024}},
+        {
+            "real_counts": list(range(2, 34)),
+            "benchmark": {"subsets": list(range(32))},
+        },
+    ):
+        with pytest.raises(GraftError) as refused:
+            planned(fields)
+        assert refused.value.code == "study_too_large"
+
+
 def test_a_folder_name_holds_no_colon() -> None:
     assert folder_name("train:infogan:50:s0") == "train-infogan-50-s0"
 

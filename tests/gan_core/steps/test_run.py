@@ -86,3 +86,12 @@ def test_running_out_of_memory_is_told_from_other_failures() -> None:
         torch.empty(2**60, dtype=torch.uint8)
     assert _is_out_of_memory(caught.value)
     assert not _is_out_of_memory(RuntimeError("shapes differ"))
+
+
+def test_weights_other_than_the_planned_ones_are_refused_before_any_image(tmp_path: Path) -> None:
+    params = {"engine": "realesrgan", "size": 64, "weights_sha256": "0" * 64}
+    context = context_of(tmp_path, "upscale", params)
+    with pytest.raises(GraftError) as refused:
+        run_step(context)
+    assert refused.value.code == "weights_mismatch"
+    assert not any(context.outputs.iterdir())
