@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gan_core.spec.errors import GraftError
 from graft.cli.connecting import KEY_FILE
-from graft.cli.datasets import show_dataset, upload_with_bars
+from graft.cli.datasets import left_out_line, show_dataset, upload_with_bars
 from graft.cli.jobs import read_spec
 from graft.cli.tables import console, duration, show_results, size
 from graft.cli.watching import transfer_bars, watch_job
@@ -127,7 +127,11 @@ def _unfinished(client: Client, planned: PlannedJob) -> Job | None:
 
 def _dataset(client: Client, source: Path) -> Dataset:
     """Upload, unless the service has read the very same bytes before."""
-    with as_zip(source) as path:
+
+    def say_left_out(count: int) -> None:
+        console().print(f"note: {left_out_line(count)}", style="dim", markup=False)
+
+    with as_zip(source, on_left_out=say_left_out) as path:
         digest = sha256_of(path)
         cursor: str | None = None
         while True:

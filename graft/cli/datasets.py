@@ -45,6 +45,12 @@ def upload(
         raise typer.Exit(1)
 
 
+def left_out_line(count: int) -> str:
+    """Return what is said of files that are not uploaded."""
+    what = "1 file that is no image was" if count == 1 else f"{count} files that are no images were"
+    return f"{what} left out"
+
+
 def upload_with_bars(
     client: Client,
     source: Path,
@@ -62,6 +68,7 @@ def upload_with_bars(
             name=name,
             image_size=image_size,
             on_pack=bars.of("packing"),
+            on_left_out=lambda count: bars.say(left_out_line(count)),
             on_bytes=bars.of("uploading"),
         )
         if wait:

@@ -28,7 +28,7 @@ from graft.client.models import (
     PlannedJob,
 )
 from graft.client.sse import EventParser
-from graft.client.transfer import PartFile, as_zip, read_chunks
+from graft.client.transfer import OnLeftOut, PartFile, as_zip, read_chunks
 
 T = TypeVar("T")
 
@@ -182,19 +182,22 @@ class AsyncDatasets:
         name: str | None = None,
         image_size: int | None = None,
         on_pack: OnBytes | None = None,
+        on_left_out: OnLeftOut | None = None,
         on_bytes: OnBytes | None = None,
     ) -> Dataset:
-        """Upload a zip of class folders, or a folder, which is packed first.
+        """Upload a zip of class folders, or the images of a folder, which are packed first.
 
         Args:
             source: The zip or folder.
             name: A label; default: the file's name.
             image_size: Side in pixels to which images are brought; default: the service's (224).
             on_pack: Called while a folder is packed.
+            on_left_out: Called with how many files of a folder are no images and stay here.
             on_bytes: Called while the zip is sent.
         """
         with ExitStack() as stack:
-            path = await asyncio.to_thread(stack.enter_context, as_zip(Path(source), on_pack))
+            packed = as_zip(Path(source), on_pack, on_left_out)
+            path = await asyncio.to_thread(stack.enter_context, packed)
             called = Path(source).stem if name is None else name
             return await self._client.run(
                 self._client.calls.upload(path, called, image_size, on_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -20,26 +20,78 @@ _CHUNK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def _files_of(folder: Path) -> list[Path]:
-    found = []
-    for root, folders, names in os.walk(folder):
+# What the service reads as images. It decodes other files without a suffix too, but a folder of
+# somebody's work holds too many of those that are none.
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".dib", ".webp")
+)
+
+OnLeftOut = Callable[[int], None]
+"""Called with how many files of a folder are no images and were not packed."""
+
+
+def _images_of(folder: Path) -> tuple[list[Path], int]:
+    """Return a folder's images in order, and how many other entries it holds, clutter aside.
+
+    A link may lead out of the folder, so none is followed.
+    """
+    images: list[Path] = []
+    left_out = 0
+    for root, folders, names in os.walk(folder, onerror=_refuse_folder):
         folders[:] = sorted(name for name in folders if not _is_clutter(name))
-        found += [Path(root) / name for name in sorted(names) if not _is_clutter(name)]
-    return [path for path in found if path.is_file()]
+        left_out += sum((Path(root) / name).is_symlink() for name in folders)
+        for name in sorted(names):
+            path = Path(root) / name
+            if _is_clutter(name):
+                continue
+            is_image = path.suffix.casefold() in IMAGE_SUFFIXES
+            if is_image and not path.is_symlink() and path.is_file():
+                images.append(path)
+            else:
+                left_out += 1
+    return images, left_out
 
 
 def _is_clutter(name: str) -> bool:
     return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
+def _unreadable(path: str, error: OSError) -> GraftError:
+    return GraftError(
+        "unreadable_file",
+        f"{path!r} cannot be read: {error.strerror or type(error).__name__}.",
+        "Nothing was uploaded. Make it readable, or move it out of the folder.",
+    )
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise _unreadable(str(error.filename), error) from error
+
+
 @contextmanager
-def as_zip(source: Path, on_bytes: OnBytes | None = None) -> Iterator[Path]:
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+
+
+@contextmanager
+def as_zip(
+    source: Path, on_bytes: OnBytes | None = None, on_left_out: OnLeftOut | None = None
+) -> Iterator[Path]:
     """Give a zip for an upload: the file itself, or a folder packed into a temporary file.
 
-    Images are stored, not deflated: they are compressed already. Hidden files are left out.
+    Of a folder nothing but images is packed: what lies beside them may name patients. Hidden
+    files and links are left out. Images are stored, not deflated: they are compressed already.
+
+    Args:
+        source: A zip, sent as it is, or a folder.
+        on_bytes: Called while a folder is packed.
+        on_left_out: Called once before that, if there is anything that is not packed.
 
     Raises:
-        GraftError: ``no_such_file`` or ``empty_folder``.
+        GraftError: ``no_such_file``, ``empty_folder`` or ``unreadable_file``.
     """
     if source.is_file():
         yield source
@@ -50,28 +102,45 @@ def as_zip(source: Path, on_bytes: OnBytes | None = None) -> Iterator[Path]:
             f"There is no file or folder {str(source)!r}.",
             "Give a zip, or a folder with one folder of images for each class.",
         )
-    files = _files_of(source)
+    files, left_out = _images_of(source)
     if not files:
         raise GraftError(
             "empty_folder",
-            f"The folder {str(source)!r} holds no files.",
-            "Give a folder with one folder of images for each class.",
+            f"The folder {str(source)!r} holds no images.",
+            "Give a folder with one folder of images for each class: JPEG, PNG, TIFF, BMP, WebP.",
         )
-    total = sum(path.stat().st_size for path in files)
+    if left_out and on_left_out is not None:
+        on_left_out(left_out)
+    total = 0
+    for path in files:
+        with _reading(path):
+            total += path.stat().st_size
     done = 0
     with NamedTemporaryFile(prefix="graft-upload-", suffix=".zip") as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for path in files:
                 entry = zipfile.ZipInfo(path.relative_to(source).as_posix(), _EPOCH)
-                entry.file_size = path.stat().st_size  # decides whether zip64 is needed
-                with path.open("rb") as read, archive.open(entry, "w") as written:
-                    while chunk := read.read(_CHUNK):
-                        written.write(chunk)
-                        done += len(chunk)
-                        if on_bytes is not None:
-                            on_bytes(done, total)
+                for chunk in _chunks_into(archive, entry, path):
+                    done += chunk
+                    if on_bytes is not None:
+                        on_bytes(done, total)
         temporary.flush()
         yield Path(temporary.name)
+
+
+def _chunks_into(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> Iterator[int]:
+    """Copy a file into a zip; yield how many bytes each chunk had."""
+    with _reading(path):
+        read = path.open("rb")
+        entry.file_size = path.stat().st_size  # decides whether zip64 is needed
+    with read, archive.open(entry, "w") as written:
+        while True:
+            with _reading(path):
+                chunk = read.read(_CHUNK)
+            if not chunk:
+                return
+            written.write(chunk)
+            yield len(chunk)
 
 
 def read_chunks(path: Path, on_bytes: OnBytes | None) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import inspect
 import json
+import os
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from typing import Any
 import httpx
 import pytest
 
+from gan_core.reading import layout
 from gan_core.spec.errors import GraftError
 from graft.client import ApiError, Artifact, AsyncClient, Client, asynchronous, synchronous
 from graft.client.flow import Patience, retry_after
 from graft.client.sse import EventParser
+from graft.client.transfer import IMAGE_SUFFIXES
 
 URL = "http://127.0.0.1:1"
 QUICK = Patience(retries=3, first_wait=0.001)
@@ -233,6 +236,69 @@ def test_a_folder_is_packed_the_same_way_every_time_and_without_clutter(tmp_path
     assert int(request.headers["content-length"]) == len(first)
     assert dict(request.url.params) == {"name": "set", "image_size": "64"}
     assert told[-1] == (len(first), len(first))
+
+
+def test_of_a_folder_nothing_but_images_leaves_this_machine(tmp_path: Path) -> None:
+    folder = folder_of_images(tmp_path)
+    (folder / "train" / "patients.xlsx").write_bytes(b"names")
+    (folder / "notes.csv").write_bytes(b"names")
+    (folder / "train" / "b" / "SCAN.JPEG").write_bytes(b"image")
+    (tmp_path / "elsewhere.png").write_bytes(b"of somebody else")
+    (folder / "train" / "a" / "link.png").symlink_to(tmp_path / "elsewhere.png")
+    left_out: list[int] = []
+    service = Service(httpx.Response(202, json=dataset()))
+    client_of(service).datasets.upload(folder, on_left_out=left_out.append)
+    with zipfile.ZipFile(BytesIO(service.requests[0].content)) as archive:
+        assert sorted(archive.namelist()) == [
+            "test/a/3.png",
+            "train/a/1.png",
+            "train/b/2.png",
+            "train/b/SCAN.JPEG",
+        ]
+    assert left_out == [3]
+
+
+def test_the_images_of_a_folder_are_what_the_service_reads_as_images() -> None:
+    assert IMAGE_SUFFIXES == layout._IMAGES
+
+
+def test_a_folder_with_other_files_alone_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "patients.csv").write_bytes(b"names")
+    service = Service()
+    with pytest.raises(GraftError, match="holds no images") as caught:
+        client_of(service).datasets.upload(tmp_path / "set")
+    assert caught.value.code == "empty_folder"
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("where", ["a file", "a folder"])
+def test_what_cannot_be_read_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    folder = folder_of_images(tmp_path)
+    bad = folder / "train" / "b" / ("2.png" if where == "a file" else "")
+    # Not by its mode: an administrator reads everything.
+    real_open, real_scan = Path.open, os.scandir
+
+    def open_(path: Path, *args: Any, **more: Any) -> Any:
+        if path == bad:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_open(path, *args, **more)
+
+    def scan(path: Any) -> Any:
+        if Path(path) == bad:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_scan(path)
+
+    monkeypatch.setattr(Path, "open", open_)
+    monkeypatch.setattr(os, "scandir", scan)
+    service = Service()
+    with pytest.raises(GraftError, match="Permission denied") as caught:
+        client_of(service).datasets.upload(folder)
+    assert caught.value.code == "unreadable_file"
+    assert str(bad) in caught.value.detail
+    assert service.requests == []
 
 
 def test_an_upload_that_broke_off_is_sent_again_whole(tmp_path: Path) -> None:
