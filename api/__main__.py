@@ -15,7 +15,7 @@ from gan_core.spec.errors import GraftError
 from store.bootstrap import ensure_admin
 from store.database import Database
 from store.logs import configure_logs
-from store.settings import Settings, prepare
+from store.settings import Settings, keep_files_private, prepare
 
 # Longer than any request but a download takes; less than the container's stop grace.
 _GOODBYE_SECONDS = 20
@@ -25,6 +25,7 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit status."""
     try:
         settings = prepare(Settings())
+        keep_files_private()
         configure_logs(settings)
         database = Database.from_settings(settings)
         try:

@@ -124,6 +124,14 @@ class Settings(BaseSettings):
             return False
 
 
+def keep_files_private() -> None:
+    """Have whatever this process and its children write be readable by their user alone.
+
+    The data directory may have been made by hand, open to everybody; so may its parents be.
+    """
+    os.umask(0o077)
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read; it appears whole or not at all.
 

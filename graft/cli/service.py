@@ -88,7 +88,7 @@ def worker(
     data_dir: DataDirOption = None,
 ) -> None:
     """Run a worker; its settings come from GRAFT_… variables. SIGTERM hands its step back."""
-    from store.settings import Settings
+    from store.settings import Settings, keep_files_private
 
     names = [queue.strip() for queue in queues.split(",") if queue.strip()]
     if not names or not set(names) <= _QUEUES:
@@ -96,6 +96,7 @@ def worker(
     settings = make_settings(Settings, {} if data_dir is None else {"data_dir": data_dir})
     from worker.app import run_worker
 
+    keep_files_private()
     raise typer.Exit(run_worker(settings, queues=names, concurrency=concurrency, name=name))
 
 

@@ -117,10 +117,11 @@ def serve(settings: Settings, options: ServeOptions) -> None:
     Raises:
         GraftError: Something that the person can mend kept it from starting; nothing is left.
     """
-    from store.settings import prepare
+    from store.settings import keep_files_private, prepare
 
     signals = _Signals()
     with signals.caught(), locked(settings.data_dir):
+        keep_files_private()
         settings = prepare(settings)
         listening = listen(settings.host, options.port)
         house = _House()

@@ -34,7 +34,7 @@ def test_it_makes_a_key_answers_and_leaves_in_order_at_sigterm(tmp_path: Path) -
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"GRAFT_DATA_DIR": str(tmp_path), "GRAFT_PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "api"], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "api"], env=environment, umask=0o022)
     try:
         until = time.monotonic() + 60
         while True:
@@ -49,6 +49,7 @@ def test_it_makes_a_key_answers_and_leaves_in_order_at_sigterm(tmp_path: Path) -
         key = tmp_path / "admin.key"
         assert key.read_text(encoding="utf-8").startswith("graft_")
         assert key.stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "objects").stat().st_mode & 0o777 == 0o700
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=30)

@@ -90,6 +90,7 @@ def start(data_dir: Path, log: Path, *options: str, **variables: str) -> Served:
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=0o022,
         )
     served = Served(process, data_dir, log)
 

@@ -58,6 +58,23 @@ def test_it_refuses_what_cannot_be_and_leaves_nothing_after_ctrl_c(
         probe.bind(("127.0.0.1", port))
 
 
+def test_in_an_open_data_directory_nothing_is_open_to_others(
+    serve: Any, tmp_path: Path, tiny_set: Path
+) -> None:
+    data_dir = tmp_path / "open"
+    data_dir.mkdir()
+    data_dir.chmod(0o755)
+    served = serve(data_dir=data_dir)
+    with served.client() as client:
+        dataset = client.datasets.upload(tiny_set, image_size=64)
+        assert client.datasets.wait(dataset, timeout=120).status == "ready"
+    written = sorted(data_dir.rglob("*"))
+    names = {path.name for path in written}
+    assert {"graft.db", "objects", "logs", "api.log", "worker-1.log", "work"} <= names
+    assert [path for path in written if path.lstat().st_mode & 0o077] == []
+    assert data_dir.stat().st_mode & 0o777 == 0o755
+
+
 @pytest.mark.chaos
 def test_a_killed_service_leaves_no_process_and_no_lock(serve: Any, real: Any) -> None:
     served = serve()
