@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import select
 
 from gan_core.spec.errors import GraftError
 from store.columns import new_id
 from store.database import Database
+from store.key_texts import NewKey, known_key, make_key
 from store.repositories.audit import AuditTrail
 from store.repositories.keys import KeyRepository
 from store.settings import Settings, write_private
@@ -24,11 +27,11 @@ def ensure_admin(database: Database, settings: Settings) -> str | None:
         settings: As ``prepare`` returned them.
 
     Returns:
-        The key's text, which is also written to ``DIR/admin.key`` (mode 600); null when there
-        are keys already.
+        The key's text, which is also written to ``DIR/admin.key`` (mode 600), or was by a start
+        that did not come to its end; null when there are keys already.
 
     Raises:
-        GraftError: ``admin_key_exists`` when the file is there but the database knows no key.
+        GraftError: ``admin_key_exists`` when the file is there but holds no key.
     """
     if settings.secret_key is None:
         raise ValueError("prepare the settings first")
@@ -40,18 +43,30 @@ def ensure_admin(database: Database, settings: Settings) -> str | None:
             workspace = Workspace(id=new_id("ws"), name=DEFAULT_WORKSPACE)
             session.add(workspace)
             session.flush()
-        row, text = KeyRepository(session, workspace.id).add(
-            "first administrator", ["admin"], settings.secret_key.get_secret_value()
-        )
-        AuditTrail(session, workspace.id).append("system", "key.create", row.id)
+        pepper = settings.secret_key.get_secret_value()
+        path = settings.data_dir / ADMIN_KEY_FILE
+        made = make_key(pepper)
         try:
             # Inside the transaction: a key that nobody can read must not be committed.
-            write_private(settings.data_dir / ADMIN_KEY_FILE, text + "\n")
-        except FileExistsError as error:
-            raise GraftError(
-                "admin_key_exists",
-                f"The data directory holds a file {ADMIN_KEY_FILE}, but the database has no key.",
-                "It belongs to another database. Move it away, or set GRAFT_DATABASE_URL to the"
-                " database that it belongs to.",
-            ) from error
-        return text
+            write_private(path, made.text + "\n")
+        except FileExistsError:
+            # An earlier start may have ended between the file and the commit.
+            made = _left_behind(path, pepper)
+        row = KeyRepository(session, workspace.id).keep(made, "first administrator", ["admin"])
+        AuditTrail(session, workspace.id).append("system", "key.create", row.id)
+        return made.text
+
+
+def _left_behind(path: Path, pepper: str) -> NewKey:
+    try:
+        made = known_key(path.read_text(encoding="utf-8").strip(), pepper)
+    except (OSError, UnicodeDecodeError):
+        made = None
+    if made is None:
+        raise GraftError(
+            "admin_key_exists",
+            f"The database has no key yet, and the file {ADMIN_KEY_FILE} in the data directory"
+            " holds none that could be its first.",
+            "Move the file away, or set GRAFT_DATABASE_URL to the database that it belongs to.",
+        )
+    return made

@@ -31,6 +31,15 @@ def make_key(pepper: str) -> NewKey:
     return NewKey(text, prefix, digest_of(text, pepper))
 
 
+def known_key(text: str, pepper: str) -> NewKey | None:
+    """Return what is kept of a key that was made before; null when it is none of ours."""
+    prefix = prefix_of(text)
+    length = len("graft__") + _PREFIX_LENGTH + _SECRET_LENGTH + _CHECK_LENGTH
+    if prefix is None or len(text) != length:
+        return None
+    return NewKey(text, prefix, digest_of(text, pepper))
+
+
 def prefix_of(text: str) -> str | None:
     """Return the prefix of what may be a key; null when it cannot be one of ours.
 

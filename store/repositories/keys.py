@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from store.columns import new_id, utc_now
 from store.database import FOR_NO_KEY_UPDATE
-from store.key_texts import digest_of, make_key, prefix_of
+from store.key_texts import NewKey, digest_of, make_key, prefix_of
 from store.repositories.paging import Page, page_of
 from store.tables import ApiKey, Workspace
 
@@ -56,6 +56,12 @@ class KeyRepository:
             Its row, and its text, which is kept nowhere.
         """
         made = make_key(pepper)
+        return self.keep(made, name, scopes, expires_at), made.text
+
+    def keep(
+        self, made: NewKey, name: str, scopes: Sequence[str], expires_at: datetime | None = None
+    ) -> ApiKey:
+        """Keep a key that was made already, and return its row."""
         row = ApiKey(
             id=new_id("key"),
             workspace_id=self._workspace_id,
@@ -67,7 +73,7 @@ class KeyRepository:
         )
         self._session.add(row)
         self._session.flush()
-        return row, made.text
+        return row
 
     def get(self, key_id: str) -> ApiKey | None:
         """Return a key's row, or null."""

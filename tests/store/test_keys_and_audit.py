@@ -12,11 +12,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
 from gan_core.spec.errors import GraftError
+from store import bootstrap
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.key_texts import digest_of, make_key, prefix_of
 from store.repositories import AuditTrail, JobRepository, KeyRepository, authenticate
-from store.settings import Settings, prepare
+from store.settings import Settings, prepare, write_private
 from store.tables import ApiKey, AuditEvent, Job, Workspace
 
 
@@ -59,6 +60,29 @@ def test_the_first_start_makes_one_administrator_and_later_starts_none(
     path = tmp_path / "data" / "admin.key"
     assert path.read_text().strip() == key
     assert path.stat().st_mode & 0o777 == 0o600
+    assert ensure_admin(database, settings) is None
+
+
+def test_a_start_that_ended_before_its_commit_is_gone_on_with(
+    database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = prepare(Settings(data_dir=tmp_path))
+
+    def write_and_end(path: Path, text: str) -> None:
+        write_private(path, text)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bootstrap, "write_private", write_and_end)
+        with pytest.raises(KeyboardInterrupt):
+            ensure_admin(database, settings)
+    left = (tmp_path / "admin.key").read_text().strip()
+    assert ensure_admin(database, settings) == left
+    assert settings.secret_key is not None
+    with database.read() as session:
+        identity = authenticate(session, left, settings.secret_key.get_secret_value())
+        assert identity is not None
+        assert identity.scopes == {"admin"}
     assert ensure_admin(database, settings) is None
 
 
