@@ -97,6 +97,10 @@ def _ready_steps(session: Session, job_id: str) -> Sequence[Step]:
 
 def ring(session: Session, step: Step) -> None:
     """Queue a step and promise a ring of the doorbell."""
+    if step.status == "running":
+        # Where the attempt ended; the next claim keeps how long it ran.
+        now = utc_now()
+        step.finished_at = min(now, step.lease_expires_at or now)
     step.status = "queued"
     step.lease_token = None
     step.lease_expires_at = None
@@ -225,7 +229,7 @@ def _end(session: Session, job: Job, status: Any, steps: Sequence[Step]) -> None
 
 
 def _show_progress(job: Job, steps: Sequence[Step]) -> None:
-    measured = measure(steps, job.started_at, utc_now())
+    measured = measure(steps, utc_now(), has_begun=job.started_at is not None)
     if job.is_final:
         job.fraction = 1.0 if job.status == "succeeded" else measured.fraction
         job.stage = job.detail = job.eta_seconds = None

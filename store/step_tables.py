@@ -59,6 +59,7 @@ class Step(Base):
     rings: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     started_at: Mapped[datetime | None]
+    """Moved on by the breaks between attempts, so that it tells how long the step ran."""
     finished_at: Mapped[datetime | None]
 
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
@@ -30,6 +30,14 @@ ATTEMPTS_EXHAUSTED = StepError(
     hint="A worker may run out of memory or be restarted while it works: look at its log, then"
     " submit the job again; finished steps are reused.",
 )
+
+
+def _time_run(step: Step, now: datetime) -> timedelta:
+    """Return for how long earlier attempts at a step ran."""
+    end = step.finished_at or step.lease_expires_at
+    if step.started_at is None or end is None:
+        return timedelta(0)
+    return max(timedelta(0), min(now, end) - step.started_at)
 
 
 class StepLedger:
@@ -55,6 +63,7 @@ class StepLedger:
             advance(self._session, job)
             return None
         now = utc_now()
+        has_run = _time_run(step, now)
         token = secrets.token_hex(16)
         taken = self._session.execute(
             update(Step)
@@ -72,7 +81,10 @@ class StepLedger:
                 lease_expires_at=now + timedelta(seconds=lease_seconds),
                 attempt=Step.attempt + 1,
                 worker_id=worker_id,
-                started_at=now,
+                # As if it had run without a break: it goes on from a checkpoint, and what is
+                # left is told from how long it ran for how much.
+                started_at=now - has_run,
+                finished_at=None,
             )
             .returning(Step.id)
             .execution_options(synchronize_session=False)

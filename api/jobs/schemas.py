@@ -22,7 +22,7 @@ class ProgressView(_View):
     fraction: float
     """In [0, 1], weighted by what the steps cost; reused steps cost nothing."""
     stage: str | None
-    """Kind of the step that is running."""
+    """Kind of the step that is running, or ``waiting for a worker``; null before the first."""
     detail: str | None
     eta_seconds: float | None
 

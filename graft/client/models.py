@@ -63,7 +63,7 @@ class JobProgress(_Answer):
     fraction: float = 0.0
     """In [0, 1]."""
     stage: str | None = None
-    """Kind of the step that is running: ``train``, ``upscale``, ..."""
+    """Kind of the step that is running: ``train``, ``upscale``, ...; or that none is."""
     detail: str | None = None
     eta_seconds: float | None = None
 
