@@ -222,6 +222,17 @@ class StepLedger:
         settle(self._session, job)
         return True
 
+    def is_published(self, step_id: str, output_prefix: str) -> bool:
+        """Say whether a step succeeded with the files below a prefix, or is not known any more.
+
+        Waits for a transaction about the same job that may still be on its way.
+        """
+        job = self._lock_job_of(step_id)
+        step = self._session.get(Step, step_id, populate_existing=True)
+        if job is None or step is None:
+            return True
+        return step.status == "succeeded" and step.output_prefix == output_prefix
+
     def expire(self, step_id: str, *, max_attempts: int) -> str | None:
         """Take a step from a worker that went silent.
 

@@ -133,6 +133,21 @@ class StepRunner:
         except OSError as error:
             log.warning("uploads_not_removed", reason=type(error).__name__)
 
+    def _remove_unpublished(self, step: ClaimedStep) -> None:
+        """Delete what an attempt uploaded that came to nothing; the next one uploads anew.
+
+        "Lost" may also mean that the record was made and only the database's answer got lost.
+        """
+        try:
+            if not self._objects.list(step.output_prefix):
+                return
+            with self._database.write() as session:
+                if StepLedger(session).is_published(step.id, step.output_prefix):
+                    return
+            self._objects.delete_prefix(step.output_prefix)
+        except (OSError, OperationalError, InterfaceError) as error:
+            log.warning("outputs_not_removed", step=step.id, reason=type(error).__name__)
+
     def _claim(self, step_id: str) -> ClaimedStep | None:
         if self._shared.is_stopping:
             # Acknowledged and not begun: the sweeper rings for it again.
@@ -160,6 +175,8 @@ class StepRunner:
             with locked_step_dir(self._settings, step.id) as folder:
                 outcome, ingested = self._carry_out(step, folder, keeper, bound)
                 word = self._record(step, outcome, ingested, keeper)
+                if word != "done":
+                    self._remove_unpublished(step)
                 if word not in {"released", "retried", "lost"}:
                     empty_step_dir(folder)
                 return word

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 import migrations
 from gan_core.spec import DatasetFacts, Plan, PlannedStep, StepInput
@@ -252,6 +254,37 @@ say(event="done", outputs=[one, one])
     error = house.job(job_id).error
     assert error is not None
     assert error["code"] == "crashed"
+
+
+def test_what_a_failed_attempt_uploaded_is_deleted_and_the_next_one_is_kept(house: House) -> None:
+    job_id = house.submit_one()
+    missing = """
+(here / "outputs" / "a").write_text("x")
+said = {"kind": "report-html", "media_type": "text/html", "size": 1, "sha256": "0"}
+say(event="done", outputs=[said | {"name": "a"}, said | {"name": "is-not-there"}])
+"""
+    assert house.run(job_id, missing) == "retried"
+    assert house.objects.list("workspaces/") == {}
+    assert house.run(job_id, GOOD) == "done"
+    (only,) = house.step(job_id).outputs
+    assert list(house.objects.list("workspaces/")) == [only["object_key"]]
+
+
+def test_what_was_recorded_is_kept_although_the_database_did_not_say_so(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = house.submit_one()
+    record = StepRunner._record_once
+
+    def answer_lost(runner: StepRunner, *args: Any) -> str:
+        monkeypatch.setattr(StepRunner, "_record_once", record)
+        record(runner, *args)
+        raise OperationalError("COMMIT", {}, Exception("the connection broke"))
+
+    monkeypatch.setattr(StepRunner, "_record_once", answer_lost)
+    assert house.run(job_id, GOOD) == "lost"
+    assert house.step(job_id).status == "succeeded"
+    assert json.loads(house.output(job_id))["params"] == {"depth": 3}
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_step_back_and_another_goes_on(
