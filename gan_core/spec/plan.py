@@ -371,13 +371,13 @@ class _Planner:
         subsets = len(self.spec.benchmark.subsets)
         if self.spec.benchmark.classifiers and self.spec.gans and subsets < 5:
             advice.append(
-                "With fewer than five subsets (`benchmark.subsets`) the table can show the way but"
+                "With fewer than five subsets of the real images the table can show the way but"
                 " carries no claim: a difference may come from the one choice of real images and"
                 " the one training of the GAN."
             )
         if self.spec.profile == "quick":
             advice.append(
-                "The profile `quick` trains for minutes, to show that everything works. Its"
+                "The profile “quick” trains for minutes, to show that everything works. Its"
                 " images and its table say little about what a GAN can do."
             )
         return advice

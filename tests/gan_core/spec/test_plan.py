@@ -147,7 +147,7 @@ def test_an_order_of_real_counts_changes_no_step_of_a_column() -> None:
 @pytest.mark.parametrize(
     ("change", "kinds"),
     [
-        ({"upscale": {"engine": "lanczos"}}, {"upscale", "evaluate:infogan"}),
+        ({"upscale": {"engine": "realesrgan"}}, {"upscale", "evaluate:infogan"}),
         ({"benchmark": {"seeds": [1]}}, {"evaluate:infogan", "evaluate:real"}),
         (
             {"gans": [{"name": "infogan", "epochs": 3}]},
