@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import time
 import uuid
@@ -81,6 +83,13 @@ class RequestLog:
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
             status = _CLIENT_WENT_AWAY
+        except asyncio.CancelledError:
+            # The service is being stopped, and the time for what is still under way is over.
+            if not has_begun:
+                with contextlib.suppress(OSError):
+                    stopping = problems.answer(Request(scope), problems.stopping())
+                    await stopping(scope, receive, send_with_id)
+            raise
         except Exception as error:
             # Here and not in the framework's own last resort, which would answer without an id.
             _log.error("request_failed", exc_info=error)

@@ -157,6 +157,18 @@ def internal() -> Problem:
     )
 
 
+def stopping() -> Problem:
+    """Return the answer for what a stop of the service interrupts."""
+    return Problem(
+        503,
+        "stopping",
+        "The service is being stopped, and the request did not come to its end.",
+        "Send it again when the service is back.",
+        # What was not read of the body must not be taken for another request.
+        headers={"Retry-After": "5", "Connection": "close"},
+    )
+
+
 def too_large() -> Problem:
     """Return the answer for a body that is larger than any spec could be."""
     return _of_status(413, {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import socket
@@ -13,9 +15,15 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 import migrations
 from api.__main__ import main
+from api.app import create_app
+from store.bootstrap import ensure_admin
+from store.database import Database
+from store.objects import Objects
+from store.settings import Settings, prepare
 
 
 def test_it_does_not_start_without_a_secret_where_others_could_reach_it(
@@ -54,3 +62,41 @@ def test_it_makes_a_key_answers_and_leaves_in_order_at_sigterm(tmp_path: Path) -
         process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=30)
     assert code in {0, -signal.SIGTERM}
+
+
+def test_an_upload_that_a_stop_interrupts_is_answered_with_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAFT_DATA_DIR", str(tmp_path))
+    settings = prepare(Settings())
+    migrations.upgrade(settings.resolved_database_url())
+    database = Database.from_settings(settings)
+    key = ensure_admin(database, settings)
+    database.dispose()
+
+    async def upload_until_the_stop() -> bytes:
+        app = create_app(settings)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        listening = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        head = (
+            "POST /v1/datasets HTTP/1.1\r\nHost: graft\r\nContent-Type: application/zip\r\n"
+            f"Authorization: Bearer {key}\r\nContent-Length: 1000000\r\n\r\n"
+        )
+        writer.write(head.encode() + b"PK\x03\x04" + bytes(1000))
+        await writer.drain()
+        await asyncio.sleep(0.3)
+        server.should_exit = True
+        answer = await reader.read()
+        writer.close()
+        await serving
+        return answer
+
+    head, _, body = asyncio.run(upload_until_the_stop()).partition(b"\r\n\r\n")
+    lines = head.decode().lower().split("\r\n")
+    assert lines[0].startswith("http/1.1 503")
+    assert {"content-type: application/problem+json", "retry-after: 5"} <= set(lines)
+    assert json.loads(body)["code"] == "stopping"
+    assert Objects.from_settings(settings).list("workspaces/") == {}
