@@ -19,10 +19,11 @@ from gan_core.progress import OnProgress, Progress, ShouldStop, ignore_progress,
 from gan_core.reading import PackedDataset, pack
 from gan_core.spec.errors import GraftError
 from gan_core.spec.job import StudySpec
-from gan_core.spec.plan import DatasetFacts, PlannedStep, plan_study
+from gan_core.spec.plan import DatasetFacts, Plan, PlannedStep, plan_study
 from gan_core.spec.profiles import resolve
 from gan_core.spec.results import Results
 from gan_core.steps import StepSettings, load_step, run_step
+from gan_core.upscaling import create
 
 
 def facts(dataset: PackedDataset) -> DatasetFacts:
@@ -85,6 +86,20 @@ def _lay_out(
     )
 
 
+def _check_upscaler(plan: Plan, out: Path, settings: StepSettings) -> None:
+    """See that the upscaler can be had, before hours go into training what it is to upscale."""
+    for step in plan.steps:
+        if step.kind == "upscale" and not (out / "steps" / step.key / "done.json").exists():
+            engine = step.params["engine"]
+            create(
+                engine,
+                cache_dir=settings.cache_dir,
+                weights=settings.realesrgan_weights if engine == "realesrgan" else None,
+                device=settings.torch_device(),
+            )
+            return
+
+
 def run_study(
     data: Path,
     spec: StudySpec,
@@ -111,7 +126,8 @@ def run_study(
         The table (without rows when no benchmark was asked for).
 
     Raises:
-        GraftError: Bad data, a spec that does not fit it, or a step that failed.
+        GraftError: Bad data, a spec that does not fit it, an upscaler that cannot be had, or a
+            step that failed.
         Stopped: ``should_stop`` said so.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -125,6 +141,7 @@ def run_study(
     dataset = facts(PackedDataset.open(packed))
     resolved = resolve(spec, dataset.train_counts())
     plan = plan_study(resolved, dataset, weights_sha256=_sha256(settings.realesrgan_weights))
+    _check_upscaler(plan, out, settings)
     record = {
         "settings": settings.model_dump(mode="json"),
         "context": {

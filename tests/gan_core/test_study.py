@@ -11,6 +11,7 @@ from PIL import Image
 from gan_core.phantoms import draw_phantoms
 from gan_core.progress import Progress, Stopped
 from gan_core.spec import GraftError, StudySpec
+from gan_core.spec.job import UpscaleSpec
 from gan_core.steps import StepSettings
 from gan_core.study import run_study
 
@@ -143,6 +144,24 @@ def test_a_real_count_above_what_there_is_is_refused(
         run_study(data, spec, tmp_path, settings=settings, image_size=64)
     assert refused.value.code == "real_count_too_large"
     assert "10 training images" in refused.value.detail
+
+
+def test_an_upscaler_that_cannot_be_had_is_told_before_anything_is_trained(
+    data: Path, settings: StepSettings, tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"no weights")
+    spec = SPEC.model_copy(update={"upscale": UpscaleSpec(engine="realesrgan", size=224)})
+    with pytest.raises(GraftError) as refused:
+        run_study(
+            data,
+            spec,
+            tmp_path / "out",
+            settings=settings.model_copy(update={"realesrgan_weights": weights}),
+            image_size=64,
+        )
+    assert refused.value.code == "weights_unrecognised"
+    assert not (tmp_path / "out" / "steps").exists()
 
 
 def test_other_images_are_read_anew_even_into_the_same_folder(
