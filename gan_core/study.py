@@ -48,8 +48,15 @@ def _state_of(data: Path, image_size: int) -> str:
 def _sha256(weights: Path | None) -> str | None:
     if weights is None:
         return None
-    with weights.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with weights.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise GraftError(
+            "weights_missing",
+            "The Real-ESRGAN weights that the settings name cannot be read.",
+            "Name another file, or none, to use the weights that come as a package.",
+        ) from error
 
 
 def _linked(source: Path, target: Path) -> None:

@@ -17,15 +17,15 @@ _STUDY_SCHEDULE = [
     {"up_to": None, "batch_size": 128, "epochs": 3500},
 ]
 
-# About 1,200 steps of 8 images whatever the real count: a minute on two CPU cores at 32 pixels.
+# About 1,000 steps of 8 images whatever the real count: a minute on two CPU cores at 32 pixels.
 # After a few hundred steps the generator still draws coloured noise.
 _QUICK_SCHEDULE = [
-    {"up_to": 10, "batch_size": 8, "epochs": 600},
-    {"up_to": 50, "batch_size": 8, "epochs": 171},
-    {"up_to": 100, "batch_size": 8, "epochs": 92},
-    {"up_to": 200, "batch_size": 8, "epochs": 48},
-    {"up_to": 500, "batch_size": 8, "epochs": 19},
-    {"up_to": None, "batch_size": 8, "epochs": 10},
+    {"up_to": 10, "batch_size": 8, "epochs": 500},
+    {"up_to": 50, "batch_size": 8, "epochs": 143},
+    {"up_to": 100, "batch_size": 8, "epochs": 77},
+    {"up_to": 200, "batch_size": 8, "epochs": 40},
+    {"up_to": 500, "batch_size": 8, "epochs": 16},
+    {"up_to": None, "batch_size": 8, "epochs": 8},
 ]
 
 PROFILES: dict[str, dict[str, Any]] = {

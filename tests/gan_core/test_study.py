@@ -177,3 +177,13 @@ def test_other_images_are_read_anew_even_into_the_same_folder(
     second = run_study(other, spec, tmp_path / "out", settings=settings, image_size=64)
     assert first.classes["malignant"]["train"] == 10
     assert second.classes["malignant"]["train"] == 8
+
+
+def test_weights_that_cannot_be_read_are_said_so_before_anything_is_trained(
+    data: Path, settings: StepSettings, tmp_path: Path
+) -> None:
+    without = settings.model_copy(update={"realesrgan_weights": tmp_path / "none.pth"})
+    with pytest.raises(GraftError) as missing:
+        run_study(data, SPEC, tmp_path / "out", settings=without, image_size=64)
+    assert missing.value.code == "weights_missing"
+    assert not (tmp_path / "out" / "steps").exists()
