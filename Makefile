@@ -50,8 +50,10 @@ format: $(SYNCED) ## Format the code, mend what can be mended, write openapi.jso
 	$(RUN)/ruff format .
 	$(RUN)/python -m api.openapi > openapi.json.part && mv openapi.json.part openapi.json
 
-bench: $(SYNCED) ## Measure: every benchmarks/bench_*.py
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(RUN)/python $$script || exit 1; done
+bench: $(SYNCED) ## Measure our training steps against the plain way; DATA=zip: the upscalers, too
+	$(RUN)/python benchmarks/bench_infogan.py
+	$(RUN)/python benchmarks/bench_seed_cnn.py
+	$(if $(DATA),$(RUN)/python benchmarks/bench_upscaling.py "$(DATA)")
 
 lock-check: $(UV) ## Say whether uv.lock fits pyproject.toml
 	$(UV) lock --check
