@@ -251,7 +251,7 @@ _DATASET = {
 _LIMITS = {
     "limits": "Limits",
     "limit_runs": "Each arm was run {runs}. Differences between arms are then partly chance; at"
-    " least five subsets or seeds are needed before a difference is worth publishing.",
+    " least five subsets of the real images are needed before a difference is worth publishing.",
     "times_once": "once",
     "times_many": "{n} times",
     "limit_few_real": "With fewer than about {few} real images (here: {counts}) the literature"
