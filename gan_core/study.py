@@ -19,9 +19,10 @@ from gan_core.progress import OnProgress, Progress, ShouldStop, ignore_progress,
 from gan_core.reading import PackedDataset, pack
 from gan_core.spec.errors import GraftError
 from gan_core.spec.job import StudySpec
-from gan_core.spec.plan import DatasetFacts, Plan, PlannedStep, plan_study
+from gan_core.spec.plan import plan_study
 from gan_core.spec.profiles import resolve
 from gan_core.spec.results import Results
+from gan_core.spec.steps import DatasetFacts, Plan, PlannedStep
 from gan_core.steps import StepSettings, load_step, run_step
 from gan_core.upscaling import create
 

@@ -17,9 +17,10 @@ from gan_core.spec.job import (
     StudySpec,
     UpscaleSpec,
 )
-from gan_core.spec.plan import DatasetFacts, Plan, PlannedStep, StepInput, plan_study
+from gan_core.spec.plan import plan_study
 from gan_core.spec.profiles import PROFILES, resolve
 from gan_core.spec.results import ArmSummary, Interval, ResultRow, Results, Verdict
+from gan_core.spec.steps import DatasetFacts, Plan, PlannedStep, StepInput
 
 __all__ = [
     "PROFILES",

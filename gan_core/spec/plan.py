@@ -1,40 +1,22 @@
-"""From a spec to the graph of steps that carries it out.
-
-A step's key is the hash of everything that can change its outputs: its kind and that kind's code
-version, its parameters, the data set's digest and the keys of the steps it reads from. A finished
-step with the same key can be reused.
-"""
+"""From a spec to the graph of steps that carries it out."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-from collections.abc import Mapping
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from gan_core.spec.errors import GraftError
 from gan_core.spec.job import GanSpec, StudySpec
-
-StepKind = Literal[
-    "ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package"
-]
-Queue = Literal["gpu", "cpu"]
-
-# Raise a number when a change to that part of the code can change its outputs: finished steps of
-# the version before are then no longer reused.
-STEP_VERSIONS: dict[StepKind, int] = {
-    "ingest": 1,
-    "features": 1,
-    "train": 1,
-    "generate": 1,
-    "upscale": 1,
-    "evaluate": 2,
-    "report": 2,
-    "package": 1,
-}
+from gan_core.spec.steps import (
+    DatasetFacts,
+    Plan,
+    PlannedStep,
+    Queue,
+    StepInput,
+    StepKind,
+    folder_name,
+    step_key,
+)
 
 # Fewer real images than this: the literature finds that GANs harm as often as they help.
 FEW_REAL_IMAGES = 50
@@ -42,99 +24,6 @@ FEW_REAL_IMAGES = 50
 
 MAX_STEPS = 5_000
 MAX_SYNTHETIC_BYTES = 256 * 2**30
-
-
-class _Plain(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class DatasetFacts(_Plain):
-    """What planning has to know of a data set."""
-
-    digest: str
-    """Hash of the data set's pixels, labels and classes."""
-    image_size: int
-    classes: dict[str, dict[str, int]]
-    """``{"malignant": {"train": 963, "test": 234}}``."""
-
-    def train_counts(self) -> dict[str, int]:
-        """Return the training images of each class."""
-        return {name: splits.get("train", 0) for name, splits in self.classes.items()}
-
-    def total(self) -> int:
-        """Return the number of images in all classes and splits."""
-        return sum(sum(splits.values()) for splits in self.classes.values())
-
-
-class StepInput(_Plain):
-    """Where a step finds one of its inputs: in the data set, or in another step's outputs."""
-
-    source: Literal["dataset", "upload", "step"]
-    step: str | None = None
-    """Name of the step, when ``source`` is ``step``."""
-
-
-class PlannedStep(_Plain):
-    """One piece of work."""
-
-    name: str
-    """Unique within the plan: ``train:infogan:50:s0``."""
-    kind: StepKind
-    queue: Queue
-    params: dict[str, Any]
-    inputs: dict[str, StepInput] = Field(default_factory=dict)
-    key: str
-    """SHA-256, hex."""
-    estimate_seconds: float
-    """On two CPU cores; a weight for progress more than a promise."""
-
-    def needs(self) -> list[str]:
-        """Return the names of the steps that must have finished first."""
-        return sorted({i.step for i in self.inputs.values() if i.step is not None})
-
-
-class Plan(_Plain):
-    """The graph of a job, in an order in which it can be carried out."""
-
-    steps: list[PlannedStep]
-    advice: list[str] = []
-    """Sentences for the person who asked."""
-
-    @property
-    def estimate_seconds(self) -> float:
-        """Sum over all steps, on two CPU cores, one step after the other."""
-        return sum(step.estimate_seconds for step in self.steps)
-
-
-def folder_name(step_name: str) -> str:
-    """Return the input's label, and so its folder, under which a step reads another's outputs."""
-    return step_name.replace(":", "-")
-
-
-def step_key(
-    kind: StepKind,
-    params: Mapping[str, Any],
-    inputs: Mapping[str, str],
-) -> str:
-    """Return the key of a step.
-
-    Args:
-        kind: Its kind, which brings that kind's code version with it.
-        params: Its parameters, as JSON values.
-        inputs: For each input the key of the step, or the digest of the data set, it comes from.
-    """
-    canonical = json.dumps(
-        {
-            "kind": kind,
-            "version": STEP_VERSIONS[kind],
-            "params": params,
-            "inputs": dict(sorted(inputs.items())),
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-        allow_nan=False,
-    )
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:

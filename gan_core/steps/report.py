@@ -26,8 +26,9 @@ from gan_core.report import (
     samples_png,
 )
 from gan_core.spec.job import StudySpec
-from gan_core.spec.plan import DatasetFacts, plan_study
+from gan_core.spec.plan import plan_study
 from gan_core.spec.results import ResultRow, Results
+from gan_core.spec.steps import DatasetFacts
 from gan_core.steps.context import Output, StepContext, model_in
 
 # Images shown of each set.

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_core.spec import DatasetFacts, GraftError, Plan, StudySpec, plan_study, resolve
-from gan_core.spec import plan as plan_module
-from gan_core.spec.plan import folder_name, plan_ingest, step_key
+from gan_core.spec import steps as steps_module
+from gan_core.spec.plan import plan_ingest
+from gan_core.spec.steps import folder_name, step_key
 
 FACTS = DatasetFacts(
     digest="d" * 64,
@@ -184,7 +185,7 @@ def test_a_raised_code_version_changes_that_step_and_all_that_read_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = keys(planned(ONE_COLUMN))
-    monkeypatch.setitem(plan_module.STEP_VERSIONS, "generate", 99)
+    monkeypatch.setitem(steps_module.STEP_VERSIONS, "generate", 99)
     after = keys(planned(ONE_COLUMN))
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {
