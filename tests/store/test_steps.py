@@ -163,7 +163,7 @@ def test_a_crash_is_tried_again_until_the_attempts_are_used_up(house: Any) -> No
         "hint": "Look at its log.",
         "step": "a",
     }
-    assert house.statuses(job_id) == {"a": "failed", "b": "cancelled"}
+    assert house.statuses(job_id) == {"a": "failed", "b": "skipped"}
 
 
 def test_an_error_that_a_person_caused_is_not_tried_again(house: Any) -> None:

@@ -63,7 +63,7 @@ def test_past_its_attempts_a_silent_step_fails_with_a_reason(house: Any) -> None
         sweep(house.database, max_attempts=3)
     job = house.job(job_id)
     assert job.status == "failed"
-    assert job.error["code"] == "attempts_exhausted"
+    assert job.error["code"] == "worker_lost"
     assert job.error["hint"]
 
 
