@@ -27,6 +27,8 @@ from store.settling import settle, steps_of
 from store.step_tables import Step
 from store.tables import Dataset, Job
 
+_LONGEST_PAUSE = 600.0
+
 
 class StepLedger:
     """Claims and records steps of any workspace. Must be used inside a write transaction."""
@@ -185,7 +187,7 @@ class StepLedger:
         *,
         retryable: bool,
         max_attempts: int,
-        after_seconds: float = 0.0,
+        pause_seconds: float = 0.0,
     ) -> str | None:
         """Record that a step failed; queue it again when that makes sense.
 
@@ -195,7 +197,8 @@ class StepLedger:
             error: Why.
             retryable: Whether another try may go better.
             max_attempts: Starts without progress after which it is not started again.
-            after_seconds: How long to wait before the next try.
+            pause_seconds: How long to wait before the next try but one; the next comes at once, and
+                every one that got no further doubles the pause.
 
         Returns:
             ``retried``, ``failed`` or ``cancelled``; null when the lease was lost: then nothing was
@@ -207,7 +210,8 @@ class StepLedger:
         job, step = held
         is_unwanted = job.is_final or job.status == "cancelling"
         if retryable and not is_unwanted and may_try_again(step, max_attempts):
-            ring(self._session, step, after_seconds=after_seconds)
+            pause = min(_LONGEST_PAUSE, pause_seconds * (2 ** (step.strikes - 1) - 1))
+            ring(self._session, step, after_seconds=pause)
             settle(self._session, job)
             return "retried"
         step.status = "cancelled" if is_unwanted else "failed"

@@ -18,9 +18,17 @@ class WorkerRegister:
         self._session = session
 
     def seen(
-        self, worker_id: str, *, host: str, queues: list[str], version: str, step_id: str | None
+        self,
+        worker_id: str,
+        *,
+        host: str,
+        queues: list[str],
+        version: str,
+        step_id: str | None,
+        place: str | None = None,
+        paused: str | None = None,
     ) -> None:
-        """Note that a worker lives, and what it works on."""
+        """Note that a worker lives, what it works on, and why it begins nothing, if it does not."""
         now = utc_now()
         row = self._session.get(WorkerSeen, worker_id)
         if row is None:
@@ -28,6 +36,7 @@ class WorkerRegister:
             self._session.add(row)
         row.host, row.queues, row.version, row.step_id = host, list(queues), version, step_id
         row.seen_at, row.is_gone = now, False
+        row.place, row.paused = place, paused
 
     def gone(self, worker_id: str) -> None:
         """Note that a worker said goodbye."""
