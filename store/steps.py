@@ -89,6 +89,8 @@ class StepLedger:
                 lease_token=token,
                 lease_expires_at=now + timedelta(seconds=lease_seconds),
                 attempt=Step.attempt + 1,
+                # Somebody has heard.
+                rings=0,
                 available_at=None,
                 worker_id=worker_id,
                 place=place,
