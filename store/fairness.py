@@ -24,6 +24,7 @@ from store.columns import utc_now
 from store.step_tables import Step
 from store.tables import Job
 
+PRIORITIES: dict[str, int] = {"low": -1, "normal": 0, "high": 1}
 INTERACTIVE = 10
 """Priority from which on a job goes before those of all workspaces."""
 

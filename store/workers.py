@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -50,3 +51,8 @@ class WorkerRegister:
         return self._session.scalars(
             select(WorkerSeen).where(~WorkerSeen.is_gone).order_by(WorkerSeen.seen_at.desc())
         ).all()
+
+    def living(self, silent_seconds: float) -> Sequence[WorkerSeen]:
+        """Return the workers that gave a sign of life in the last so many seconds."""
+        since = utc_now() - timedelta(seconds=silent_seconds)
+        return [row for row in self.all() if row.seen_at >= since]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import structlog
 
@@ -18,7 +16,7 @@ from store.settings import Settings
 from store.sweeping import over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 from worker.abandoned import take_abandoned
-from worker.gate import reason_to_pause, skewed_clock
+from worker.gate import reason_to_pause
 from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import remove_forgotten, step_dirs
@@ -45,7 +43,6 @@ class Housekeeper:
         self._settings = settings
         self._concurrency = concurrency
         self._place = place_of(settings.data_dir)
-        self._objects_root = _local_objects(settings)
         self._shared = shared
         self._queues = queues
         self._round = threading.Lock()
@@ -84,9 +81,7 @@ class Housekeeper:
         doorbell = Doorbell(self._settings)
         settings = self._settings
         try:
-            paused = reason_to_pause(settings, self._objects_root) or skewed_clock(
-                database, settings.lease_seconds
-            )
+            paused = reason_to_pause(settings, database)
             if paused is not None:
                 log.warning("paused", reason=paused)
             with database.write() as session:
@@ -142,12 +137,6 @@ class Housekeeper:
             finally:
                 watch.cancel()
             self._ending.wait(self._settings.sweep_seconds)
-
-
-def _local_objects(settings: Settings) -> Path | None:
-    """Return the directory of a local object store, without opening it; null for others."""
-    parts = urlsplit(settings.resolved_object_store_url())
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def _give_up() -> None:

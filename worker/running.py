@@ -26,7 +26,7 @@ from store.steps import StepLedger
 from store.sweeping import remove_spent_uploads
 from worker.child import ChildEnd, EndReason, run_child
 from worker.couriers import CheckpointCourier
-from worker.gate import objects_root, reason_to_pause
+from worker.gate import reason_to_pause
 from worker.inputs import ObjectCache
 from worker.lease import LeaseKeeper
 from worker.outcome import (
@@ -196,7 +196,7 @@ class StepRunner:
         return None
 
     def _reason_to_pause(self) -> str | None:
-        reason = reason_to_pause(self._settings, objects_root(self._objects))
+        reason = reason_to_pause(self._settings, self._database)
         if reason is not None:
             log.warning("paused", reason=reason)
         return reason
