@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -90,6 +90,26 @@ class PlannedStep(_Plain):
         """Return what the failure of a needed step means; see ``StepInput.soft_group``."""
         groups = [i.soft_group for i in self.inputs.values() if i.step == needed]
         return None if None in groups else max(g for g in groups if g is not None)
+
+
+def inputs_without(
+    inputs: Mapping[str, StepInput], lost: Collection[str]
+) -> dict[str, StepInput] | None:
+    """Return what a step can read when other steps have left nothing.
+
+    Args:
+        inputs: Of the step, by label.
+        lost: Names of steps that have failed, or that were skipped because of others.
+
+    Returns:
+        The inputs that are there; None when the step cannot be carried out without the others.
+    """
+    kept = {label: given for label, given in inputs.items() if given.step not in lost}
+    missing = [given for label, given in inputs.items() if label not in kept]
+    if any(given.soft_group is None for given in missing):
+        return None
+    needed = {given.soft_group for given in missing if given.soft_group}
+    return kept if needed <= {given.soft_group for given in kept.values()} else None
 
 
 class Plan(_Plain):
