@@ -23,7 +23,7 @@ class Bell:
     def __init__(self) -> None:
         self.rung: list[str] = []
 
-    def ring(self, queue: str, step_id: str) -> None:
+    def ring(self, queue: str, step_id: str) -> None:  # noqa: ARG002
         self.rung.append(step_id)
 
 

@@ -23,7 +23,7 @@ class Bell:
     def __init__(self) -> None:
         self.rung: list[str] = []
 
-    def ring(self, queue: str, step_id: str) -> None:
+    def ring(self, queue: str, step_id: str) -> None:  # noqa: ARG002
         self.rung.append(step_id)
 
 
@@ -190,7 +190,7 @@ def test_a_lease_far_in_the_future_can_be_claimed_as_a_lapsed_one_can(house: Any
     assert new.token != old.token
 
 
-@pytest.mark.parametrize("left", [0.5, 30, 60, 100])
+@pytest.mark.parametrize("left", [20, 60, 100])
 def test_a_lease_within_the_slack_of_two_clocks_holds(house: Any, left: float) -> None:
     job_id = house.submit(house.chain("a"))
     claimed = house.claim_named(job_id, "a")
