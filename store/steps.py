@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.columns import utc_now
@@ -64,15 +64,15 @@ class StepLedger:
         if job is None or job.status not in {"queued", "running"}:
             return None
         step = self._session.get_one(Step, step_id, populate_existing=True)
-        if not is_within_reach(step):
-            return None
         if step.status == "running":
             self.expire(step_id, max_attempts=max_attempts, lease_seconds=lease_seconds)
-        if step.status != "queued":
+        if step.status != "queued" or not is_within_reach(step):
             return None
         self._renew_key(job, step)
         if reuse(self._session, job, step, self._objects):
             advance(self._session, job)
+            return None
+        if self._has_running_twin(step):
             return None
         now = utc_now()
         has_run = time_run(step, now)
@@ -316,6 +316,20 @@ class StepLedger:
         step.key = key_of(self._session, job, step, siblings)
         step.code_version = version_here(step.kind)
         self._session.flush()
+
+    def _has_running_twin(self, step: Step) -> bool:
+        """Say whether the same work is done for another job at this moment."""
+        if self._session.get_bind().dialect.name == "postgresql":
+            # Two claims of the same work for two jobs hold different rows: here they queue up.
+            key = f"{step.workspace_id} {step.key}"
+            self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+        twin = exists().where(
+            Step.workspace_id == step.workspace_id,
+            Step.key == step.key,
+            Step.status == "running",
+            Step.id != step.id,
+        )
+        return self._session.scalar(select(twin)) is True
 
     def _lock_job_of(self, step_id: str) -> Job | None:
         job_id = self._session.scalar(select(Step.job_id).where(Step.id == step_id))
