@@ -17,6 +17,7 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.moment = datetime(2030, 1, 1, 12, tzinfo=UTC)
+        self.latest = self.moment
         self._ids = 0
 
     def now(self, zone: tzinfo) -> datetime:
@@ -32,6 +33,11 @@ class FakeClock:
     def move(self, seconds: float) -> None:
         """Let time pass, or set the clock back."""
         self.moment += timedelta(seconds=seconds)
+        self.latest = max(self.latest, self.moment)
+
+    def put_right(self) -> None:
+        """Undo every setting back."""
+        self.moment = self.latest
 
 
 @contextmanager

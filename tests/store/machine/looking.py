@@ -102,9 +102,7 @@ def look(database: Database, at: datetime) -> Look:
             needs.setdefault(row.step_id, []).append((row.needs_id, row.soft_group))
         return Look(
             at=at,
-            jobs={
-                row.id: row for row in session.execute(select(Job.__table__).order_by(Job.id))
-            },
+            jobs={row.id: row for row in session.execute(select(Job.__table__).order_by(Job.id))},
             steps={
                 row.id: row
                 for row in session.execute(

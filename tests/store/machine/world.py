@@ -270,9 +270,7 @@ class World:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             digest = hashlib.sha256(content).hexdigest()
-            outputs.append(
-                Output(name, kind, "application/octet-stream", len(content), digest)
-            )
+            outputs.append(Output(name, kind, "application/octet-stream", len(content), digest))
         return outputs
 
     def let_go(self, attempt: Attempt) -> None:
