@@ -6,7 +6,7 @@ import asyncio
 import resource
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,6 @@ import pytest
 from store.objects import Objects
 
 CONTENT = bytes(range(256)) * 80_000  # 20 MB: several parts of an upload
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """A real HTTP server that speaks S3."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(params=["file", "s3"])

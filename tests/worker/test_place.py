@@ -32,7 +32,7 @@ def test_after_a_new_start_of_the_machine_it_is_another_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = place_of(tmp_path)
-    monkeypatch.setattr(place, "_read", lambda path: "another-boot")
+    monkeypatch.setattr(place, "_read", lambda _: "another-boot")
     assert place_of(tmp_path) != before
 
 
