@@ -282,18 +282,17 @@ def counting(last: int) -> Callable[[Path], list[str]]:
     return lambda folder: [sys.executable, "-c", COUNTS, str(folder), str(last)]
 
 
-def test_a_step_handed_back_by_each_machine_in_turn_goes_on_from_the_last(fleet: Fleet) -> None:
+def test_a_step_that_two_machines_handed_back_goes_on_from_the_second_upon_a_third(
+    fleet: Fleet,
+) -> None:
     step_id = fleet.yard.submit()
-    reached = []
-    for name, when in (("first", 0.005), ("second", 0.015), ("first", 0.025)):
+    for name, when in (("first", 0.005), ("second", 0.015)):
         runner = fleet.machine(name, counting(-1))
         assert fleet.run_and_stop(name, runner, step_id, when) == "released"
-        reached.append(int(_checkpoint(fleet, name, step_id).read_text()))
-    # None began before where the one before it had ended.
-    assert reached == sorted(reached)
+    reached = int(_checkpoint(fleet, "second", step_id).read_text())
     assert fleet.machine("third", counting(0)).run(step_id) == "done"
     (made,) = fleet.yard.step(step_id).outputs
-    assert int(b"".join(fleet.objects.iterate(made["object_key"]))) == reached[-1]
+    assert int(b"".join(fleet.objects.iterate(made["object_key"]))) == reached > 5
 
 
 def _checkpoint(fleet: Fleet, name: str, step_id: str) -> Path:
