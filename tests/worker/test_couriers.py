@@ -342,6 +342,7 @@ def test_a_last_copy_that_fails_takes_nothing_from_a_step_that_is_done(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # three trainings, each in a process of its own
 def test_a_real_training_goes_on_upon_another_machine_and_ends_with_the_same_bytes(
     fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -354,7 +355,7 @@ def test_a_real_training_goes_on_upon_another_machine_and_ends_with_the_same_byt
             {
                 "real_counts": [12],
                 "balance_to": 14,
-                "gans": [{"name": "infogan", "image_size": 32, "epochs": 60, "batch_size": 4}],
+                "gans": [{"name": "infogan", "image_size": 32, "epochs": 40, "batch_size": 4}],
                 "benchmark": {"classifiers": []},
             }
         ),
