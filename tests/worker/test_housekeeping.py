@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -113,3 +114,16 @@ def test_a_worker_whose_clock_is_wrong_takes_nobodys_step(
     rounds(yard).run_once()
     assert seen(yard).paused.startswith("clock_skew: ")
     assert yard.step(step_id).status == "running"
+
+
+def test_a_step_folder_that_cannot_be_had_keeps_no_round_from_its_other_work(
+    yard: Any, rung: list[str]
+) -> None:
+    yard.held(place_of(yard.settings.data_dir), silent_for=10, key="1")
+    lapsed = yard.held("elsewhere", silent_for=61, key="2")
+    # As on a disk without room for one more folder, or one that became read-only.
+    (yard.settings.data_dir / "work").write_text("no directory")
+    with suppress(OSError):
+        rounds(yard).run_once()
+    assert yard.step(lapsed).status == "queued"
+    assert lapsed in rung
