@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gan_core.phantoms import draw_phantoms
-from gan_core.progress import ignore_progress, never_stop
+from gan_core.progress import Progress, never_stop
 from gan_core.reading import PackedDataset, pack
 from gan_core.spec import StudySpec, plan_study, resolve
 from gan_core.spec.results import ResultRow, Results
@@ -71,7 +71,13 @@ def evaluated(folder: Path, arms: list[str], subset: int, n_test: int) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outputs(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def told() -> list[Progress]:
+    """What the report said of its progress."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def outputs(packed: Path, told: list[Progress], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of two subsets, on the second of which the GAN's training diverged."""
     folder = tmp_path_factory.mktemp("step")
     dataset = PackedDataset.open(packed)
@@ -104,7 +110,7 @@ def outputs(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         checkpoints=folder / "checkpoints",
         settings=StepSettings(device="cpu", cache_dir=folder / "cache"),
         job={},
-        on_progress=ignore_progress,
+        on_progress=told.append,
         should_stop=never_stop,
     )
     run_step(context)
@@ -132,3 +138,12 @@ def test_a_verdict_says_how_many_of_its_trainings_failed(outputs: Path) -> None:
     results = Results.model_validate_json((outputs / "results.json").read_text())
     (verdict,) = results.verdicts
     assert any("failed" in caveat for caveat in verdict.caveats), verdict.caveats
+
+
+def test_the_report_gives_signs_of_life_while_it_computes(
+    outputs: Path, told: list[Progress]
+) -> None:
+    # The bootstrap of a large study takes longer than a worker waits for a silent step.
+    assert outputs.exists()
+    runs = len(json.loads((outputs / "results.json").read_text())["rows"])
+    assert len(told) >= runs
