@@ -236,12 +236,13 @@ class Fleet:
             command=command,
         )
 
-    def run_and_stop(self, name: str, runner: StepRunner, step_id: str, when: float) -> str:
-        """Run a step, and tell the worker to stop once the step has got so far."""
+    def run_and_stop(self, name: str, runner: StepRunner, step_id: str, further: float) -> str:
+        """Run a step, and tell the worker to stop once the step has got so much further."""
+        goal = self.yard.step(step_id).fraction + further
 
         def stop() -> None:
             until = time.monotonic() + 120
-            while self.yard.step(step_id).fraction < when and time.monotonic() < until:
+            while self.yard.step(step_id).fraction < goal and time.monotonic() < until:
                 time.sleep(0.05)
             self.shared[name].ask_to_stop()
 
@@ -286,9 +287,9 @@ def test_a_step_that_two_machines_handed_back_goes_on_from_the_second_upon_a_thi
     fleet: Fleet,
 ) -> None:
     step_id = fleet.yard.submit()
-    for name, when in (("first", 0.005), ("second", 0.015)):
+    for name, further in (("first", 0.005), ("second", 0.005)):
         runner = fleet.machine(name, counting(-1))
-        assert fleet.run_and_stop(name, runner, step_id, when) == "released"
+        assert fleet.run_and_stop(name, runner, step_id, further) == "released"
     reached = int(_checkpoint(fleet, "second", step_id).read_text())
     assert fleet.machine("third", counting(0)).run(step_id) == "done"
     (made,) = fleet.yard.step(step_id).outputs
@@ -303,9 +304,9 @@ def test_a_machine_does_not_go_on_from_its_own_old_checkpoint_when_another_got_f
     fleet: Fleet,
 ) -> None:
     step_id = fleet.yard.submit()
-    for name, when in (("first", 0.005), ("second", 0.03)):
+    for name, further in (("first", 0.005), ("second", 0.005)):
         runner = fleet.machine(name, counting(-1))
-        assert fleet.run_and_stop(name, runner, step_id, when) == "released"
+        assert fleet.run_and_stop(name, runner, step_id, further) == "released"
     second = int(_checkpoint(fleet, "second", step_id).read_text())
     assert fleet.machine("first", counting(0)).run(step_id) == "done"
     (made,) = fleet.yard.step(step_id).outputs
