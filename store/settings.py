@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gan_core.spec.errors import GraftError
 
 SECRET_FILE = "secret.key"  # noqa: S105  # a name, not the secret
+LONGEST_LEASE_SECONDS = 3600
 _SHORTEST_SECRET = 32
 _WELL_KNOWN_SECRETS = ("change", "secret", "default", "example", "password", "insecure")
 
@@ -52,7 +53,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1)
 
-    lease_seconds: int = Field(default=60, ge=1)
+    lease_seconds: int = Field(default=60, ge=1, le=LONGEST_LEASE_SECONDS)
     """How long a worker may be silent before its step is given to another."""
     heartbeat_seconds: float = Field(default=10, gt=0)
     max_attempts: int = Field(default=3, ge=1)

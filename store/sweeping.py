@@ -41,7 +41,6 @@ def sweep(
     database: Database,
     *,
     max_attempts: int,
-    lease_seconds: float = 60.0,
     ring_again_after: float = 60.0,
 ) -> Swept:
     """Requeue or end steps whose lease lapsed, ring again, and end jobs that nothing drives.
@@ -49,19 +48,14 @@ def sweep(
     Args:
         database: Where the steps are.
         max_attempts: Starts without progress after which a step that went silent fails for good.
-        lease_seconds: The length of a lease.
         ring_again_after: Seconds a queued step waits before the doorbell rings again for it; it
             doubles with each ring, since a step may simply be waiting for its turn.
     """
     _forget_workers(database)
     outcomes: list[str | None] = []
-    for step_id in _lapsed(database, lease_seconds):
+    for step_id in _lapsed(database):
         with database.write() as session:
-            outcomes.append(
-                StepLedger(session).expire(
-                    step_id, max_attempts=max_attempts, lease_seconds=lease_seconds
-                )
-            )
+            outcomes.append(StepLedger(session).expire(step_id, max_attempts=max_attempts))
     return Swept(
         requeued=outcomes.count("requeued"),
         failed=outcomes.count("failed"),
@@ -168,7 +162,7 @@ def ring_when_idle(
             for queue in queues
             for step_id in session.scalars(
                 select(Step.id)
-                .where(can_begin(queue, now), _was_rung_before(now, after_seconds))
+                .where(can_begin(queue, now), _was_rung_before(now, after_seconds), ~_is_promised())
                 .order_by(Step.rung_at)
                 .limit(idle)
             )
@@ -176,7 +170,17 @@ def ring_when_idle(
     if waiting:
         with database.write() as session:
             session.add_all(OutboxRow(step_id=step_id, queue=queue) for step_id, queue in waiting)
+            session.execute(
+                update(Step)
+                .where(Step.id.in_([step_id for step_id, _ in waiting]))
+                .values(rung_at=now_of(session))
+            )
     return len(waiting)
+
+
+def _is_promised() -> ColumnElement[bool]:
+    """Return the condition under which a ring for a step is on its way to the broker."""
+    return exists().where(OutboxRow.step_id == Step.id, OutboxRow.sent_at.is_(None))
 
 
 def _was_rung_before(now: datetime, seconds: float) -> ColumnElement[bool]:
@@ -199,12 +203,12 @@ def _ring_due(database: Database) -> int:
         return len(due)
 
 
-def _lapsed(database: Database, lease_seconds: float) -> list[str]:
+def _lapsed(database: Database) -> list[str]:
     with database.read() as session:
         return list(
             session.scalars(
                 select(Step.id)
-                .where(Step.status == "running", lapsed_leases(lease_seconds, now_of(session)))
+                .where(Step.status == "running", lapsed_leases(now_of(session)))
                 .order_by(Step.lease_expires_at)
                 .limit(_AT_ONCE)
             )
@@ -215,14 +219,13 @@ def _ring_again(database: Database, after: float) -> int:
     with database.write() as session:
         now = now_of(session)
         session.execute(delete(OutboxRow).where(OutboxRow.sent_at < now - _KEEP_SENT))
-        is_promised = exists().where(OutboxRow.step_id == Step.id, OutboxRow.sent_at.is_(None))
         waiting = session.scalars(
             select(Step)
             .where(
                 Step.status == "queued",
                 Step.available_at.is_(None),
                 _was_rung_before(now, after),
-                ~is_promised,
+                ~_is_promised(),
             )
             .order_by(Step.rung_at)
             .limit(_AT_ONCE)

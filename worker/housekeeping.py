@@ -81,7 +81,9 @@ class Housekeeper:
         doorbell = Doorbell(self._settings)
         settings = self._settings
         try:
-            paused = lack_of_room(settings)
+            no_room = lack_of_room(settings)
+            # What a step's process found wrong it looks at again with the next message only.
+            paused = no_room or self._shared.trouble
             if paused is not None:
                 log.warning("paused", reason=paused)
             with database.write() as session:
@@ -95,10 +97,8 @@ class Housekeeper:
                     paused=paused,
                 )
             taken = take_abandoned(database, settings, self._place)
-            swept = sweep(
-                database, max_attempts=settings.max_attempts, lease_seconds=settings.lease_seconds
-            )
-            if paused is None and not self._shared.is_stopping:
+            swept = sweep(database, max_attempts=settings.max_attempts)
+            if no_room is None and not self._shared.is_stopping:
                 ring_when_idle(
                     database,
                     self._shared.worker_id,
