@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(default=10, gt=0)
     max_step_seconds: int = Field(default=7 * 24 * 3600, ge=60)
 
+    retention_days: float | None = Field(default=None, gt=0)
+    """How long the files of a job are kept after its end; null: for ever."""
+    checkpoint_days: float = Field(default=14, gt=0)
+    """How long a worker keeps the folder of a step that nobody has gone on with."""
+
     cache_dir: Path | None = None
     """A worker's copies of inputs; null: a directory in the data directory."""
     cache_max_bytes: int = Field(default=50 * 1024**3, ge=0)

@@ -20,7 +20,6 @@ from store.outbox import Rings, relay_outbox
 from store.records import ClaimedStep, Ingested, Lease
 from store.settings import Settings
 from store.steps import StepLedger
-from store.sweeping import remove_spent_uploads
 from worker.child import ChildEnd, EndReason, run_child
 from worker.inputs import ObjectCache
 from worker.lease import LeaseKeeper
@@ -117,21 +116,8 @@ class StepRunner:
         finally:
             self._shared.step_id = None
         relay_outbox(self._database, self._doorbell)
-        if step.kind == "ingest":
-            self._remove_uploads()
         bound.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
         return word
-
-    def _remove_uploads(self) -> None:
-        """Delete uploads that were read; the next ingest tries again for one that is left.
-
-        Here and not among the Celery parent's housekeeping: the object store's threads would not
-        survive that process's forks.
-        """
-        try:
-            remove_spent_uploads(self._database, self._objects)
-        except OSError as error:
-            log.warning("uploads_not_removed", reason=type(error).__name__)
 
     def _remove_unpublished(self, step: ClaimedStep) -> None:
         """Delete what an attempt uploaded that came to nothing; the next one uploads anew.
