@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,45 @@ def database(
 @pytest.fixture
 def objects(tmp_path: Path) -> Objects:
     return Objects((tmp_path / "objects").as_uri())
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """A real HTTP server that speaks S3."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3: str) -> Objects:
+    make = urllib.request.Request(f"{s3}/bucket", method="PUT")  # noqa: S310
+    urllib.request.urlopen(make).close()  # noqa: S310
+    made = Objects(
+        "s3://bucket/below",
+        s3={
+            "endpoint": s3,
+            "region": "us-east-1",
+            "access_key_id": "test",
+            "secret_access_key": "test",
+            "client_options": {"allow_http": True},
+        },
+    )
+    for area in ("a/", "workspaces/"):
+        made.delete_prefix(area)
+    return made
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    if request.param == "file":
+        return Objects((tmp_path / "objects").as_uri())
+    made: Objects = request.getfixturevalue("bucket")
+    return made
 
 
 def chain(*names: str, **changes: Any) -> Plan:
