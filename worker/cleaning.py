@@ -25,6 +25,7 @@ from store.orphans import remove_orphans
 from store.removals import carry_out, remove_spent_uploads
 from store.retention import expire, prune
 from store.settings import Settings, keep_files_private
+from worker.copies import remove_copies
 from worker.parent_death import die_with_parent
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ def clean(settings: Settings, database: Database, objects: Objects, *, everythin
     done["uploads"] = remove_spent_uploads(database, objects)
     if everything:
         done["orphans"] = remove_orphans(database, objects)
+        done["copies"] = remove_copies(database, settings.resolved_cache_dir())
     if any(done.values()):
         log.info("cleaned", **done)
 

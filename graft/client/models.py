@@ -95,6 +95,8 @@ class Job(_Answer):
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    retry_of: str | None = None
+    """The job of which this one is another try."""
 
     @property
     def is_over(self) -> bool:
@@ -141,6 +143,8 @@ class Artifact(_Answer):
     """Bytes."""
     sha256: str
     """Hex."""
+    removed_at: datetime | None = None
+    """When the service deleted the file, having kept it long enough; null: it is there."""
     links: dict[str, str] = {}
 
 
