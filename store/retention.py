@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from store.columns import utc_now
 from store.database import Database
 from store.removals import promise
+from store.repositories.audit import AuditTrail
 from store.step_tables import Step
 from store.tables import FINAL_JOB_STATES, Artifact, IdempotencyKey, Job, JobEvent
 
@@ -99,7 +100,11 @@ def _expire_job(session: Session, job_id: str, before: datetime) -> int:
         .values(removed_at=utc_now())
         .execution_options(synchronize_session=False)
     )
-    promise(session, steps[0].workspace_id, unwanted)
+    workspace_id = steps[0].workspace_id
+    promise(session, workspace_id, unwanted)
+    trail = AuditTrail(session, workspace_id)
+    for expired_id in sorted({step.job_id for step in steps}):
+        trail.append("system", "job.expire", expired_id)
     return len(unwanted)
 
 

@@ -28,7 +28,7 @@ from store.settings import Settings, keep_files_private
 from worker.copies import remove_copies
 from worker.parent_death import die_with_parent
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger("worker.cleaning")  # also where it is the main module
 
 _PAUSE_AFTER_FAILURE = 60.0
 _STOP_SECONDS = 3.0

@@ -56,10 +56,12 @@ class Housekeeper:
     def stop(self) -> None:
         """End, and say goodbye in the register."""
         self._ending.set()
-        if not self._thread.is_alive():
-            return
-        self._thread.join(timeout=5.0)
+        was_started = self._thread.is_alive()
+        if was_started:
+            self._thread.join(timeout=5.0)
         self._cleaning.stop()
+        if not was_started:
+            return
         try:
             with self._round:
                 database = Database.from_settings(self._settings)

@@ -151,7 +151,7 @@ class JobService:
             return None
         if earlier.request_sha256 != request_sha256:
             raise key_reused()
-        return self.get(earlier.job_id)
+        return self._jobs.get(earlier.job_id)  # null: deleted this very moment, the key with it
 
     def _start(
         self, asked: JobSpec, weights_sha256: str | None, *, retry_of: str | None = None

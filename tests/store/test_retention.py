@@ -14,7 +14,7 @@ from store.removals import carry_out
 from store.repositories import ArtifactRepository, JobRepository
 from store.retention import expire, prune
 from store.steps import StepLedger
-from store.tables import Artifact, Dataset, IdempotencyKey, Job, JobEvent
+from store.tables import Artifact, AuditEvent, Dataset, IdempotencyKey, Job, JobEvent
 
 LONG_AGO = "2020-01-01 00:00:00.000000"
 
@@ -59,6 +59,9 @@ def test_the_files_of_an_old_job_go_and_its_rows_say_when(house: Any) -> None:
     assert {key.split("/")[3] for key in files(house)} == {
         step.id for step in house.steps(young).values()
     }
+    with house.database.read() as session:
+        said = session.execute(select(AuditEvent.actor, AuditEvent.action, AuditEvent.subject))
+        assert said.all() == [("system", "job.expire", old)]
     assert house.job(old).status == "succeeded"
     assert house.statuses(old) == {"a": "succeeded", "b": "succeeded"}
     assert expire_all(house) == 0
