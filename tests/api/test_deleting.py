@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import NoResultFound
 
 from api.jobs import watching
 from store.orphans import remove_orphans
@@ -16,6 +17,7 @@ from store.records import StepError
 from store.removals import carry_out, remove_spent_uploads
 from store.repositories import AuditTrail
 from store.retention import expire
+from store.step_tables import Step
 from store.tables import AuditEvent, Base, Dataset, Job, Workspace
 
 _BROKEN = StepError("diverged", "The training diverged.", "Lower the learning rate.")
@@ -370,3 +372,85 @@ def test_after_everything_was_deleted_only_the_workspace_its_keys_and_the_trail_
         (workspace_id,) = session.scalars(select(Workspace.id))
         assert AuditTrail(session, workspace_id).first_broken() is None
         assert session.scalars(select(Dataset.id)).all() == []
+
+
+class _Portal:
+    """Does one thing after another, at random, and expects nothing worse than a conflict."""
+
+    def __init__(self, hospital: Any, app: Any, key: str, seed: int) -> None:
+        headers = {"Authorization": f"Bearer {key}"}
+        self.client = TestClient(app, raise_server_exceptions=False, headers=headers)
+        self.hospital = type(hospital)(self.client, hospital.database, hospital.objects)
+        self.chance = random.Random(seed)
+        self.seen: list[int] = []
+
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        answer = self.client.request(method, path, **more)
+        self.seen.append(answer.status_code)
+        assert answer.status_code < 500, (method, path, answer.text)
+        return answer
+
+    def one_of(self, kind: str) -> str:
+        items = self.ask("GET", f"/v1/{kind}").json()["items"]
+        return self.chance.choice(items)["id"] if items else "none"
+
+    def act(self) -> None:
+        match self.chance.choice(["upload", "submit", "work", "work", "end", "retry", "delete"]):
+            case "upload":
+                self.hospital.upload(self.chance.choice("ab"))
+            case "submit":
+                body = {"dataset_id": self.one_of("datasets"), "real_counts": [10]}
+                self.ask("POST", "/v1/jobs", json=body)
+            case "work":
+                self.work(self.one_of("jobs"))
+            case "end":
+                self.ask("POST", f"/v1/jobs/{self.one_of('jobs')}/cancel")
+                expire(self.hospital.database, retention_days=1 / 86400)
+                clean(self.hospital)
+            case "retry":
+                self.ask("POST", f"/v1/jobs/{self.one_of('jobs')}/retry")
+            case "delete":
+                self.ask("DELETE", f"/v1/jobs/{self.one_of('jobs')}")
+                if self.chance.random() < 0.5:
+                    path = f"/v1/datasets/{self.one_of('datasets')}"
+                    self.ask("DELETE", path, params={"with_jobs": True})
+
+    def work(self, job_id: str) -> None:
+        for _ in range(12):
+            try:
+                claimed = self.hospital.claim_next(job_id)
+            except NoResultFound:  # deleted meanwhile
+                return
+            if claimed is None:
+                return
+            self.hospital.finish(claimed)
+
+
+def test_whatever_happens_at_once_no_step_is_left_without_its_files(
+    hospital: Any, app: Any, admin_key: str
+) -> None:
+    portals = [_Portal(hospital, app, admin_key, seed) for seed in range(4)]
+    raised: list[BaseException] = []
+
+    def live(portal: _Portal) -> None:
+        try:
+            for _ in range(25):
+                portal.act()
+        except BaseException as error:  # noqa: BLE001 - told below
+            raised.append(error)
+
+    threads = [threading.Thread(target=live, args=(portal,)) for portal in portals]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert raised == []
+    assert {202, 204} <= {status for portal in portals for status in portal.seen}
+    clean(hospital)
+    there = set(objects(hospital))
+    with hospital.database.read() as session:
+        kept = session.scalars(
+            select(Step).where(Step.status == "succeeded", Step.output_prefix.is_not(None))
+        )
+        named = {output["object_key"] for step in kept for output in step.outputs}
+    assert named <= there
