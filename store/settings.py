@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(default=1024**3, ge=0)
     """With less room than this on its disks a worker begins no step."""
 
+    retention_days: float | None = Field(default=None, gt=0)
+    """How long the files of a job are kept after its end; null: for ever."""
+    checkpoint_days: float = Field(default=14, gt=0)
+    """How long a worker keeps the folder of a step that nobody has gone on with."""
+
     cache_dir: Path | None = None
     """A worker's copies of inputs; null: a directory in the data directory."""
     cache_max_bytes: int = Field(default=50 * 1024**3, ge=0)

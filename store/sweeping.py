@@ -14,17 +14,14 @@ from store.database import Database
 from store.fairness import can_begin, is_due
 from store.graph import advance, lock_job, ring
 from store.leases import lapsed_leases
-from store.objects import Objects
 from store.step_tables import FINAL_STEP_STATES, OutboxRow, Step
 from store.steps import StepLedger
-from store.tables import FINAL_JOB_STATES, Dataset, Job, WorkerSeen, Workspace
+from store.tables import FINAL_JOB_STATES, Job, WorkerSeen
 
 _AT_ONCE = 200
 _KEEP_SENT = timedelta(days=1)
 _KEEP_SILENT = timedelta(days=1)
 _SLOWEST_RING = 32
-# Longer than any upload takes to arrive.
-_STRAY_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -64,68 +61,13 @@ def sweep(
     )
 
 
-def remove_spent_uploads(database: Database, objects: Objects) -> int:
-    """Delete the uploads of data sets that were read or rejected: nothing reads them again.
-
-    An upload holds what the packed images do not, such as EXIF and file names. So those go, too,
-    that an API which was killed left half-written, or whole and without a data set.
-
-    Returns:
-        How many were deleted.
-
-    Raises:
-        OSError: The object store does not answer; the next call goes on.
-    """
-    with database.read() as session:
-        spent = session.execute(
-            select(Dataset.id, Dataset.upload_key)
-            .where(Dataset.status != "ingesting", Dataset.upload_removed_at.is_(None))
-            .limit(_AT_ONCE)
-        ).all()
-    for dataset_id, upload_key in spent:
-        objects.delete(upload_key)
-        with database.write() as session:
-            session.execute(
-                update(Dataset)
-                .where(Dataset.id == dataset_id)
-                .values(upload_removed_at=now_of(session))
-            )
-    return len(spent) + _remove_stray_uploads(database, objects)
-
-
-def _remove_stray_uploads(database: Database, objects: Objects) -> int:
-    with database.read() as session:
-        workspaces = list(session.scalars(select(Workspace.id)))
-    removed = 0
-    for workspace_id in workspaces:
-        prefix = f"workspaces/{workspace_id}/uploads/"
-        removed += objects.remove_unfinished(prefix, _STRAY_SECONDS)
-        old = sorted(objects.list(prefix, older_than_seconds=_STRAY_SECONDS))
-        if not old:
-            continue
-        with database.read() as session:
-            known = set(
-                session.scalars(
-                    select(Dataset.upload_key).where(
-                        Dataset.workspace_id == workspace_id, Dataset.upload_removed_at.is_(None)
-                    )
-                )
-            )
-        for key in old:
-            if key not in known:
-                objects.delete(key)
-                removed += 1
-    return removed
-
-
 def over_among(database: Database, step_ids: Sequence[str]) -> frozenset[str]:
-    """Return those of some steps that are over, so that nobody will go on with them."""
+    """Return those of some steps that are over or deleted, so that nobody will go on with them."""
     with database.read() as session:
-        return frozenset(
-            session.scalars(
-                select(Step.id).where(Step.id.in_(step_ids), Step.status.in_(FINAL_STEP_STATES))
-            )
+        unfinished = session.scalars(
+            select(Step.id).where(Step.id.in_(step_ids), Step.status.not_in(FINAL_STEP_STATES))
         )
+        return frozenset(step_ids).difference(unfinished)
 
 
 def _forget_workers(database: Database) -> None:

@@ -24,7 +24,6 @@ from store.room import lack_of_room
 from store.settings import Settings
 from store.step_tables import OutboxRow, Step
 from store.steps import StepLedger
-from store.sweeping import remove_spent_uploads
 from worker.child import ChildEnd, EndReason, run_child
 from worker.couriers import CheckpointCourier
 from worker.inputs import ObjectCache
@@ -140,21 +139,8 @@ class StepRunner:
             self._give_up()
         self._ring_for_the_next(step.queue)
         self._relay()
-        if step.kind == "ingest":
-            self._remove_uploads()
         bound.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
         return word
-
-    def _remove_uploads(self) -> None:
-        """Delete uploads that were read; the next ingest tries again for one that is left.
-
-        Here and not among the Celery parent's housekeeping: the object store's threads would not
-        survive that process's forks.
-        """
-        try:
-            remove_spent_uploads(self._database, self._objects)
-        except OSError as error:
-            log.warning("uploads_not_removed", reason=type(error).__name__)
 
     def _remove_unpublished(self, step: ClaimedStep) -> None:
         """Delete what an attempt uploaded that came to nothing; the next one uploads anew.

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import urllib.request
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,33 @@ def database(
 @pytest.fixture
 def objects(tmp_path: Path) -> Objects:
     return Objects((tmp_path / "objects").as_uri())
+
+
+@pytest.fixture
+def bucket(s3: str) -> Objects:
+    make = urllib.request.Request(f"{s3}/bucket", method="PUT")  # noqa: S310
+    urllib.request.urlopen(make).close()  # noqa: S310
+    made = Objects(
+        "s3://bucket/below",
+        s3={
+            "endpoint": s3,
+            "region": "us-east-1",
+            "access_key_id": "test",
+            "secret_access_key": "test",
+            "client_options": {"allow_http": True},
+        },
+    )
+    for area in ("a/", "workspaces/"):
+        made.delete_prefix(area)
+    return made
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    if request.param == "file":
+        return Objects((tmp_path / "objects").as_uri())
+    made: Objects = request.getfixturevalue("bucket")
+    return made
 
 
 def chain(*names: str, **changes: Any) -> Plan:
