@@ -17,17 +17,13 @@ def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedS
     """Return what a worker must know of a step that it has just been given."""
     dataset = session.get_one(Dataset, job.dataset_id)
     session.flush()
-    keys = dict(
-        session.execute(select(Step.name, Step.key).where(Step.job_id == job.id)).tuples().all()
-    )
+    named = session.execute(select(Step.name, Step.key).where(Step.job_id == job.id))
+    keys = {name: key for name, key in named}  # noqa: C416  # rows, not pairs
     read = [source["step"] for source in step.inputs.values() if source["source"] == "step"]
-    left: dict[str, list[Any]] = dict(
-        session.execute(
-            select(Step.name, Step.outputs).where(Step.job_id == job.id, Step.name.in_(read))
-        )
-        .tuples()
-        .all()
+    made = session.execute(
+        select(Step.name, Step.outputs).where(Step.job_id == job.id, Step.name.in_(read))
     )
+    left: dict[str, list[Any]] = {name: outputs for name, outputs in made}  # noqa: C416
     inputs: dict[str, tuple[InputFile, ...]] = {}
     for label, source in step.inputs.items():
         if source["source"] == "upload":

@@ -125,13 +125,10 @@ def key_of(session: Session, job: Job, step: Step) -> str:
     dataset = session.get_one(Dataset, job.dataset_id)
     session.flush()
     read = [given["step"] for given in step.inputs.values() if given["source"] == "step"]
-    keys = dict(
-        session.execute(
-            select(Step.name, Step.key).where(Step.job_id == job.id, Step.name.in_(read))
-        )
-        .tuples()
-        .all()
+    named = session.execute(
+        select(Step.name, Step.key).where(Step.job_id == job.id, Step.name.in_(read))
     )
+    keys = {name: key for name, key in named}  # noqa: C416  # rows, not pairs
     digests: dict[str, str] = {}
     for label, given in step.inputs.items():
         if given["source"] == "step":
