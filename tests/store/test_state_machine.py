@@ -50,6 +50,7 @@ SILENCE_SECONDS = 61.0
 ROUNDS = 80
 _WHICH = st.integers(0, 5)
 """Picks one of however many there are."""
+_DEED = st.sampled_from(["complete", "fail", "retry", "release", "heartbeat", "obey"])
 _WORKSPACE = st.integers(0, WORKSPACES - 1)
 
 
@@ -211,7 +212,7 @@ class House(RuleBasedStateMachine):
     @precondition(lambda self: self.world.old)
     @rule(
         which=st.integers(0, 3),
-        deed=st.sampled_from(["heartbeat", "complete", "fail", "retry", "release", "obey"]),
+        deed=_DEED,
     )
     def come_back(self, which: int, deed: str) -> None:
         """Have an attempt act of which nobody should hear any more."""
@@ -226,6 +227,26 @@ class House(RuleBasedStateMachine):
             self.world.release(attempt)
         else:
             self.world.acknowledge_cancel(attempt)
+
+    @precondition(lambda self: self.at_work() and self.idle())
+    @rule(which=_WHICH, deed=_DEED)
+    def come_back_to_a_step_that_another_holds(self, which: int, deed: str) -> None:
+        attempt = _pick(self.at_work(), which)
+        self.kill(which, SILENCE_SECONDS)
+        self.world.claim(self.idle()[0], attempt.step.id)
+        self.world.old.remove(attempt)
+        self.world.old.append(attempt)
+        self.come_back(0, deed)
+
+    @precondition(lambda self: self.at_work())
+    @rule(which=_WHICH, is_known=st.booleans())
+    def be_killed_while_the_job_is_cancelled(self, which: int, is_known: bool) -> None:
+        """Nobody is left to obey: it is noticed by the silence, or at once."""
+        attempt = _pick(self.at_work(), which)
+        self.world.cancel(attempt.step.job_id)
+        self.kill(which, 0.0 if is_known else SILENCE_SECONDS)
+        if is_known:
+            self.world.take_abandoned(attempt)
 
     @precondition(lambda self: self.world.old)
     @rule(which=st.integers(0, 3))
@@ -337,7 +358,7 @@ def test_whatever_happens_to_jobs_and_steps_what_is_promised_holds_and_every_job
     shutil.copy(migrated_sqlite, path)
     database = Database(f"sqlite:///{path}")
     try:
-        _run(database, tmp_path, 15, 40)
+        _run(database, tmp_path, 12, 40)
     finally:
         database.dispose()
 

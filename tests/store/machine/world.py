@@ -311,6 +311,7 @@ class World:
     def take_abandoned(self, attempt: Attempt) -> None:
         """Take a step from a worker that is known to be gone (worker.abandoned)."""
         holder = self.holders.get(attempt.step.id)
+        is_cancelled = self.look().jobs[attempt.step.job_id].status == "cancelling"
         is_due = holder is not None and (
             holder is attempt or self.has_lapsed(holder, LONGEST_LEASE_SECONDS)
         )
@@ -319,15 +320,19 @@ class World:
                 attempt.step.id, max_attempts=MAX_ATTEMPTS, dead_token=attempt.step.token
             )
         assert (outcome is not None) == is_due
+        if is_due:
+            assert (outcome == "cancelled") == is_cancelled, f"{attempt} was {outcome}"
         if holder is not None and is_due:
             self.lose(holder)
 
     # What a housekeeper does
 
     def sweep(self) -> Swept:
+        before = self.look()
         lapsed = [held for held in self.holders.values() if self.has_lapsed(held)]
         swept = sweep(self.database, max_attempts=MAX_ATTEMPTS, lease_seconds=LEASE_SECONDS)
-        assert swept.requeued + swept.failed <= len(lapsed)
+        wanted = [held for held in lapsed if before.jobs[held.step.job_id].status == "running"]
+        assert swept.requeued + swept.failed == len(wanted), "of a cancelled job nothing is tried"
         for attempt in lapsed:
             self.lose(attempt)
         return swept
