@@ -296,8 +296,6 @@ class House(RuleBasedStateMachine):
     def _live_on(self) -> None:
         world = self.world
         world.broker.is_up = True
-        # What a clock that was ahead has put off waits until then: see test_clock_set_back.
-        world.clock.put_right()
         for _ in range(ROUNDS):
             if self.seen.is_over():
                 break

@@ -48,6 +48,6 @@ def fake_clock() -> Iterator[FakeClock]:
         mock.patch("store.columns.datetime", clock),
         mock.patch("store.columns.time", clock),
         # PostgreSQL has a clock of its own, which nobody can set here.
-        mock.patch("store.clock._server_time", lambda _: clock.now(UTC)),
+        mock.patch("store.clock._server_time", side_effect=lambda _: clock.now(UTC)),
     ):
         yield clock
