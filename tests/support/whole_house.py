@@ -1,0 +1,387 @@
+"""Everything that the service does with its database, once: what ``--record-statements`` plays.
+
+One portal, one administrator and one worker, over the API where it has an address for something
+and over the store where it has none. What they ask for is trivial; every query must be asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+from unittest.mock import patch
+
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from gan_core.spec import DatasetFacts, Plan, PlannedStep, Results, StepInput
+from store import sweeping
+from store.bootstrap import ensure_admin
+from store.columns import new_id, utc_now
+from store.database import Database
+from store.doorbell import DoorbellSilent
+from store.objects import Objects
+from store.outbox import relay_outbox
+from store.records import ClaimedStep, Ingested, Lease, Output, StepError
+from store.repositories import AuditTrail, JobRepository, KeyRepository
+from store.settings import Settings
+from store.step_tables import Step
+from store.steps import StepLedger
+from store.sweeping import over_among, remove_spent_uploads, sweep
+from store.tables import Dataset, Job, Workspace
+from store.workers import WorkerRegister
+
+_FACTS = DatasetFacts(
+    digest="d" * 64,
+    image_size=224,
+    classes={"benign": {"train": 40, "test": 5}, "malignant": {"train": 20, "test": 5}},
+)
+_RESULTS = Results(
+    rare_class="malignant", classes=_FACTS.classes, rows=[], summaries=[], verdicts=[]
+)
+_PROBLEM = {"code": "unreadable_image", "detail": "One image cannot be read.", "count": 1}
+_BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
+_SPEC: dict[str, Any] = {
+    "profile": "quick",
+    "real_counts": [10],
+    "benchmark": {"classifiers": ["probe"], "seeds": [0]},
+}
+
+
+@dataclass
+class Bell:
+    """Rings for nobody; silent when told to."""
+
+    is_silent: bool = False
+    rung: list[str] = field(default_factory=list)
+
+    def ring(self, queue: str, step_id: str) -> None:
+        if self.is_silent:
+            raise DoorbellSilent(f"cannot ring {queue}")
+        self.rung.append(step_id)
+
+
+def play_whole_house(settings: Settings, database: Database) -> None:
+    """Ask everything of an empty, migrated database.
+
+    Args:
+        settings: Prepared; with a broker that does not answer and a directory of objects.
+        database: Whose statements are recorded.
+    """
+    key = ensure_admin(database, settings)
+    assert key is not None
+    assert ensure_admin(database, settings) is None
+    app = create_app(settings, database=database)
+    with TestClient(app, headers={"Authorization": f"Bearer {key}"}) as client:
+        house = _House(client, database, Objects.from_settings(settings))
+        _keys(house, settings)
+        dataset_id = _datasets(house)
+        done = _a_job_that_succeeds(house, dataset_id)
+        _what_it_left(house, done)
+        _reuse(house, dataset_id)
+        _trouble(house, dataset_id)
+        _cancelling(house, dataset_id)
+        _sweeping(house, dataset_id)
+        _workers(house)
+        _lists(house, dataset_id)
+        _trail(house)
+
+
+@dataclass
+class _House:
+    client: TestClient
+    database: Database
+    objects: Objects
+
+    def ask(self, method: str, path: str, status: int, **more: Any) -> Any:
+        answer = self.client.request(method, path, follow_redirects=False, **more)
+        assert answer.status_code == status, (method, path, answer.status_code, answer.text)
+        is_json = bool(answer.content) and "json" in answer.headers.get("content-type", "")
+        return answer.json() if is_json else answer.text
+
+    def upload(self, note: str, **headers: str) -> tuple[str, str]:
+        """Upload a zip; return the data set's id and its job's."""
+        body = io.BytesIO()
+        with zipfile.ZipFile(body, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("benign/1.png", (2026, 1, 1, 0, 0, 0)), note)
+        found = self.ask(
+            *("POST", "/v1/datasets?name=lesions", 202),
+            content=body.getvalue(),
+            headers={"Content-Type": "application/zip", **headers},
+        )
+        return found["id"], found["links"]["ingest"].rsplit("/", 1)[-1]
+
+    def submit(self, dataset_id: str) -> Any:
+        return self.ask("POST", "/v1/jobs", 202, json=_SPEC | {"dataset_id": dataset_id})
+
+    def submit_small(self, dataset_id: str, name: str) -> str:
+        """Submit a job of two steps, of which the second needs the first."""
+        steps = [
+            PlannedStep(
+                name=kind,
+                kind=kind,
+                queue="cpu",
+                params={"name": name},
+                inputs=inputs,
+                key=hashlib.sha256(f"{kind} {name}".encode()).hexdigest(),
+                estimate_seconds=10.0,
+            )
+            for kind, inputs in {
+                "train": {"dataset": StepInput(source="dataset")},
+                "report": {"train": StepInput(source="step", step="train")},
+            }.items()
+        ]
+        with self.database.write() as session:
+            job = Job(id=new_id("job"), kind="study", dataset_id=dataset_id, spec={}, resolved={})
+            workspace_id = session.get_one(Dataset, dataset_id).workspace_id
+            JobRepository(session, workspace_id).add(job, Plan(steps=steps), self.objects)
+            return job.id
+
+    @contextmanager
+    def ledger(self) -> Iterator[StepLedger]:
+        with self.database.write() as session:
+            yield StepLedger(session, self.objects)
+
+    def steps(self, job_id: str, status: str) -> list[str]:
+        """Return the ids of a job's steps in a state."""
+        with self.database.read() as session:
+            job = session.get_one(Job, job_id)
+            found = JobRepository(session, job.workspace_id).steps(job_id)
+            return [step.id for step in found if step.status == status]
+
+    def claim(self, job_id: str, lease_seconds: float = 60.0) -> ClaimedStep:
+        """Claim the job's next step; with a lease below 0, as a worker that went silent."""
+        queued = self.steps(job_id, "queued")
+        with self.ledger() as ledger:
+            claimed = ledger.claim(
+                queued[0],
+                worker_id="worker@here",
+                lease_seconds=lease_seconds,
+                max_attempts=2,
+            )
+        assert claimed is not None
+        return claimed
+
+    def finish(self, claimed: ClaimedStep) -> None:
+        outputs = [self._put(claimed, "inner.bin", "internal", b"inner")]
+        ingested = Ingested(_FACTS, [_PROBLEM]) if claimed.kind == "ingest" else None
+        if claimed.kind == "report":
+            content = _RESULTS.model_dump_json().encode()
+            outputs.append(self._put(claimed, "results.json", "results-json", content))
+        with self.ledger() as ledger:
+            lease = ledger.heartbeat(
+                claimed.id, claimed.token, lease_seconds=60, fraction=0.5, detail="epoch 5 of 10"
+            )
+            assert lease == Lease(held=True, stop=False)
+        with self.ledger() as ledger:
+            assert ledger.complete(claimed.id, claimed.token, outputs, ingested=ingested)
+        with self.ledger() as ledger:
+            assert ledger.is_published(claimed.id, claimed.output_prefix)
+
+    def run(self, job_id: str) -> None:
+        while self.steps(job_id, "queued"):
+            self.finish(self.claim(job_id))
+
+    def status(self, job_id: str) -> str:
+        status: str = self.ask("GET", f"/v1/jobs/{job_id}", 200)["status"]
+        return status
+
+    def _put(self, claimed: ClaimedStep, name: str, kind: str, content: bytes) -> Output:
+        with NamedTemporaryFile() as file:
+            Path(file.name).write_bytes(content)
+            self.objects.put_file(f"{claimed.output_prefix}{name}", Path(file.name))
+        sha256 = hashlib.sha256(content).hexdigest()
+        return Output(name, kind, "application/json", len(content), sha256)
+
+
+def _keys(house: _House, settings: Settings) -> None:
+    asked = {"name": "portal", "scopes": ["researcher"], "expires_at": "2999-01-01T00:00:00Z"}
+    made = house.ask("POST", "/v1/keys", 201, json=asked)
+    theirs = {"Authorization": f"Bearer {made['key']}"}
+    house.ask("GET", "/v1/jobs", 200, headers=theirs)
+    house.ask("GET", "/v1/keys", 403, headers=theirs)
+    page = house.ask("GET", "/v1/keys?limit=1", 200)
+    house.ask("GET", f"/v1/keys?limit=1&cursor={page['next_cursor']}", 200)
+    for _ in range(2):
+        house.ask("DELETE", f"/v1/keys/{made['id']}", 204)
+    house.ask("GET", "/v1/jobs", 401, headers=theirs)
+    [admin] = [k for k in house.ask("GET", "/v1/keys", 200)["items"] if "admin" in k["scopes"]]
+    house.ask("DELETE", f"/v1/keys/{admin['id']}", 409)
+    assert settings.secret_key is not None
+    with house.database.write() as session:
+        workspace = Workspace(id=new_id("ws"), name="another hospital")
+        session.add(workspace)
+        session.flush()
+        pepper = settings.secret_key.get_secret_value()
+        KeyRepository(session, workspace.id).add("theirs", ["admin"], pepper)
+
+
+def _datasets(house: _House) -> str:
+    sent_twice = {"Idempotency-Key": "upload-1"}
+    dataset_id, job_id = house.upload("first", **sent_twice)
+    assert house.upload("first", **sent_twice) == (dataset_id, job_id)
+    house.ask("POST", "/v1/jobs", 409, json=_SPEC | {"dataset_id": dataset_id})
+    house.run(job_id)
+    assert house.ask("GET", f"/v1/datasets/{dataset_id}", 200)["status"] == "ready"
+    # The same zip again is not read again.
+    house.upload("first")
+    # Another one cannot be read.
+    _rejected, broken = house.upload("broken")
+    claimed = house.claim(broken)
+    with house.ledger() as ledger:
+        assert ledger.fail(claimed.id, claimed.token, _BROKEN, retryable=False, max_attempts=2)
+    page = house.ask("GET", "/v1/datasets?limit=1", 200)
+    house.ask("GET", f"/v1/datasets?limit=1&status=ready&cursor={page['next_cursor']}", 200)
+    house.ask("GET", "/v1/datasets/ds_none", 404)
+    return dataset_id
+
+
+def _a_job_that_succeeds(house: _House, dataset_id: str) -> str:
+    spec = _SPEC | {"dataset_id": dataset_id}
+    house.ask("POST", "/v1/jobs?dry_run=true", 200, json=spec)
+    once = {"Idempotency-Key": "job-1"}
+    job_id: str = house.ask("POST", "/v1/jobs", 202, json=spec, headers=once)["id"]
+    assert house.ask("POST", "/v1/jobs", 202, json=spec, headers=once)["id"] == job_id
+    house.ask("POST", "/v1/jobs", 422, json=spec | {"name": "x"}, headers=once)
+    assert relay_outbox(house.database, Bell(is_silent=True)) == 0
+    assert relay_outbox(house.database, Bell()) > 0
+    house.ask("GET", f"/v1/jobs/{job_id}/results", 409)
+    house.run(job_id)
+    assert house.status(job_id) == "succeeded"
+    return job_id
+
+
+def _what_it_left(house: _House, job_id: str) -> None:
+    for path in ("", "/steps", "/artifacts", "/results", "/events"):
+        house.ask("GET", f"/v1/jobs/{job_id}{path}", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/events", 200, headers={"Last-Event-ID": "0"})
+    [artifact] = house.ask("GET", f"/v1/jobs/{job_id}/artifacts", 200)["items"]
+    house.ask("GET", artifact["links"]["self"], 200)
+    house.ask("HEAD", artifact["links"]["content"], 200)
+    house.ask("GET", artifact["links"]["content"], 200)
+    house.ask("GET", "/v1/artifacts/art_none", 404)
+
+
+def _reuse(house: _House, dataset_id: str) -> None:
+    house.ask("POST", "/v1/jobs?dry_run=true", 200, json=_SPEC | {"dataset_id": dataset_id})
+    assert house.submit(dataset_id)["status"] == "succeeded"
+    # Of two alike at once, the later finds the earlier one's steps finished when it claims.
+    first, second = (house.submit_small(dataset_id, "twin") for _ in range(2))
+    house.run(first)
+    while queued := house.steps(second, "queued"):
+        with house.ledger() as ledger:
+            found = ledger.claim(queued[0], worker_id="w", lease_seconds=60, max_attempts=2)
+            assert found is None
+    assert house.status(second) == "succeeded"
+
+
+def _trouble(house: _House, dataset_id: str) -> None:
+    """A step is handed back, tried again, and then fails for good."""
+    job_id = house.submit_small(dataset_id, "troubled")
+    claimed = house.claim(job_id)
+    with house.ledger() as ledger:
+        assert not ledger.heartbeat(claimed.id, "not its token", lease_seconds=60).held
+        assert ledger.heartbeat(claimed.id, claimed.token, lease_seconds=60).held
+        assert not ledger.is_published(claimed.id, claimed.output_prefix)
+    with house.ledger() as ledger:
+        assert ledger.release(claimed.id, claimed.token)
+    for _ in range(2):
+        claimed = house.claim(job_id)
+        with house.ledger() as ledger:
+            assert ledger.fail(claimed.id, claimed.token, _BROKEN, retryable=True, max_attempts=2)
+    assert house.status(job_id) == "failed"
+    house.ask("GET", f"/v1/jobs/{job_id}/steps", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/results", 409)
+    with house.ledger() as ledger:
+        assert ledger.claim(claimed.id, worker_id="w", lease_seconds=60, max_attempts=2) is None
+        assert ledger.claim("step_none", worker_id="w", lease_seconds=60, max_attempts=2) is None
+
+
+def _cancelling(house: _House, dataset_id: str) -> None:
+    waiting = house.submit_small(dataset_id, "waiting")
+    for _ in range(2):
+        house.ask("POST", f"/v1/jobs/{waiting}/cancel", 202)
+    running = house.submit_small(dataset_id, "running")
+    claimed = house.claim(running)
+    assert house.ask("POST", f"/v1/jobs/{running}/cancel", 202)["status"] == "cancelling"
+    with house.ledger() as ledger:
+        assert ledger.heartbeat(claimed.id, claimed.token, lease_seconds=60).stop
+        assert ledger.cancelled(claimed.id, claimed.token)
+    assert house.status(running) == "cancelled"
+    _dataset, ingest = house.upload("unwanted")
+    house.ask("POST", f"/v1/jobs/{ingest}/cancel", 202)
+    house.ask("POST", "/v1/jobs/job_none/cancel", 404)
+
+
+def _sweeping(house: _House, dataset_id: str) -> None:
+    database = house.database
+    # A worker goes silent twice, which is once too often; another's job is cancelled meanwhile.
+    job_id, cancelled = (house.submit_small(dataset_id, name) for name in ("silent", "unwanted"))
+    house.claim(job_id, lease_seconds=-1)
+    house.claim(cancelled, lease_seconds=-1)
+    house.ask("POST", f"/v1/jobs/{cancelled}/cancel", 202)
+    assert sweep(database, max_attempts=2).requeued == 1
+    house.claim(job_id, lease_seconds=-1)
+    assert sweep(database, max_attempts=2).failed == 1
+    assert (house.status(job_id), house.status(cancelled)) == ("failed", "cancelled")
+    # Its lease lapsed, and another worker was faster than the sweeper.
+    job_id = house.submit_small(dataset_id, "overtaken")
+    lapsed = house.claim(job_id, lease_seconds=-1)
+    with house.ledger() as ledger:
+        again = ledger.claim(lapsed.id, worker_id="w2", lease_seconds=60, max_attempts=2)
+        assert again is not None
+        assert ledger.expire(lapsed.id, max_attempts=2) is None
+        assert not ledger.complete(lapsed.id, lapsed.token, [])
+    # Nobody heard the ring.
+    job_id = house.submit_small(dataset_id, "unheard")
+    relay_outbox(database, Bell())
+    assert sweep(database, max_attempts=2, ring_again_after=0.0).rung > 0
+    # Its worker died between the last step and the job.
+    with database.write() as session:
+        for step in JobRepository(session, session.get_one(Job, job_id).workspace_id).steps(job_id):
+            step.status, step.finished_at = "succeeded", utc_now()
+    assert sweep(database, max_attempts=2).settled == 1
+    assert over_among(database, [lapsed.id, "step_none"]) == frozenset()
+    house.upload("left behind")
+    with patch.object(sweeping, "_STRAY_SECONDS", 0.0):
+        remove_spent_uploads(database, house.objects)
+
+
+def _workers(house: _House) -> None:
+    about = {"host": "here", "queues": ["gpu", "cpu"], "version": "0.1.0"}
+
+    def seen(worker_id: str, step_id: str | None = None) -> None:
+        with house.database.write() as session:
+            WorkerRegister(session).seen(worker_id, step_id=step_id, **about)
+
+    seen("w1")
+    seen("w1", "step_1")
+    seen("w2")
+    with house.database.write() as session:
+        WorkerRegister(session).gone("w2")
+    with patch("store.workers.utc_now", return_value=utc_now() - timedelta(days=2)):
+        seen("w3")
+    sweep(house.database, max_attempts=2)
+    assert "graft_worker_silent_seconds" in house.ask("GET", "/metrics", 200)
+    house.ask("GET", "/readyz", 503)  # the broker
+
+
+def _lists(house: _House, dataset_id: str) -> None:
+    filters = ["status=failed", f"dataset_id={dataset_id}", "kind=study"]
+    for chosen in ["", *filters, "&".join(filters)]:
+        page = house.ask("GET", f"/v1/jobs?limit=1&{chosen}", 200)
+        house.ask("GET", f"/v1/jobs?limit=1&{chosen}&cursor={page['next_cursor']}", 200)
+
+
+def _trail(house: _House) -> None:
+    with house.database.read() as session:
+        for workspace in session.query(Workspace).all():
+            assert AuditTrail(session, workspace.id).first_broken() is None
+        assert session.get(Step, "step_none") is None
