@@ -31,10 +31,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
+from revisions import engine_of
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
-
-from store.database import make_engine
 
 
 @dataclass(frozen=True)
@@ -116,11 +115,8 @@ def play(url: str, transactions: Sequence[Transaction]) -> list[Transaction]:
     Raises:
         Incompatible: One was refused, or has another number of rows than it had.
     """
-    engine = make_engine(url)
-    try:
+    with engine_of(url) as engine:
         return [_play_one(engine, transaction) for transaction in transactions]
-    finally:
-        engine.dispose()
 
 
 def _play_one(engine: Engine, transaction: Transaction) -> Transaction:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
 
 import migrations
+from store.database import make_engine
 
 
 def all_revisions() -> list[str]:
@@ -23,6 +29,23 @@ def upgrade_to(url: str, revision: str) -> None:
 
 def downgrade_to(url: str, revision: str) -> None:
     command.downgrade(_config(url), revision)
+
+
+@contextmanager
+def engine_of(url: str) -> Iterator[Engine]:
+    """Give an engine that is closed whatever happens."""
+    engine = make_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def operations(url: str) -> Iterator[Operations]:
+    """Give what a migration's ``op`` is, for changes that no revision makes."""
+    with engine_of(url) as engine, engine.begin() as connection:
+        yield Operations(MigrationContext.configure(connection))
 
 
 def _config(url: str) -> Config:

@@ -6,66 +6,28 @@ and over the store where it has none. What they ask for is trivial; every query 
 
 from __future__ import annotations
 
-import hashlib
-import io
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any
 from unittest.mock import patch
 
+from driven_house import SPEC, Bell, House
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from gan_core.spec import DatasetFacts, Plan, PlannedStep, Results, StepInput
 from store import sweeping
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.database import Database
-from store.doorbell import DoorbellSilent
 from store.objects import Objects
 from store.outbox import relay_outbox
-from store.records import ClaimedStep, Ingested, Lease, Output, StepError
+from store.records import StepError
 from store.repositories import AuditTrail, JobRepository, KeyRepository
 from store.settings import Settings
 from store.step_tables import Step
-from store.steps import StepLedger
 from store.sweeping import over_among, remove_spent_uploads, sweep
-from store.tables import Dataset, Job, Workspace
+from store.tables import Job, Workspace
 from store.workers import WorkerRegister
 
-_FACTS = DatasetFacts(
-    digest="d" * 64,
-    image_size=224,
-    classes={"benign": {"train": 40, "test": 5}, "malignant": {"train": 20, "test": 5}},
-)
-_RESULTS = Results(
-    rare_class="malignant", classes=_FACTS.classes, rows=[], summaries=[], verdicts=[]
-)
-_PROBLEM = {"code": "unreadable_image", "detail": "One image cannot be read.", "count": 1}
 _BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
-_SPEC: dict[str, Any] = {
-    "profile": "quick",
-    "real_counts": [10],
-    "benchmark": {"classifiers": ["probe"], "seeds": [0]},
-}
-
-
-@dataclass
-class Bell:
-    """Rings for nobody; silent when told to."""
-
-    is_silent: bool = False
-    rung: list[str] = field(default_factory=list)
-
-    def ring(self, queue: str, step_id: str) -> None:
-        if self.is_silent:
-            raise DoorbellSilent(f"cannot ring {queue}")
-        self.rung.append(step_id)
 
 
 def play_whole_house(settings: Settings, database: Database) -> None:
@@ -80,7 +42,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
     assert ensure_admin(database, settings) is None
     app = create_app(settings, database=database)
     with TestClient(app, headers={"Authorization": f"Bearer {key}"}) as client:
-        house = _House(client, database, Objects.from_settings(settings))
+        house = House(client, database, Objects.from_settings(settings))
         _keys(house, settings)
         dataset_id = _datasets(house)
         done = _a_job_that_succeeds(house, dataset_id)
@@ -94,114 +56,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         _trail(house)
 
 
-@dataclass
-class _House:
-    client: TestClient
-    database: Database
-    objects: Objects
-
-    def ask(self, method: str, path: str, status: int, **more: Any) -> Any:
-        answer = self.client.request(method, path, follow_redirects=False, **more)
-        assert answer.status_code == status, (method, path, answer.status_code, answer.text)
-        is_json = bool(answer.content) and "json" in answer.headers.get("content-type", "")
-        return answer.json() if is_json else answer.text
-
-    def upload(self, note: str, **headers: str) -> tuple[str, str]:
-        """Upload a zip; return the data set's id and its job's."""
-        body = io.BytesIO()
-        with zipfile.ZipFile(body, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("benign/1.png", (2026, 1, 1, 0, 0, 0)), note)
-        found = self.ask(
-            *("POST", "/v1/datasets?name=lesions", 202),
-            content=body.getvalue(),
-            headers={"Content-Type": "application/zip", **headers},
-        )
-        return found["id"], found["links"]["ingest"].rsplit("/", 1)[-1]
-
-    def submit(self, dataset_id: str) -> Any:
-        return self.ask("POST", "/v1/jobs", 202, json=_SPEC | {"dataset_id": dataset_id})
-
-    def submit_small(self, dataset_id: str, name: str) -> str:
-        """Submit a job of two steps, of which the second needs the first."""
-        steps = [
-            PlannedStep(
-                name=kind,
-                kind=kind,
-                queue="cpu",
-                params={"name": name},
-                inputs=inputs,
-                key=hashlib.sha256(f"{kind} {name}".encode()).hexdigest(),
-                estimate_seconds=10.0,
-            )
-            for kind, inputs in {
-                "train": {"dataset": StepInput(source="dataset")},
-                "report": {"train": StepInput(source="step", step="train")},
-            }.items()
-        ]
-        with self.database.write() as session:
-            job = Job(id=new_id("job"), kind="study", dataset_id=dataset_id, spec={}, resolved={})
-            workspace_id = session.get_one(Dataset, dataset_id).workspace_id
-            JobRepository(session, workspace_id).add(job, Plan(steps=steps), self.objects)
-            return job.id
-
-    @contextmanager
-    def ledger(self) -> Iterator[StepLedger]:
-        with self.database.write() as session:
-            yield StepLedger(session, self.objects)
-
-    def steps(self, job_id: str, status: str) -> list[str]:
-        """Return the ids of a job's steps in a state."""
-        with self.database.read() as session:
-            job = session.get_one(Job, job_id)
-            found = JobRepository(session, job.workspace_id).steps(job_id)
-            return [step.id for step in found if step.status == status]
-
-    def claim(self, job_id: str, lease_seconds: float = 60.0) -> ClaimedStep:
-        """Claim the job's next step; with a lease below 0, as a worker that went silent."""
-        queued = self.steps(job_id, "queued")
-        with self.ledger() as ledger:
-            claimed = ledger.claim(
-                queued[0],
-                worker_id="worker@here",
-                lease_seconds=lease_seconds,
-                max_attempts=2,
-            )
-        assert claimed is not None
-        return claimed
-
-    def finish(self, claimed: ClaimedStep) -> None:
-        outputs = [self._put(claimed, "inner.bin", "internal", b"inner")]
-        ingested = Ingested(_FACTS, [_PROBLEM]) if claimed.kind == "ingest" else None
-        if claimed.kind == "report":
-            content = _RESULTS.model_dump_json().encode()
-            outputs.append(self._put(claimed, "results.json", "results-json", content))
-        with self.ledger() as ledger:
-            lease = ledger.heartbeat(
-                claimed.id, claimed.token, lease_seconds=60, fraction=0.5, detail="epoch 5 of 10"
-            )
-            assert lease == Lease(held=True, stop=False)
-        with self.ledger() as ledger:
-            assert ledger.complete(claimed.id, claimed.token, outputs, ingested=ingested)
-        with self.ledger() as ledger:
-            assert ledger.is_published(claimed.id, claimed.output_prefix)
-
-    def run(self, job_id: str) -> None:
-        while self.steps(job_id, "queued"):
-            self.finish(self.claim(job_id))
-
-    def status(self, job_id: str) -> str:
-        status: str = self.ask("GET", f"/v1/jobs/{job_id}", 200)["status"]
-        return status
-
-    def _put(self, claimed: ClaimedStep, name: str, kind: str, content: bytes) -> Output:
-        with NamedTemporaryFile() as file:
-            Path(file.name).write_bytes(content)
-            self.objects.put_file(f"{claimed.output_prefix}{name}", Path(file.name))
-        sha256 = hashlib.sha256(content).hexdigest()
-        return Output(name, kind, "application/json", len(content), sha256)
-
-
-def _keys(house: _House, settings: Settings) -> None:
+def _keys(house: House, settings: Settings) -> None:
     asked = {"name": "portal", "scopes": ["researcher"], "expires_at": "2999-01-01T00:00:00Z"}
     made = house.ask("POST", "/v1/keys", 201, json=asked)
     theirs = {"Authorization": f"Bearer {made['key']}"}
@@ -223,11 +78,11 @@ def _keys(house: _House, settings: Settings) -> None:
         KeyRepository(session, workspace.id).add("theirs", ["admin"], pepper)
 
 
-def _datasets(house: _House) -> str:
+def _datasets(house: House) -> str:
     sent_twice = {"Idempotency-Key": "upload-1"}
     dataset_id, job_id = house.upload("first", **sent_twice)
     assert house.upload("first", **sent_twice) == (dataset_id, job_id)
-    house.ask("POST", "/v1/jobs", 409, json=_SPEC | {"dataset_id": dataset_id})
+    house.ask("POST", "/v1/jobs", 409, json=SPEC | {"dataset_id": dataset_id})
     house.run(job_id)
     assert house.ask("GET", f"/v1/datasets/{dataset_id}", 200)["status"] == "ready"
     # The same zip again is not read again.
@@ -243,8 +98,8 @@ def _datasets(house: _House) -> str:
     return dataset_id
 
 
-def _a_job_that_succeeds(house: _House, dataset_id: str) -> str:
-    spec = _SPEC | {"dataset_id": dataset_id}
+def _a_job_that_succeeds(house: House, dataset_id: str) -> str:
+    spec = SPEC | {"dataset_id": dataset_id}
     house.ask("POST", "/v1/jobs?dry_run=true", 200, json=spec)
     once = {"Idempotency-Key": "job-1"}
     job_id: str = house.ask("POST", "/v1/jobs", 202, json=spec, headers=once)["id"]
@@ -258,7 +113,7 @@ def _a_job_that_succeeds(house: _House, dataset_id: str) -> str:
     return job_id
 
 
-def _what_it_left(house: _House, job_id: str) -> None:
+def _what_it_left(house: House, job_id: str) -> None:
     for path in ("", "/steps", "/artifacts", "/results", "/events"):
         house.ask("GET", f"/v1/jobs/{job_id}{path}", 200)
     house.ask("GET", f"/v1/jobs/{job_id}/events", 200, headers={"Last-Event-ID": "0"})
@@ -269,8 +124,8 @@ def _what_it_left(house: _House, job_id: str) -> None:
     house.ask("GET", "/v1/artifacts/art_none", 404)
 
 
-def _reuse(house: _House, dataset_id: str) -> None:
-    house.ask("POST", "/v1/jobs?dry_run=true", 200, json=_SPEC | {"dataset_id": dataset_id})
+def _reuse(house: House, dataset_id: str) -> None:
+    house.ask("POST", "/v1/jobs?dry_run=true", 200, json=SPEC | {"dataset_id": dataset_id})
     assert house.submit(dataset_id)["status"] == "succeeded"
     # Of two alike at once, the later finds the earlier one's steps finished when it claims.
     first, second = (house.submit_small(dataset_id, "twin") for _ in range(2))
@@ -282,7 +137,7 @@ def _reuse(house: _House, dataset_id: str) -> None:
     assert house.status(second) == "succeeded"
 
 
-def _trouble(house: _House, dataset_id: str) -> None:
+def _trouble(house: House, dataset_id: str) -> None:
     """A step is handed back, tried again, and then fails for good."""
     job_id = house.submit_small(dataset_id, "troubled")
     claimed = house.claim(job_id)
@@ -304,7 +159,7 @@ def _trouble(house: _House, dataset_id: str) -> None:
         assert ledger.claim("step_none", worker_id="w", lease_seconds=60, max_attempts=2) is None
 
 
-def _cancelling(house: _House, dataset_id: str) -> None:
+def _cancelling(house: House, dataset_id: str) -> None:
     waiting = house.submit_small(dataset_id, "waiting")
     for _ in range(2):
         house.ask("POST", f"/v1/jobs/{waiting}/cancel", 202)
@@ -320,7 +175,7 @@ def _cancelling(house: _House, dataset_id: str) -> None:
     house.ask("POST", "/v1/jobs/job_none/cancel", 404)
 
 
-def _sweeping(house: _House, dataset_id: str) -> None:
+def _sweeping(house: House, dataset_id: str) -> None:
     database = house.database
     # A worker goes silent twice, which is once too often; another's job is cancelled meanwhile.
     job_id, cancelled = (house.submit_small(dataset_id, name) for name in ("silent", "unwanted"))
@@ -354,7 +209,7 @@ def _sweeping(house: _House, dataset_id: str) -> None:
         remove_spent_uploads(database, house.objects)
 
 
-def _workers(house: _House) -> None:
+def _workers(house: House) -> None:
     about = {"host": "here", "queues": ["gpu", "cpu"], "version": "0.1.0"}
 
     def seen(worker_id: str, step_id: str | None = None) -> None:
@@ -373,14 +228,14 @@ def _workers(house: _House) -> None:
     house.ask("GET", "/readyz", 503)  # the broker
 
 
-def _lists(house: _House, dataset_id: str) -> None:
+def _lists(house: House, dataset_id: str) -> None:
     filters = ["status=failed", f"dataset_id={dataset_id}", "kind=study"]
     for chosen in ["", *filters, "&".join(filters)]:
         page = house.ask("GET", f"/v1/jobs?limit=1&{chosen}", 200)
         house.ask("GET", f"/v1/jobs?limit=1&{chosen}&cursor={page['next_cursor']}", 200)
 
 
-def _trail(house: _House) -> None:
+def _trail(house: House) -> None:
     with house.database.read() as session:
         for workspace in session.query(Workspace).all():
             assert AuditTrail(session, workspace.id).first_broken() is None
