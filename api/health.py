@@ -7,17 +7,23 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from api.context import Ctx
+from api.context import Context, Ctx
 from api.problems import Problem, described
+from store.room import lack_of_room
+from store.workers import WorkerRegister
 
 router = APIRouter(tags=["health"])
+_MISSED_ROUNDS = 6
 
 
 class Health(BaseModel):
     """The answer of a probe."""
 
     status: str
+    """``alive``; ``ready``; or ``degraded``: requests are answered, but something keeps jobs from
+    getting on, and ``problems`` says what."""
     checks: dict[str, bool] = {}
+    problems: list[str] = []
 
 
 @router.head("/livez", include_in_schema=False)
@@ -30,7 +36,7 @@ async def livez() -> Health:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=described(503))
 def readyz(ctx: Ctx) -> Health:
-    """Say whether the database, the file storage and the broker answer."""
+    """Say whether the database, the file storage and the broker answer, and whether jobs get on."""
     checks = {
         "database": ctx.database.is_answering(),
         "objects": ctx.objects.is_answering(),
@@ -46,7 +52,19 @@ def readyz(ctx: Ctx) -> Health:
             headers={"Retry-After": "5"},
             checks=checks,
         )
-    return Health(status="ready", checks=checks)
+    problems = _problems(ctx)
+    return Health(status="degraded" if problems else "ready", checks=checks, problems=problems)
+
+
+def _problems(ctx: Context) -> list[str]:
+    """Return why jobs may stand still although everything answers. Names no worker or machine."""
+    problems = [reason] if (reason := lack_of_room(ctx.settings)) is not None else []
+    with ctx.database.read() as session:
+        workers = WorkerRegister(session).living(ctx.settings.sweep_seconds * _MISSED_ROUNDS)
+    if not workers:
+        problems.append("no_worker: no worker has given a sign of life; jobs wait until one does.")
+    problems += sorted({worker.paused for worker in workers if worker.paused} - set(problems))
+    return problems
 
 
 @router.get(

@@ -22,7 +22,13 @@ from gan_core.spec.job import StudySpec
 from gan_core.spec.plan import plan_study
 from gan_core.spec.profiles import resolve
 from gan_core.spec.results import Results
-from gan_core.spec.steps import DatasetFacts, Plan, PlannedStep
+from gan_core.spec.steps import (
+    DatasetFacts,
+    Plan,
+    PlannedStep,
+    inputs_without,
+    step_key,
+)
 from gan_core.steps import StepSettings, load_step, run_step
 from gan_core.upscaling import create
 
@@ -108,6 +114,65 @@ def _check_upscaler(plan: Plan, out: Path, settings: StepSettings) -> None:
             return
 
 
+def _carry_out(
+    plan: Plan,
+    packed: Path,
+    out: Path,
+    record: dict[str, Any],
+    digest: str,
+    *,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+) -> tuple[dict[str, Path], dict[str, GraftError], set[str]]:
+    """Carry out a plan's steps in order.
+
+    Returns:
+        The folder of each step's outputs by its name, the errors of those that failed, and the
+        names of those that left nothing: they, and what could not be done without them.
+    """
+    done_seconds = 0.0
+    outputs: dict[str, Path] = {}
+    failures: dict[str, GraftError] = {}
+    lost: set[str] = set()
+    keys: dict[str, str] = {}
+    for planned in plan.steps:
+        share = planned.estimate_seconds / plan.estimate_seconds
+        before = done_seconds / plan.estimate_seconds
+        done_seconds += planned.estimate_seconds
+
+        def report(progress: Progress, before: float = before, share: float = share) -> None:
+            on_progress(Progress(before + share * progress.fraction, progress.detail))
+
+        step = _fitted(planned, lost, failures, keys, digest)
+        if step is None:
+            lost.add(planned.name)
+            continue
+        keys[step.name] = step.key
+        folder = out / "steps" / step.key
+        outputs[step.name] = folder / "outputs"
+        if (folder / "done.json").exists():
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        sources = {
+            label: packed if given.step is None else outputs[given.step]
+            for label, given in step.inputs.items()
+        }
+        _lay_out(step, folder, sources, record)
+        on_progress(Progress(before, step.name))
+        context = load_step(folder, on_progress=report, should_stop=should_stop)
+        try:
+            described = run_step(context)
+        except GraftError as error:
+            # Its column fails, and the others do not.
+            failures[step.name] = error
+            lost.add(step.name)
+            continue
+        (folder / "done.json").write_text(json.dumps(described), encoding="utf-8")
+        shutil.rmtree(folder / "inputs")
+        shutil.rmtree(folder / "checkpoints")
+    return outputs, failures, lost
+
+
 def run_study(
     data: Path,
     spec: StudySpec,
@@ -134,8 +199,9 @@ def run_study(
         The table (without rows when no benchmark was asked for).
 
     Raises:
-        GraftError: Bad data, a spec that does not fit it, an upscaler that cannot be had, or a
-            step that failed.
+        GraftError: Bad data, a spec that does not fit it, an upscaler that cannot be had, or steps
+            that failed so that no table or no images are left. A column that fails alone is named
+            in the results' ``failed``.
         Stopped: ``should_stop`` said so.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -160,38 +226,44 @@ def run_study(
             "dataset": dataset.model_dump(),
         },
     }
-    done_seconds = 0.0
-    outputs: dict[str, Path] = {}
-    for step in plan.steps:
-        share = step.estimate_seconds / plan.estimate_seconds
-        before = done_seconds / plan.estimate_seconds
-
-        def report(progress: Progress, before: float = before, share: float = share) -> None:
-            on_progress(Progress(before + share * progress.fraction, progress.detail))
-
-        folder = out / "steps" / step.key
-        outputs[step.name] = folder / "outputs"
-        if not (folder / "done.json").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            sources = {
-                label: packed if given.step is None else outputs[given.step]
-                for label, given in step.inputs.items()
-            }
-            _lay_out(step, folder, sources, record)
-            on_progress(Progress(before, step.name))
-            context = load_step(folder, on_progress=report, should_stop=should_stop)
-            described = run_step(context)
-            (folder / "done.json").write_text(json.dumps(described), encoding="utf-8")
-            shutil.rmtree(folder / "inputs")
-            shutil.rmtree(folder / "checkpoints")
-        done_seconds += step.estimate_seconds
-    on_progress(Progress(1.0, "done"))
+    outputs, failures, lost = _carry_out(
+        plan, packed, out, record, dataset.digest, on_progress=on_progress, should_stop=should_stop
+    )
     for name in ("report", "package"):
-        for file in json.loads(_done(outputs, name)):
-            if file["kind"] != "internal":
-                shutil.copyfile(outputs[name] / file["name"], out / file["name"])
+        if name not in lost:
+            for file in json.loads(_done(outputs, name)):
+                if file["kind"] != "internal":
+                    shutil.copyfile(outputs[name] / file["name"], out / file["name"])
+    if lost & {"report", "package"}:
+        # Nothing is left of the table, or of the images; what there is lies in ``out``.
+        raise next(iter(failures.values()))
+    on_progress(Progress(1.0, "done"))
     results = out / "results.json"
     return Results.model_validate_json(results.read_text(encoding="utf-8"))
+
+
+def _fitted(
+    step: PlannedStep,
+    lost: set[str],
+    failures: dict[str, GraftError],
+    keys: dict[str, str],
+    dataset_digest: str,
+) -> PlannedStep | None:
+    """Return the step with the inputs that there are; None when it cannot do without the others."""
+    kept = inputs_without(step.inputs, lost)
+    if kept is None or len(kept) == len(step.inputs):
+        return None if kept is None else step
+    failed = [
+        {"step": name, "code": error.code, "detail": error.detail, "hint": error.hint}
+        for name, error in failures.items()
+    ]
+    params = {**step.params, "failed": failed}
+    digests = {
+        label: dataset_digest if given.step is None else keys[given.step]
+        for label, given in kept.items()
+    }
+    key = step_key(step.kind, params, digests)
+    return step.model_copy(update={"inputs": kept, "params": params, "key": key})
 
 
 def _done(outputs: dict[str, Path], name: str) -> str:

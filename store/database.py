@@ -46,7 +46,16 @@ def make_engine(url: str) -> Engine:
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=20,
-        connect_args={"connect_timeout": 5, "application_name": "graft"},
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "graft",
+            # A server that is gone without a word must not be waited for: half a minute is enough.
+            "keepalives": 1,
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     )
 
 

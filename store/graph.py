@@ -6,32 +6,25 @@ taken first, puts all changes to a job and its steps in a row, and its events in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from datetime import timedelta
 
-from sqlalchemy import delete, exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from gan_core.spec import Plan
 from store.columns import new_id, utc_now
 from store.database import FOR_NO_KEY_UPDATE
 from store.objects import Objects
-from store.progress import measure
+from store.readiness import ready_steps, skip_what_cannot_be
 from store.records import INTERNAL
+from store.settling import add_event, settle, steps_of
 from store.step_tables import OutboxRow, Step, StepDependency
-from store.tables import Artifact, Dataset, Job, JobEvent
+from store.tables import Artifact, Dataset, Job
 
 
 def lock_job(session: Session, job_id: str) -> Job | None:
     """Return the job, its row held until the transaction ends."""
     return session.get(Job, job_id, with_for_update=FOR_NO_KEY_UPDATE, populate_existing=True)
-
-
-def steps_of(session: Session, job_id: str) -> Sequence[Step]:
-    """Return the job's steps as they are in the database now, in the plan's order."""
-    query = select(Step).where(Step.job_id == job_id).order_by(Step.position)
-    session.flush()
-    return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
 def add_job(session: Session, job: Job, plan: Plan, objects: Objects | None) -> None:
@@ -59,12 +52,19 @@ def add_job(session: Session, job: Job, plan: Plan, objects: Objects | None) -> 
             params=planned.params,
             inputs={label: i.model_dump(mode="json") for label, i in planned.inputs.items()},
             estimate_seconds=planned.estimate_seconds,
+            code_version=planned.code_version or None,
         )
     session.add_all(steps.values())
     session.flush()
     for planned in plan.steps:
         for needed in planned.needs():
-            session.add(StepDependency(step_id=steps[planned.name].id, needs_id=steps[needed].id))
+            session.add(
+                StepDependency(
+                    step_id=steps[planned.name].id,
+                    needs_id=steps[needed].id,
+                    soft_group=planned.soft_group_of(needed),
+                )
+            )
     session.flush()
     add_event(session, job, "status")
     for step in steps.values():
@@ -73,30 +73,16 @@ def add_job(session: Session, job: Job, plan: Plan, objects: Objects | None) -> 
 
 
 def advance(session: Session, job: Job) -> None:
-    """Queue the steps whose needs are met, then bring the job in line with its steps."""
+    """Queue the steps whose needs are met, skip those whose needs never will be, and settle."""
     if job.status in {"queued", "running"}:
-        for step in _ready_steps(session, job.id):
+        skip_what_cannot_be(session, job)
+        for step in ready_steps(session, job):
             ring(session, step)
     settle(session, job)
 
 
-def _ready_steps(session: Session, job_id: str) -> Sequence[Step]:
-    needed = aliased(Step)
-    has_unmet_need = exists().where(
-        StepDependency.step_id == Step.id,
-        StepDependency.needs_id == needed.id,
-        needed.status != "succeeded",
-    )
-    session.flush()
-    return session.scalars(
-        select(Step)
-        .where(Step.job_id == job_id, Step.status == "pending", ~has_unmet_need)
-        .order_by(Step.position)
-    ).all()
-
-
-def ring(session: Session, step: Step) -> None:
-    """Queue a step and promise a ring of the doorbell."""
+def ring(session: Session, step: Step, *, after_seconds: float = 0.0) -> None:
+    """Queue a step and promise a ring of the doorbell: now, or by the sweeper when it is time."""
     if step.status == "running":
         # Where the attempt ended; the next claim keeps how long it ran.
         now = utc_now()
@@ -106,7 +92,24 @@ def ring(session: Session, step: Step) -> None:
     step.lease_expires_at = None
     step.rung_at = utc_now()
     step.rings += 1
+    if after_seconds > 0:
+        step.available_at = step.rung_at + timedelta(seconds=after_seconds)
+        return
+    step.available_at = None
     session.add(OutboxRow(step_id=step.id, queue=step.queue))
+
+
+def ring_for_twins(session: Session, step: Step) -> None:
+    """Ring for queued steps with the key of one that is over: they waited for what it leaves."""
+    twins = session.execute(
+        select(Step.id, Step.queue).where(
+            Step.workspace_id == step.workspace_id,
+            Step.key == step.key,
+            Step.status == "queued",
+            Step.id != step.id,
+        )
+    )
+    session.add_all([OutboxRow(step_id=twin_id, queue=queue) for twin_id, queue in twins])
 
 
 def reuse(session: Session, job: Job, step: Step, objects: Objects | None) -> bool:
@@ -187,90 +190,6 @@ def publish(session: Session, step: Step) -> None:
                 object_key=output["object_key"],
             )
         )
-
-
-def settle(session: Session, job: Job) -> None:
-    """Bring the job's status and progress in line with its steps. Final states stay."""
-    if job.is_final:
-        return
-    before = job.status
-    steps = steps_of(session, job.id)
-    failed = next((step for step in steps if step.status == "failed"), None)
-    if failed is not None:
-        job.error = {**(failed.error or {}), "step": failed.name}
-        _end(session, job, "failed", steps)
-    elif job.status == "cancelling":
-        if not any(step.status == "running" for step in steps):
-            _end(session, job, "cancelled", steps)
-    elif all(step.status == "succeeded" for step in steps):
-        _end(session, job, "succeeded", steps)
-    elif job.status == "queued" and any(step.status == "running" for step in steps):
-        job.status = "running"
-        job.started_at = utc_now()
-    _show_progress(job, steps)
-    add_event(session, job, "status" if job.status != before else "progress")
-
-
-def _end(session: Session, job: Job, status: Any, steps: Sequence[Step]) -> None:
-    now = utc_now()
-    job.status = status
-    job.finished_at = now
-    job.started_at = job.started_at or now
-    for step in steps:
-        if step.status in {"pending", "queued"}:
-            step.status = "cancelled"
-            step.finished_at = now
-    if job.kind == "ingest" and status != "succeeded":
-        dataset = session.get_one(Dataset, job.dataset_id)
-        if dataset.status == "ingesting":
-            reason = job.error or {"code": "cancelled", "detail": "The ingest was cancelled."}
-            dataset.status = "rejected"
-            dataset.problems = [{k: v for k, v in reason.items() if k != "step"}]
-
-
-def _show_progress(job: Job, steps: Sequence[Step]) -> None:
-    measured = measure(steps, utc_now(), has_begun=job.started_at is not None)
-    if job.is_final:
-        job.fraction = 1.0 if job.status == "succeeded" else measured.fraction
-        job.stage = job.detail = job.eta_seconds = None
-        return
-    job.fraction = measured.fraction
-    job.stage = measured.stage
-    job.detail = measured.detail
-    job.eta_seconds = measured.eta_seconds
-
-
-def add_event(session: Session, job: Job, kind: str) -> None:
-    """Append an event for the job's watchers, and raise the job's version.
-
-    Of the progress only the latest is kept: a training of days would leave a million rows.
-    """
-    job.version = (job.version or 0) + 1
-    session.flush()
-    event = JobEvent(
-        workspace_id=job.workspace_id,
-        job_id=job.id,
-        type=kind,
-        data={
-            "id": job.id,
-            "status": job.status,
-            "progress": {
-                "fraction": job.fraction,
-                "stage": job.stage,
-                "detail": job.detail,
-                "eta_seconds": job.eta_seconds,
-            },
-            "error": job.error,
-        },
-    )
-    session.add(event)
-    # After the new row has its number: SQLite gives the highest one out again once it is free.
-    session.flush()
-    session.execute(
-        delete(JobEvent).where(
-            JobEvent.job_id == job.id, JobEvent.type == "progress", JobEvent.id < event.id
-        )
-    )
 
 
 def ask_to_cancel(session: Session, job: Job) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,12 @@ class StepError:
     code: str
     detail: str
     hint: str = ""
+    evidence: dict[str, Any] | None = None
+    """What the step can show for it, such as the curves of a training that diverged."""
+
+    def described(self) -> dict[str, Any]:
+        """Return it as JSON, without evidence where there is none."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

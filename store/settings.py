@@ -56,8 +56,16 @@ class Settings(BaseSettings):
     """How long a worker may be silent before its step is given to another."""
     heartbeat_seconds: float = Field(default=10, gt=0)
     max_attempts: int = Field(default=3, ge=1)
+    """Starts of a step in a row that may end badly without getting further."""
     sweep_seconds: float = Field(default=10, gt=0)
+    silence_seconds: float = Field(default=1800, gt=0)
+    """How long a step may show no progress before it is ended and tried again. There is no limit
+    to how long it may take."""
     max_step_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+    """After how long the broker delivers the message of a step that is still at work once more. No
+    harm is done: the step is found taken."""
+    min_free_bytes: int = Field(default=1024**3, ge=0)
+    """With less room than this on its disks a worker begins no step."""
 
     cache_dir: Path | None = None
     """A worker's copies of inputs; null: a directory in the data directory."""

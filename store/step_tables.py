@@ -11,8 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from store.columns import utc_now
 from store.tables import COUNTER, ID, Base
 
-StepStatus = Literal["pending", "queued", "running", "succeeded", "failed", "cancelled"]
-FINAL_STEP_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+StepStatus = Literal["pending", "queued", "running", "succeeded", "failed", "skipped", "cancelled"]
+FINAL_STEP_STATES: frozenset[str] = frozenset({"succeeded", "failed", "skipped", "cancelled"})
 
 Base.registry.update_type_annotation_map({StepStatus: String(16)})
 
@@ -21,7 +21,8 @@ class Step(Base):
     """One piece of a job's work.
 
     ``pending`` waits for other steps; ``queued`` waits for a worker; ``running`` is held by the
-    worker that has ``lease_token`` until ``lease_expires_at``.
+    worker that has ``lease_token`` until ``lease_expires_at``; ``skipped`` cannot be carried out,
+    because a step that it needs has failed.
     """
 
     __tablename__ = "steps"
@@ -29,6 +30,7 @@ class Step(Base):
         UniqueConstraint("job_id", "name", name="uq_steps_job_id_name"),
         Index("ix_steps_workspace_id_key", "workspace_id", "key"),
         Index("ix_steps_status_lease_expires_at", "status", "lease_expires_at"),
+        Index("ix_steps_output_prefix", "output_prefix"),
     )
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))
@@ -44,10 +46,21 @@ class Step(Base):
     """Label → ``StepInput``."""
     estimate_seconds: Mapped[float] = mapped_column(Float)
     status: Mapped[StepStatus] = mapped_column(default="pending")
+    code_version: Mapped[int | None]
+    """Version of the code of its kind that its key was made with; null: before there were any."""
     attempt: Mapped[int] = mapped_column(default=0)
+    """How many times it was started."""
+    strikes: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Attempts in a row that ended badly without getting further than any before."""
+    best_fraction: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
+    """The furthest that an attempt which ended badly has got."""
+    available_at: Mapped[datetime | None]
+    """Not to be claimed before; null: at once."""
     lease_token: Mapped[str | None] = mapped_column(String(64))
     lease_expires_at: Mapped[datetime | None]
     worker_id: Mapped[str | None] = mapped_column(String(200))
+    place: Mapped[str | None] = mapped_column(String(100))
+    """Of the worker that has, or had, the lease."""
     fraction: Mapped[float] = mapped_column(Float, default=0.0)
     detail: Mapped[str | None]
     outputs: Mapped[list[Any]] = mapped_column(default=list)
@@ -69,11 +82,14 @@ class Step(Base):
 
 
 class StepDependency(Base):
-    """``step_id`` cannot start before ``needs_id`` has succeeded."""
+    """``step_id`` cannot start before ``needs_id`` has succeeded; or ended, for a soft need."""
 
     __tablename__ = "step_dependencies"
     step_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True)
     needs_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True, index=True)
+    soft_group: Mapped[int | None]
+    """Null: it must have succeeded. 0: it may fail, and is then done without. 1, 2, …: the same,
+    but of each group one at least must have succeeded."""
 
 
 class OutboxRow(Base):

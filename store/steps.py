@@ -11,33 +11,23 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from gan_core.spec import DatasetFacts
 from store.columns import utc_now
-from store.graph import advance, lock_job, publish, reuse, ring, settle, steps_of
+from store.describing import claimed_step
+from store.graph import advance, lock_job, publish, reuse, ring, ring_for_twins
+from store.leases import LONGEST_LEASE, WORKER_LOST, has_lapsed, may_try_again, time_run
 from store.objects import Objects
-from store.records import ClaimedStep, Ingested, InputFile, Lease, Output, StepError
+from store.readiness import is_within_reach, key_of, version_here
+from store.records import ClaimedStep, Ingested, Lease, Output, StepError
+from store.settling import settle, steps_of
 from store.step_tables import Step
 from store.tables import Dataset, Job
 
-ATTEMPTS_EXHAUSTED = StepError(
-    code="attempts_exhausted",
-    detail="The step was started several times, and each time its worker went silent.",
-    hint="A worker may run out of memory or be restarted while it works: look at its log, then"
-    " submit the job again; finished steps are reused.",
-)
-
-
-def _time_run(step: Step, now: datetime) -> timedelta:
-    """Return for how long earlier attempts at a step ran."""
-    end = step.finished_at or step.lease_expires_at
-    if step.started_at is None or end is None:
-        return timedelta(0)
-    return max(timedelta(0), min(now, end) - step.started_at)
+_LONGEST_PAUSE = 600.0
 
 
 class StepLedger:
@@ -48,39 +38,62 @@ class StepLedger:
         self._objects = objects
 
     def claim(
-        self, step_id: str, *, worker_id: str, lease_seconds: float, max_attempts: int
+        self,
+        step_id: str,
+        *,
+        worker_id: str,
+        lease_seconds: float,
+        max_attempts: int,
+        place: str | None = None,
     ) -> ClaimedStep | None:
         """Take a step, if it can be had.
 
-        It can when it is queued, or when it runs under a lease that has lapsed, and has attempts
-        left. A step for which a finished one with the same key has turned up is reused instead.
+        It can when it is queued, or runs under a lease that has lapsed and has attempts left.
+        A step for which a finished one with the same key has turned up is reused instead; one that
+        was planned by newer code than runs here is left to workers that have it; one of older code
+        gets the key that its outputs will deserve.
+
+        Args:
+            step_id: The step.
+            worker_id: Who takes it.
+            lease_seconds: For how long, unless a heartbeat prolongs it.
+            max_attempts: Starts without progress after which it is not started again.
+            place: Of the worker; see ``worker.place``.
         """
         job = self._lock_job_of(step_id)
         if job is None or job.status not in {"queued", "running"}:
             return None
         step = self._session.get_one(Step, step_id, populate_existing=True)
-        if step.status == "queued" and reuse(self._session, job, step, self._objects):
+        if step.status == "running":
+            self.expire(step_id, max_attempts=max_attempts, lease_seconds=lease_seconds)
+        if step.status != "queued" or not is_within_reach(step):
+            return None
+        self._renew_key(job, step)
+        if reuse(self._session, job, step, self._objects):
             advance(self._session, job)
             return None
+        if self._has_running_twin(step):
+            return None
         now = utc_now()
-        has_run = _time_run(step, now)
+        has_run = time_run(step, now)
         token = secrets.token_hex(16)
         taken = self._session.execute(
             update(Step)
             .where(
                 Step.id == step_id,
-                Step.attempt < max_attempts,
-                or_(
-                    Step.status == "queued",
-                    and_(Step.status == "running", Step.lease_expires_at < now),
-                ),
+                Step.status == "queued",
+                or_(Step.available_at.is_(None), Step.available_at <= now),
             )
             .values(
                 status="running",
                 lease_token=token,
                 lease_expires_at=now + timedelta(seconds=lease_seconds),
                 attempt=Step.attempt + 1,
+                # Somebody has heard.
+                rings=0,
+                available_at=None,
                 worker_id=worker_id,
+                place=place,
                 # As if it had run without a break: it goes on from a checkpoint, and what is
                 # left is told from how long it ran for how much.
                 started_at=now - has_run,
@@ -92,12 +105,13 @@ class StepLedger:
         if taken is None:
             return None
         self._session.refresh(step)
+        job.served_at = now
         # The token's start keeps attempts apart that have the same number (see release).
         step.output_prefix = (
             f"workspaces/{step.workspace_id}/steps/{step.id}/{step.attempt}-{token[:8]}/"
         )
         settle(self._session, job)
-        return self._describe(job, step, token)
+        return claimed_step(self._session, job, step, token)
 
     def heartbeat(
         self,
@@ -168,27 +182,45 @@ class StepLedger:
         return True
 
     def fail(
-        self, step_id: str, token: str, error: StepError, *, retryable: bool, max_attempts: int
-    ) -> bool:
+        self,
+        step_id: str,
+        token: str,
+        error: StepError,
+        *,
+        retryable: bool,
+        max_attempts: int,
+        pause_seconds: float = 0.0,
+    ) -> str | None:
         """Record that a step failed; queue it again when that makes sense.
 
+        Args:
+            step_id: The step.
+            token: Of the lease.
+            error: Why.
+            retryable: Whether another try may go better.
+            max_attempts: Starts without progress after which it is not started again.
+            pause_seconds: How long to wait before the next try but one; the next comes at once, and
+                every one that got no further doubles the pause.
+
         Returns:
-            False when the lease was lost; then nothing was changed.
+            ``retried``, ``failed`` or ``cancelled``; null when the lease was lost: then nothing was
+            changed.
         """
         held = self._held(step_id, token)
         if held is None:
-            return False
+            return None
         job, step = held
-        if retryable and step.attempt < max_attempts and job.status == "running":
-            ring(self._session, step)
-            settle(self._session, job)
-            return True
         is_unwanted = job.is_final or job.status == "cancelling"
+        if retryable and not is_unwanted and may_try_again(step, max_attempts):
+            pause = min(_LONGEST_PAUSE, pause_seconds * (2 ** (step.strikes - 1) - 1))
+            ring(self._session, step, after_seconds=pause)
+            settle(self._session, job)
+            return "retried"
         step.status = "cancelled" if is_unwanted else "failed"
-        step.error = asdict(error)
+        step.error = error.described()
         self._let_go(step)
-        settle(self._session, job)
-        return True
+        advance(self._session, job)
+        return step.status
 
     def release(self, step_id: str, token: str) -> bool:
         """Hand a step back without a mark against it: the worker is asked to stop.
@@ -233,8 +265,22 @@ class StepLedger:
             return True
         return step.status == "succeeded" and step.output_prefix == output_prefix
 
-    def expire(self, step_id: str, *, max_attempts: int) -> str | None:
+    def expire(
+        self,
+        step_id: str,
+        *,
+        max_attempts: int,
+        lease_seconds: float = LONGEST_LEASE,
+        dead_token: str | None = None,
+    ) -> str | None:
         """Take a step from a worker that went silent.
+
+        Args:
+            step_id: The step.
+            max_attempts: Starts without progress after which it is not started again.
+            lease_seconds: The length of a lease. One that ends much later than that from now was
+                written by a clock that has been set back since.
+            dead_token: Of a lease whose holder is known to be gone: it need not have lapsed.
 
         Returns:
             ``requeued``, ``failed`` or ``cancelled``; null when the lease had not lapsed after all.
@@ -243,23 +289,47 @@ class StepLedger:
         if job is None:
             return None
         step = self._session.get_one(Step, step_id, populate_existing=True)
-        lapses_at = step.lease_expires_at
-        if step.status != "running" or lapses_at is None or lapses_at >= utc_now():
+        if step.status != "running" or step.lease_expires_at is None:
+            return None
+        is_dead = dead_token is not None and step.lease_token == dead_token
+        if not is_dead and not has_lapsed(step.lease_expires_at, lease_seconds):
             return None
         if job.status != "running":
             outcome = "cancelled"
             step.status = "cancelled"
             self._let_go(step)
-        elif step.attempt < max_attempts:
+        elif may_try_again(step, max_attempts):
             outcome = "requeued"
             ring(self._session, step)
         else:
             outcome = "failed"
             step.status = "failed"
-            step.error = asdict(ATTEMPTS_EXHAUSTED)
+            step.error = WORKER_LOST.described()
             self._let_go(step)
-        settle(self._session, job)
+        advance(self._session, job)
         return outcome
+
+    def _renew_key(self, job: Job, step: Step) -> None:
+        if step.code_version is None:
+            return
+        siblings = {other.name: other for other in steps_of(self._session, job.id)}
+        step.key = key_of(self._session, job, step, siblings)
+        step.code_version = version_here(step.kind)
+        self._session.flush()
+
+    def _has_running_twin(self, step: Step) -> bool:
+        """Say whether the same work is done for another job at this moment."""
+        if self._session.get_bind().dialect.name == "postgresql":
+            # Two claims of the same work for two jobs hold different rows: here they queue up.
+            key = f"{step.workspace_id} {step.key}"
+            self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+        twin = exists().where(
+            Step.workspace_id == step.workspace_id,
+            Step.key == step.key,
+            Step.status == "running",
+            Step.id != step.id,
+        )
+        return self._session.scalar(select(twin)) is True
 
     def _lock_job_of(self, step_id: str) -> Job | None:
         job_id = self._session.scalar(select(Step.job_id).where(Step.id == step_id))
@@ -274,11 +344,12 @@ class StepLedger:
             return None
         return job, step
 
-    @staticmethod
-    def _let_go(step: Step) -> None:
+    def _let_go(self, step: Step) -> None:
         step.lease_token = None
         step.lease_expires_at = None
         step.finished_at = utc_now()
+        self._session.flush()
+        ring_for_twins(self._session, step)
 
     def _fill_dataset(self, job: Job, step: Step, ingested: Ingested) -> None:
         dataset = self._session.get_one(Dataset, job.dataset_id)
@@ -287,38 +358,3 @@ class StepLedger:
         dataset.problems = list(ingested.problems)
         dataset.files = list(step.outputs)
         dataset.ready_at = utc_now()
-
-    def _describe(self, job: Job, step: Step, token: str) -> ClaimedStep:
-        dataset = self._session.get_one(Dataset, job.dataset_id)
-        siblings = {other.name: other for other in steps_of(self._session, job.id)}
-        inputs: dict[str, tuple[InputFile, ...]] = {}
-        for label, source in step.inputs.items():
-            if source["source"] == "upload":
-                upload = InputFile(
-                    "upload.zip", dataset.upload_key, dataset.upload_bytes, dataset.upload_sha256
-                )
-                inputs[label] = (upload,)
-                continue
-            is_dataset = source["source"] == "dataset"
-            files = dataset.files if is_dataset else siblings[source["step"]].outputs
-            inputs[label] = tuple(
-                InputFile(f["name"], f["object_key"], f["size"], f["sha256"]) for f in files
-            )
-        return ClaimedStep(
-            id=step.id,
-            job_id=job.id,
-            workspace_id=job.workspace_id,
-            dataset_id=job.dataset_id,
-            name=step.name,
-            kind=step.kind,
-            queue=step.queue,
-            key=step.key,
-            params=dict(step.params),
-            attempt=step.attempt,
-            token=token,
-            output_prefix=step.output_prefix or "",
-            inputs=inputs,
-            step_keys={name: other.key for name, other in siblings.items()},
-            dataset=DatasetFacts.model_validate(dataset.facts) if dataset.facts else None,
-            job_created_at=job.created_at,
-        )

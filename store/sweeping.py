@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, func, select, update
 
 from store.columns import utc_now
 from store.database import Database
+from store.fairness import can_begin
 from store.graph import advance, lock_job, ring
+from store.leases import lapsed_leases
 from store.objects import Objects
 from store.step_tables import FINAL_STEP_STATES, OutboxRow, Step
 from store.steps import StepLedger
@@ -34,24 +36,35 @@ class Swept:
     settled: int
 
 
-def sweep(database: Database, *, max_attempts: int, ring_again_after: float = 60.0) -> Swept:
+def sweep(
+    database: Database,
+    *,
+    max_attempts: int,
+    lease_seconds: float = 60.0,
+    ring_again_after: float = 60.0,
+) -> Swept:
     """Requeue or end steps whose lease lapsed, ring again, and end jobs that nothing drives.
 
     Args:
         database: Where the steps are.
-        max_attempts: Starts after which a step that went silent fails for good.
+        max_attempts: Starts without progress after which a step that went silent fails for good.
+        lease_seconds: The length of a lease.
         ring_again_after: Seconds a queued step waits before the doorbell rings again for it; it
             doubles with each ring, since a step may simply be waiting for its turn.
     """
     _forget_workers(database)
     outcomes: list[str | None] = []
-    for step_id in _lapsed(database):
+    for step_id in _lapsed(database, lease_seconds):
         with database.write() as session:
-            outcomes.append(StepLedger(session).expire(step_id, max_attempts=max_attempts))
+            outcomes.append(
+                StepLedger(session).expire(
+                    step_id, max_attempts=max_attempts, lease_seconds=lease_seconds
+                )
+            )
     return Swept(
         requeued=outcomes.count("requeued"),
         failed=outcomes.count("failed"),
-        rung=_ring_again(database, ring_again_after),
+        rung=_ring_due(database) + _ring_again(database, ring_again_after),
         settled=_settle_idle_jobs(database),
     )
 
@@ -128,12 +141,62 @@ def _forget_workers(database: Database) -> None:
         session.execute(delete(WorkerSeen).where(is_forgotten))
 
 
-def _lapsed(database: Database) -> list[str]:
+def ring_when_idle(
+    database: Database, worker_id: str, queues: Sequence[str], *, slots: int, after_seconds: float
+) -> int:
+    """Ring for steps that wait although a worker has nothing to do; return how many.
+
+    A message may have been lost with the broker, or have come while the worker claimed nothing.
+    Rung for is at most one step for each idle slot of the worker, and for none that was rung for
+    just now.
+    """
+    due = utc_now() - timedelta(seconds=after_seconds)
+    with database.read() as session:
+        busy = session.scalar(
+            select(func.count())
+            .select_from(Step)
+            .where(Step.status == "running", Step.worker_id == worker_id)
+        )
+        idle = slots - (busy or 0)
+        if idle <= 0:
+            return 0
+        waiting = [
+            (step_id, queue)
+            for queue in queues
+            for step_id in session.scalars(
+                select(Step.id)
+                .where(can_begin(queue), Step.rung_at < due)
+                .order_by(Step.rung_at)
+                .limit(idle)
+            )
+        ][:idle]
+    if waiting:
+        with database.write() as session:
+            session.add_all(OutboxRow(step_id=step_id, queue=queue) for step_id, queue in waiting)
+    return len(waiting)
+
+
+def _ring_due(database: Database) -> int:
+    """Ring for steps that were to be tried again later, and whose time has come."""
+    is_due = (Step.status == "queued") & (Step.available_at <= utc_now())
+    with database.read() as session:
+        if session.scalar(select(exists().where(is_due))) is not True:
+            return 0
+    with database.write() as session:
+        due = session.scalars(
+            select(Step).where(is_due).limit(_AT_ONCE).with_for_update(skip_locked=True)
+        ).all()
+        for step in due:
+            ring(session, step)
+        return len(due)
+
+
+def _lapsed(database: Database, lease_seconds: float) -> list[str]:
     with database.read() as session:
         return list(
             session.scalars(
                 select(Step.id)
-                .where(Step.status == "running", Step.lease_expires_at < utc_now())
+                .where(Step.status == "running", lapsed_leases(lease_seconds))
                 .order_by(Step.lease_expires_at)
                 .limit(_AT_ONCE)
             )
@@ -149,6 +212,7 @@ def _ring_again(database: Database, after: float) -> int:
             select(Step)
             .where(
                 Step.status == "queued",
+                Step.available_at.is_(None),
                 Step.rung_at < now - timedelta(seconds=after),
                 ~is_promised,
             )

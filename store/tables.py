@@ -117,6 +117,10 @@ class Job(Base):
     """What a person asked for."""
 
     __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_workspace_id_id", "workspace_id", "id"),
+        Index("ix_jobs_workspace_id_served_at", "workspace_id", "served_at"),
+    )
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"), index=True)
     kind: Mapped[JobKind]
@@ -139,6 +143,14 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
     """Raised by every change that a client can see; the entity tag is made of it."""
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Larger goes first among the jobs of one workspace; see ``store.fairness``."""
+    served_at: Mapped[datetime | None]
+    """When a worker last claimed one of its steps."""
+    failures: Mapped[list[Any] | None]
+    """Code, detail, hint and step of each step that failed; null: none."""
+    retry_of: Mapped[str | None] = mapped_column(ID)
+    """The job of which this one is another try."""
 
     @property
     def is_final(self) -> bool:
@@ -161,6 +173,19 @@ class Artifact(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
     object_key: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    removed_at: Mapped[datetime | None]
+    """When the file was deleted, because it had been kept for as long as the settings say."""
+
+
+class Removal(Base):
+    """Objects that a committed transaction has promised to delete."""
+
+    __tablename__ = "removals"
+    id: Mapped[int] = mapped_column(COUNTER, primary_key=True, autoincrement=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))
+    prefix: Mapped[str]
+    """Every object whose key begins with it goes, unless a step that is still there has it."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -221,3 +246,7 @@ class WorkerSeen(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     is_gone: Mapped[bool] = mapped_column(Boolean, default=False)
+    place: Mapped[str | None] = mapped_column(String(100))
+    """The machine, or container, whose processes it can see; see ``worker.place``."""
+    paused: Mapped[str | None]
+    """Why it claims nothing at the moment; null: it does."""

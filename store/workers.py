@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,9 +19,17 @@ class WorkerRegister:
         self._session = session
 
     def seen(
-        self, worker_id: str, *, host: str, queues: list[str], version: str, step_id: str | None
+        self,
+        worker_id: str,
+        *,
+        host: str,
+        queues: list[str],
+        version: str,
+        step_id: str | None,
+        place: str | None = None,
+        paused: str | None = None,
     ) -> None:
-        """Note that a worker lives, and what it works on."""
+        """Note that a worker lives, what it works on, and why it begins nothing, if it does not."""
         now = utc_now()
         row = self._session.get(WorkerSeen, worker_id)
         if row is None:
@@ -28,6 +37,7 @@ class WorkerRegister:
             self._session.add(row)
         row.host, row.queues, row.version, row.step_id = host, list(queues), version, step_id
         row.seen_at, row.is_gone = now, False
+        row.place, row.paused = place, paused
 
     def gone(self, worker_id: str) -> None:
         """Note that a worker said goodbye."""
@@ -41,3 +51,8 @@ class WorkerRegister:
         return self._session.scalars(
             select(WorkerSeen).where(~WorkerSeen.is_gone).order_by(WorkerSeen.seen_at.desc())
         ).all()
+
+    def living(self, silent_seconds: float) -> Sequence[WorkerSeen]:
+        """Return the workers that gave a sign of life in the last so many seconds."""
+        since = utc_now() - timedelta(seconds=silent_seconds)
+        return [row for row in self.all() if row.seen_at >= since]

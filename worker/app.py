@@ -21,6 +21,7 @@ from worker.running import StepRunner
 from worker.shared import SharedState
 
 _SOFT_SHUTDOWN_SECONDS = 60
+_BROKER_SILENCE_SECONDS = 30.0
 
 
 def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
@@ -42,7 +43,9 @@ def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
         accept_content=["json"],
         task_serializer="json",
         task_default_queue=QUEUES[-1],
-        broker_transport_options=transport_options(settings),
+        # A broker that is gone without a word is noticed after this long.
+        broker_transport_options=transport_options(settings)
+        | {"socket_timeout": _BROKER_SILENCE_SECONDS},
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         worker_soft_shutdown_timeout=_SOFT_SHUTDOWN_SECONDS,
@@ -85,7 +88,7 @@ def run_worker(
     configure_logs(settings)
     shared = SharedState()
     app = make_app(settings, shared)
-    housekeeper = Housekeeper(settings, shared, queues)
+    housekeeper = Housekeeper(settings, shared, queues, concurrency)
 
     def on_stop(**_: Any) -> None:
         shared.ask_to_stop()

@@ -19,6 +19,9 @@ _POLL_SECONDS = 0.2
 _TAIL_LINES = 60
 _LONGEST_LINE = 1 << 20
 
+# A child that nobody wants any more needs no time for a checkpoint, only for tidying up.
+_SHORT_GRACE_SECONDS = 4.0
+
 OnProgress = Callable[[float, str], None]
 
 
@@ -28,7 +31,7 @@ class EndReason(Enum):
     CANCELLED = "cancelled"
     LOST = "lost"
     SHUTDOWN = "shutdown"
-    TIMED_OUT = "timed_out"
+    SILENT = "silent"
 
 
 @dataclass
@@ -87,7 +90,8 @@ def run_child(
         cwd: Its working directory.
         env: Its whole environment.
         end_reason: Asked a few times a second; once it gives a reason, the child gets SIGTERM,
-            and its whole process group SIGKILL after the grace. A lost lease knows no grace.
+            and its whole process group SIGKILL after the grace: none for a lost lease, the full one
+            for a shutdown, which waits for a checkpoint.
         on_progress: Called with each progress line's (fraction, detail).
         grace_seconds: How long the child may take to write its checkpoint.
     """
@@ -161,12 +165,17 @@ def _listen(
             if end.asked is None and (reason := end_reason()) is not None:
                 end.asked = reason
                 os.kill(process.pid, signal.SIGTERM)
-                grace = 0.0 if reason is EndReason.LOST else grace_seconds
-                kill_at = time.monotonic() + grace
+                kill_at = time.monotonic() + _grace(reason, grace_seconds)
             if kill_at is not None and time.monotonic() >= kill_at:
                 _signal_group(process, signal.SIGKILL)
     for lines in pipes.values():
         lines.finish()
+
+
+def _grace(reason: EndReason, for_a_checkpoint: float) -> float:
+    if reason is EndReason.LOST:
+        return 0.0
+    return for_a_checkpoint if reason is EndReason.SHUTDOWN else _SHORT_GRACE_SECONDS
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

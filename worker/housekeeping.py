@@ -13,8 +13,11 @@ from store.database import Database
 from store.doorbell import Doorbell
 from store.outbox import relay_outbox
 from store.settings import Settings
-from store.sweeping import over_among, sweep
+from store.sweeping import over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
+from worker.abandoned import take_abandoned
+from worker.gate import reason_to_pause
+from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import remove_forgotten, step_dirs
 
@@ -22,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 _FORGOTTEN_SECONDS = 14 * 24 * 3600.0
 _HOUR = 3600.0
+_HUNG_SECONDS = 180.0
+_EXIT_HUNG = 70
 
 
 class Housekeeper:
@@ -32,8 +37,12 @@ class Housekeeper:
     exclude each other, and no connection outlives a round.
     """
 
-    def __init__(self, settings: Settings, shared: SharedState, queues: list[str]) -> None:
+    def __init__(
+        self, settings: Settings, shared: SharedState, queues: list[str], concurrency: int = 1
+    ) -> None:
         self._settings = settings
+        self._concurrency = concurrency
+        self._place = place_of(settings.data_dir)
         self._shared = shared
         self._queues = queues
         self._round = threading.Lock()
@@ -70,7 +79,11 @@ class Housekeeper:
         is_hourly = time.monotonic() - self._swept_forgotten_at >= _HOUR
         database = Database.from_settings(self._settings)
         doorbell = Doorbell(self._settings)
+        settings = self._settings
         try:
+            paused = reason_to_pause(settings, database)
+            if paused is not None:
+                log.warning("paused", reason=paused)
             with database.write() as session:
                 WorkerRegister(session).seen(
                     self._shared.worker_id,
@@ -78,12 +91,31 @@ class Housekeeper:
                     queues=self._queues,
                     version=__version__,
                     step_id=self._shared.step_id,
+                    place=self._place,
+                    paused=paused,
                 )
-            swept = sweep(database, max_attempts=self._settings.max_attempts)
+            taken = take_abandoned(database, settings, self._place)
+            swept = sweep(
+                database, max_attempts=settings.max_attempts, lease_seconds=settings.lease_seconds
+            )
+            if paused is None and not self._shared.is_stopping:
+                ring_when_idle(
+                    database,
+                    self._shared.worker_id,
+                    self._queues,
+                    slots=self._concurrency,
+                    after_seconds=settings.sweep_seconds,
+                )
             relay_outbox(database, doorbell)
             over = over_among(database, step_dirs(self._settings)) if is_hourly else frozenset()
-            if swept.requeued or swept.failed or swept.settled:
-                log.info("swept", requeued=swept.requeued, failed=swept.failed, ended=swept.settled)
+            if taken or swept.requeued or swept.failed or swept.settled:
+                log.info(
+                    "swept",
+                    taken=taken,
+                    requeued=swept.requeued,
+                    failed=swept.failed,
+                    ended=swept.settled,
+                )
         finally:
             doorbell.close()
             database.dispose()
@@ -93,9 +125,20 @@ class Housekeeper:
 
     def _keep(self) -> None:
         while not self._ending.is_set():
+            # A database that neither answers nor refuses would keep the worker deaf for ever.
+            watch = threading.Timer(_HUNG_SECONDS, _give_up)
+            watch.daemon = True
+            watch.start()
             try:
                 with self._round:
                     self.run_once()
             except Exception as error:  # noqa: BLE001 - the next round may find it mended
                 log.warning("housekeeping_failed", reason=f"{type(error).__name__}: {error}")
+            finally:
+                watch.cancel()
             self._ending.wait(self._settings.sweep_seconds)
+
+
+def _give_up() -> None:
+    log.error("housekeeping_hangs", seconds=_HUNG_SECONDS)
+    os._exit(_EXIT_HUNG)

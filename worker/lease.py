@@ -20,6 +20,7 @@ Beat = Callable[[float | None, str | None], Lease]
 _LONGEST_DEAFNESS = 2.0
 """Seconds after which a cancel is heard at the latest."""
 _SHORTEST_BEAT = 1.0
+_LONGEST_FAREWELL = 45.0
 
 
 class LeaseKeeper:
@@ -39,14 +40,29 @@ class LeaseKeeper:
         self._news: tuple[float, str] | None = None
         self._wake = threading.Event()
         self._is_ending = False
-        self.is_lost = False
-        """The step is somebody else's: end the child and record nothing."""
+        self._was_lost = False
         self.is_cancelled = False
         """The job is not wanted any more."""
+        self.told_at = self._renewed_at
+        """When the step last gave a sign of life, by the monotonic clock."""
+        self.is_stuck = False
+        """The database neither answers nor refuses: the thread could not be ended."""
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the step is somebody else's: end the child and record nothing.
+
+        True, too, when nobody could have renewed the lease for longer than it lasts, be it that
+        the database's answer has been awaited all that time.
+        """
+        if time.monotonic() - self._renewed_at > self._lease_seconds:
+            self._was_lost = True
+        return self._was_lost
 
     def tell(self, fraction: float, detail: str) -> None:
         """Note progress; it goes out with the next beat, within about a second."""
+        self.told_at = time.monotonic()
         self._news = (fraction, detail)
         self._wake.set()
 
@@ -73,12 +89,12 @@ class LeaseKeeper:
             lease = self._beat(*(news or (None, None)))
         except Exception as error:  # noqa: BLE001 - any failure of any driver means the same here
             log.warning("heartbeat_failed", reason=type(error).__name__)
-            # Nobody may have renewed it for us: past the lease's length it must be taken for lost.
-            self.is_lost = time.monotonic() - self._renewed_at > self._lease_seconds
             self._news = self._news or news
             return
+        if not lease.held:
+            self._was_lost = True
+            return
         self._renewed_at = now
-        self.is_lost = not lease.held
         self.is_cancelled = lease.stop
 
     def __enter__(self) -> Self:
@@ -93,4 +109,5 @@ class LeaseKeeper:
     ) -> None:
         self._is_ending = True
         self._wake.set()
-        self._thread.join()
+        self._thread.join(timeout=_LONGEST_FAREWELL)
+        self.is_stuck = self._thread.is_alive()

@@ -38,10 +38,11 @@ CRASHED = StepError(
     "The program that carries out this step ended unexpectedly.",
     "The worker's log says where. If it happens again with the same job, report it.",
 )
-TIMED_OUT = StepError(
-    "timed_out",
-    "The step took longer than the service allows.",
-    "Ask for fewer epochs or images, or raise GRAFT_MAX_STEP_SECONDS.",
+SILENT = StepError(
+    "silent",
+    "The program that carries out this step did nothing that could be seen for a long time, and was"
+    " ended.",
+    "The worker's log says where it was. Raise GRAFT_SILENCE_SECONDS if the machine is that slow.",
 )
 INPUT_MISSING = StepError(
     "input_missing",
@@ -74,10 +75,12 @@ class Failed:
     Attributes:
         error: For the person who asked.
         is_retryable: Whether another try may go better.
+        pause_seconds: See ``StepLedger.fail``.
     """
 
     error: StepError
     is_retryable: bool
+    pause_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,11 @@ class Ended:
 
 Outcome = Done | Failed | Ended
 
+# Others may free what they took meanwhile; and no step is begun until there is room (worker.gate).
+_DISK_WAS_FULL = Failed(DISK_FULL, is_retryable=True, pause_seconds=15.0)
+_OF_THE_DISK = ("disk_full", "checkpoint_not_written")
+_STORAGE_PAUSE = 5.0
+
 
 def outcome_of(end: ChildEnd) -> Outcome:
     """Read a child's end.
@@ -99,19 +107,23 @@ def outcome_of(end: ChildEnd) -> Outcome:
         return Done([Output(**output) for output in end.outputs])
     if end.returncode == EXIT_FAILED and end.failure is not None:
         return _explained(end.failure)
-    if end.asked is EndReason.TIMED_OUT:
-        return Failed(TIMED_OUT, is_retryable=False)
+    if end.asked is EndReason.SILENT:
+        return Failed(SILENT, is_retryable=True)
     if end.asked is not None:
         return Ended(end.asked)
     return _unexplained(end)
 
 
 def _explained(failure: dict[str, Any]) -> Failed:
+    evidence = failure.get("evidence")
     error = StepError(
         str(failure.get("code", "failed")),
         str(failure.get("detail", "")),
         str(failure.get("hint", "")),
+        evidence if isinstance(evidence, dict) else None,
     )
+    if error.code in _OF_THE_DISK:
+        return _DISK_WAS_FULL
     return Failed(error, is_retryable=False)
 
 
@@ -123,7 +135,7 @@ def _unexplained(end: ChildEnd) -> Failed:
         # The kernel's out-of-memory killer sends SIGKILL, and nobody else here does.
         return Failed(OUT_OF_MEMORY, is_retryable=True)
     if _DISK_FULL.search(last_words):
-        return Failed(DISK_FULL, is_retryable=False)
+        return _DISK_WAS_FULL
     return Failed(CRASHED, is_retryable=True)
 
 
@@ -132,7 +144,7 @@ def failure_of(error: Exception) -> Failed:
     if isinstance(error, InputMissingError):
         return Failed(INPUT_MISSING, is_retryable=True)
     if _DISK_FULL.search(str(error)) or getattr(error, "errno", None) in _FULL:
-        return Failed(DISK_FULL, is_retryable=False)
+        return _DISK_WAS_FULL
     if isinstance(error, OSError):
-        return Failed(STORAGE_SILENT, is_retryable=True)
+        return Failed(STORAGE_SILENT, is_retryable=True, pause_seconds=_STORAGE_PAUSE)
     return Failed(CRASHED, is_retryable=True)

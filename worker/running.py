@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gan_core.spec import DatasetFacts
 from store.database import Database
+from store.fairness import next_steps
 from store.objects import Objects
 from store.outbox import Rings, relay_outbox
 from store.records import ClaimedStep, Ingested, Lease
 from store.settings import Settings
+from store.step_tables import Step
 from store.steps import StepLedger
 from store.sweeping import remove_spent_uploads
 from worker.child import ChildEnd, EndReason, run_child
+from worker.couriers import CheckpointCourier
+from worker.gate import reason_to_pause
 from worker.inputs import ObjectCache
 from worker.lease import LeaseKeeper
 from worker.outcome import (
@@ -34,6 +39,7 @@ from worker.outcome import (
     failure_of,
     outcome_of,
 )
+from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import StepDirBusyError, empty_step_dir, fill_step_dir, locked_step_dir
 
@@ -43,6 +49,7 @@ log = structlog.get_logger(__name__)
 _GRACE_SECONDS = 40.0
 _RECORD_PAUSE = 1.0
 _SHUTDOWN_LAG = 2.0
+_EXIT_HUNG = 70
 _UNRECORDABLE = Failed(CRASHED, is_retryable=True)
 
 
@@ -71,6 +78,8 @@ class StepRunner:
         doorbell: Rung for steps that become ready.
         shared: Says when the worker is asked to stop.
         command: Makes the child's command from its folder; tests give their own.
+        give_up: Ends this process, whose thread waits for a database that does not answer; another
+            takes its place.
     """
 
     def __init__(
@@ -82,6 +91,7 @@ class StepRunner:
         shared: SharedState,
         *,
         command: Callable[[Path], Sequence[str]] = child_command,
+        give_up: Callable[[], None] = lambda: os._exit(_EXIT_HUNG),
     ) -> None:
         self._settings = settings
         self._database = database
@@ -89,6 +99,8 @@ class StepRunner:
         self._doorbell = doorbell
         self._shared = shared
         self._command = command
+        self._give_up = give_up
+        self._place = place_of(settings.data_dir)
         self._cache = ObjectCache(settings.resolved_cache_dir(), settings.cache_max_bytes)
 
     def run(self, step_id: str) -> str:
@@ -97,11 +109,16 @@ class StepRunner:
         Returns:
             What became of it, in a word, for the log.
         """
-        step = self._claim(step_id)
-        if step is None:
-            # The claim may have found a finished twin and let other steps through.
-            relay_outbox(self._database, self._doorbell)
-            return "not_claimed"
+        try:
+            step = self._claim_next(step_id)
+            if step is None:
+                # The claim may have found a finished twin and let other steps through.
+                relay_outbox(self._database, self._doorbell)
+                return "not_claimed"
+        except (OperationalError, InterfaceError) as error:
+            # The message is lost with this; an idle worker is rung for again (store.sweeping).
+            log.warning("claim_failed", reason=type(error).__name__)
+            return "database_away"
         self._shared.step_id = step.id
         bound = log.bind(step=step.id, job=step.job_id, name=step.name, attempt=step.attempt)
         bound.info("step_started", kind=step.kind)
@@ -116,7 +133,10 @@ class StepRunner:
                 word = self._hold(step, keeper, bound)
         finally:
             self._shared.step_id = None
-        relay_outbox(self._database, self._doorbell)
+        if keeper.is_stuck:
+            bound.error("database_hangs", outcome=word)
+            self._give_up()
+        self._relay()
         if step.kind == "ingest":
             self._remove_uploads()
         bound.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
@@ -148,17 +168,38 @@ class StepRunner:
         except (OSError, OperationalError, InterfaceError) as error:
             log.warning("outputs_not_removed", step=step.id, reason=type(error).__name__)
 
-    def _claim(self, step_id: str) -> ClaimedStep | None:
-        if self._shared.is_stopping:
-            # Acknowledged and not begun: the sweeper rings for it again.
+    def _relay(self) -> None:
+        try:
+            relay_outbox(self._database, self._doorbell)
+        except (OperationalError, InterfaceError) as error:  # the next sweep sends them
+            log.warning("relay_failed", reason=type(error).__name__)
+
+    def _claim_next(self, step_id: str) -> ClaimedStep | None:
+        """Claim the step whose turn it is in the queue of the one that was rung for."""
+        if self._shared.is_stopping or self._reason_to_pause() is not None:
+            # Acknowledged and not begun: the housekeeper rings again when there is time or room.
             return None
-        with self._database.write() as session:
-            return StepLedger(session, self._objects).claim(
-                step_id,
-                worker_id=self._shared.worker_id,
-                lease_seconds=self._settings.lease_seconds,
-                max_attempts=self._settings.max_attempts,
-            )
+        with self._database.read() as session:
+            queue = session.scalar(select(Step.queue).where(Step.id == step_id))
+            candidates = [] if queue is None else next_steps(session, queue)
+        for candidate in candidates:
+            with self._database.write() as session:
+                claimed = StepLedger(session, self._objects).claim(
+                    candidate,
+                    worker_id=self._shared.worker_id,
+                    lease_seconds=self._settings.lease_seconds,
+                    max_attempts=self._settings.max_attempts,
+                    place=self._place,
+                )
+            if claimed is not None:
+                return claimed
+        return None
+
+    def _reason_to_pause(self) -> str | None:
+        reason = reason_to_pause(self._settings, self._database)
+        if reason is not None:
+            log.warning("paused", reason=reason)
+        return reason
 
     def _beat(self, step: ClaimedStep, fraction: float | None, detail: str | None) -> Lease:
         with self._database.write() as session:
@@ -179,6 +220,7 @@ class StepRunner:
                     self._remove_unpublished(step)
                 if word not in {"released", "retried", "lost"}:
                     empty_step_dir(folder)
+                    self._forget_checkpoints(step, folder)
                 return word
         except StepDirBusyError:
             bound.warning("step_dir_busy")
@@ -187,17 +229,22 @@ class StepRunner:
     def _carry_out(
         self, step: ClaimedStep, folder: Path, keeper: LeaseKeeper, bound: Any
     ) -> tuple[Outcome, Ingested | None]:
-        deadline = time.monotonic() + self._settings.max_step_seconds
+        courier = self._courier(step, folder)
         try:
             fill_step_dir(folder, step, self._settings, self._objects, self._cache)
-            end = run_child(
-                self._command(folder),
-                cwd=folder,
-                env=child_environment(os.environ, folder),
-                end_reason=lambda: self._end_reason(keeper, deadline),
-                on_progress=keeper.tell,
-                grace_seconds=_GRACE_SECONDS,
-            )
+            courier.bring()
+            courier.start()
+            try:
+                end = run_child(
+                    self._command(folder),
+                    cwd=folder,
+                    env=child_environment(os.environ, folder),
+                    end_reason=lambda: self._end_reason(keeper),
+                    on_progress=keeper.tell,
+                    grace_seconds=_GRACE_SECONDS,
+                )
+            finally:
+                courier.stop()
             self._notice_shutdown(end)
             outcome = outcome_of(end)
             if isinstance(outcome, Failed):
@@ -224,14 +271,24 @@ class StepRunner:
             return failure_of(error), None
         return outcome, ingested
 
-    def _end_reason(self, keeper: LeaseKeeper, deadline: float) -> EndReason | None:
+    def _courier(self, step: ClaimedStep, folder: Path) -> CheckpointCourier:
+        return CheckpointCourier(self._objects, step, folder, self._settings.checkpoint_seconds)
+
+    def _forget_checkpoints(self, step: ClaimedStep, folder: Path) -> None:
+        try:
+            self._courier(step, folder).forget()
+        except OSError as error:  # the sweep for orphans finds them
+            log.warning("checkpoints_not_removed", step=step.id, reason=type(error).__name__)
+
+    def _end_reason(self, keeper: LeaseKeeper) -> EndReason | None:
         if keeper.is_lost:
             return EndReason.LOST
         if keeper.is_cancelled:
             return EndReason.CANCELLED
         if self._shared.is_stopping:
             return EndReason.SHUTDOWN
-        return EndReason.TIMED_OUT if time.monotonic() > deadline else None
+        silence = time.monotonic() - keeper.told_at
+        return EndReason.SILENT if silence > self._settings.silence_seconds else None
 
     def _notice_shutdown(self, end: ChildEnd) -> None:
         """Understand a child that stopped because the whole process group was told to.
@@ -277,16 +334,16 @@ class StepRunner:
                 case Done(outputs):
                     is_ours = ledger.complete(step.id, step.token, outputs, ingested=ingested)
                     word = "done"
-                case Failed(error, is_retryable):
-                    is_ours = ledger.fail(
+                case Failed(error, is_retryable, pause_seconds):
+                    became = ledger.fail(
                         step.id,
                         step.token,
                         error,
                         retryable=is_retryable,
                         max_attempts=self._settings.max_attempts,
+                        pause_seconds=pause_seconds,
                     )
-                    may_retry = is_retryable and step.attempt < self._settings.max_attempts
-                    word = "retried" if may_retry else "failed"
+                    return became or "lost"
                 case Ended(EndReason.CANCELLED):
                     is_ours = ledger.cancelled(step.id, step.token)
                     word = "cancelled"

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from api.problems import Problem, not_found
 from gan_core.spec.plan import plan_ingest
 from store.columns import new_id
+from store.fairness import INTERACTIVE
 from store.objects import Objects
 from store.repositories import AuditTrail, DatasetRepository, Identity, JobRepository
 from store.repositories.paging import Page
@@ -77,6 +78,7 @@ class DatasetService:
             dataset_id=dataset.id,
             spec={"image_size": upload.image_size},
             resolved={"image_size": upload.image_size},
+            priority=INTERACTIVE,
             created_by=self._identity.key_id,
         )
         dataset.job_id = job.id

@@ -47,6 +47,11 @@ class JobView(_View):
     status: JobStatus
     progress: ProgressView
     error: JobErrorView | None
+    """Why it failed; null for a job that has not."""
+    failures: list[JobErrorView]
+    """Steps that failed. A job that has succeeded all the same did without their columns."""
+    retry_of: str | None
+    """The job of which this one is another try."""
     spec: dict[str, Any]
     """With every default filled in."""
     requested: dict[str, Any]
@@ -79,6 +84,8 @@ class JobView(_View):
                 eta_seconds=row.eta_seconds,
             ),
             error=JobErrorView.model_validate(row.error) if row.error else None,
+            failures=[JobErrorView.model_validate(failure) for failure in row.failures or []],
+            retry_of=row.retry_of,
             spec=row.resolved,
             requested=row.spec,
             advice=row.advice,
@@ -89,6 +96,13 @@ class JobView(_View):
         )
 
 
+class StepErrorView(JobErrorView):
+    """Why a step failed, and what it can show for it."""
+
+    evidence: dict[str, Any] | None = None
+    """``history``: the losses of a training that diverged, up to where it was given up."""
+
+
 class StepView(_View):
     """A step of a job as it stands."""
 
@@ -96,13 +110,15 @@ class StepView(_View):
     kind: str
     queue: str
     status: StepStatus
+    """``pending`` for another step, ``queued`` for a worker, ``running``; ``skipped``: a step that
+    it needs has failed."""
     attempt: int
     fraction: float
     is_reused: bool
     key: str
     """Hash of everything that can change its outputs."""
     estimate_seconds: float
-    error: JobErrorView | None
+    error: StepErrorView | None
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -119,7 +135,7 @@ class StepView(_View):
             is_reused=row.reused_from is not None,
             key=row.key,
             estimate_seconds=row.estimate_seconds,
-            error=JobErrorView.model_validate(row.error) if row.error else None,
+            error=StepErrorView.model_validate(row.error) if row.error else None,
             started_at=row.started_at,
             finished_at=row.finished_at,
         )

@@ -13,6 +13,7 @@ from api.datasets.service import key_reused
 from api.problems import Problem, not_found
 from gan_core.spec import DatasetFacts, JobSpec, Plan, Results, plan_study, resolve
 from store.columns import new_id
+from store.fairness import PRIORITIES
 from store.objects import Objects
 from store.repositories import (
     ArtifactRepository,
@@ -96,6 +97,7 @@ class JobService:
             spec=sent,
             resolved=spec.model_dump(mode="json"),
             advice=list(plan.advice),
+            priority=PRIORITIES[spec.priority],
             created_by=self._identity.key_id,
         )
         self._jobs.add(job, plan, self._objects)

@@ -132,12 +132,15 @@ def study_table(results: Results, classifier: str, text: Text = ENGLISH) -> Stud
     across = columns(results, text)
     rows = []
     most_runs = 0
-    for arm in arms(results):
+    failed = {(f["arm"], f["real_count"]) for f in results.failed if "arm" in f}
+    present = arms(results)
+    for arm in present + sorted({arm for arm, _ in failed} - set(present)):
         cells = []
         for column in across:
             summary = summary_of(results, classifier, arm, column)
             if summary is None:
-                cells.append("–")
+                has_failed = (arm, column.label) in failed
+                cells.append(text("cell_failed") if has_failed else "–")
                 continue
             most_runs = max(most_runs, summary.n_runs)
             accuracy = share(_mean(summary, "accuracy"))

@@ -72,6 +72,11 @@ _NAMES = {
     "outcome:harms": "Harms",
     "outcome:no-significant-difference": "No clear difference",
     "outcome:not-tested": "Not tested",
+    "stage:features": "image features",
+    "stage:train": "training",
+    "stage:generate": "drawing images",
+    "stage:upscale": "upscaling",
+    "stage:evaluate": "testing",
     "loss:discriminator": "discriminator",
     "loss:generator": "generator",
     "loss:information": "information",
@@ -101,6 +106,12 @@ _TOP = {
     "runs_one": "1 run",
     "runs_many": "{n} runs",
     "failed_heading": "Not computed",
+    "failed_lead": "These columns are missing from what follows. Everything else is as if they had"
+    " not been asked for.",
+    "failed_column": "{name}, {count} real images, subset {subset}: {stage} failed",
+    "failed_real": "Without a GAN",
+    "failed_fact": "failed",
+    "cell_failed": "failed",
     "advice_heading": "Before you rely on this",
 }
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Profile = Literal["quick", "seed", "best"]
+Priority = Literal["low", "normal", "high"]
 GanName = Literal["infogan"]
 ClassifierName = Literal["seed-cnn", "probe"]
 BaseArmName = Literal["real-only", "class-weights", "oversample"]
@@ -196,3 +197,5 @@ class JobSpec(StudySpec):
 
     dataset_id: str = Field(min_length=1, max_length=64)
     """Id of a data set that is ready."""
+    priority: Priority = "normal"
+    """Which of a workspace's jobs go first. Workspaces share the workers whatever it says."""

@@ -8,6 +8,7 @@ from typing import Any
 from gan_core.spec.errors import GraftError
 from gan_core.spec.job import GanSpec, StudySpec
 from gan_core.spec.steps import (
+    STEP_VERSIONS,
     DatasetFacts,
     Plan,
     PlannedStep,
@@ -37,6 +38,7 @@ def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:
         inputs={"upload": StepInput(source="upload")},
         key=step_key("ingest", params, {"upload": upload_sha256}),
         estimate_seconds=_START_SECONDS + size_bytes / 10e6,
+        code_version=STEP_VERSIONS["ingest"],
     )
     return Plan(steps=[step])
 
@@ -91,6 +93,7 @@ class _Planner:
             inputs=inputs,
             key=step_key(kind, params, digests),
             estimate_seconds=_START_SECONDS + seconds,
+            code_version=STEP_VERSIONS[kind],
         )
         return name
 
@@ -204,7 +207,7 @@ class _Planner:
         )
 
     def shown_spec(self) -> dict[str, Any]:
-        return self.spec.model_dump(mode="json", exclude={"dataset_id"})
+        return self.spec.model_dump(mode="json", exclude={"dataset_id", "priority"})
 
     def check_size(self, made: dict[str, dict[str, str]]) -> None:
         """Refuse what no machine of ours would ever finish."""
@@ -221,9 +224,19 @@ class _Planner:
             )
 
     def add_report(self, evaluations: list[str], made: dict[str, dict[str, str]]) -> None:
-        """Add the report, which reads every evaluation, training and upscaled set."""
-        read = [*evaluations, *(m[k] for m in made.values() for k in ("train", "upscale"))]
-        inputs = {folder_name(name): StepInput(source="step", step=name) for name in read}
+        """Add the report, which reads every evaluation, training and upscaled set.
+
+        It is made of what there is; without a single evaluation (or, where none was asked for,
+        without a single set of images) there is nothing to report.
+        """
+        groups = dict.fromkeys(evaluations, 1)
+        for steps in made.values():
+            groups[steps["train"]] = 0
+            groups[steps["upscale"]] = 0 if evaluations else 1
+        inputs = {
+            folder_name(name): StepInput(source="step", step=name, soft_group=group)
+            for name, group in groups.items()
+        }
         self.add(
             name="report",
             kind="report",
@@ -234,9 +247,17 @@ class _Planner:
         )
 
     def add_package(self, made: dict[str, dict[str, str]]) -> None:
-        """Add the zip, which reads every model and its images, and the verdicts for its card."""
-        read = ["report", *(name for steps in made.values() for name in steps.values())]
-        inputs = {folder_name(name): StepInput(source="step", step=name) for name in read}
+        """Add the zip, which reads every model and its images, and the verdicts for its card.
+
+        It holds the sets that there are; without a single one there is nothing to pack.
+        """
+        inputs = {"report": StepInput(source="step", step="report")} | {
+            folder_name(name): StepInput(
+                source="step", step=name, soft_group=1 if kind == "upscale" else 0
+            )
+            for steps in made.values()
+            for kind, name in steps.items()
+        }
         images = sum(self.steps[m["generate"]].params["count"] for m in made.values())
         self.add(
             name="package",

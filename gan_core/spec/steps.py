@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,7 +28,7 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "generate": 1,
     "upscale": 1,
     "evaluate": 2,
-    "report": 2,
+    "report": 3,
     "package": 1,
 }
 
@@ -61,6 +61,9 @@ class StepInput(_Plain):
     source: Literal["dataset", "upload", "step"]
     step: str | None = None
     """Name of the step, when ``source`` is ``step``."""
+    soft_group: int | None = None
+    """Null: the step must have succeeded. 0: it may fail, and this input is then left out. 1, 2, …:
+    the same, but of the inputs of each such group one at least must be there."""
 
 
 class PlannedStep(_Plain):
@@ -76,10 +79,37 @@ class PlannedStep(_Plain):
     """SHA-256, hex."""
     estimate_seconds: float
     """On two CPU cores; a weight for progress more than a promise."""
+    code_version: int = 0
+    """Version of the code of its kind that the key was made with."""
 
     def needs(self) -> list[str]:
         """Return the names of the steps that must have finished first."""
         return sorted({i.step for i in self.inputs.values() if i.step is not None})
+
+    def soft_group_of(self, needed: str) -> int | None:
+        """Return what the failure of a needed step means; see ``StepInput.soft_group``."""
+        groups = [i.soft_group for i in self.inputs.values() if i.step == needed]
+        return None if None in groups else max(g for g in groups if g is not None)
+
+
+def inputs_without(
+    inputs: Mapping[str, StepInput], lost: Collection[str]
+) -> dict[str, StepInput] | None:
+    """Return what a step can read when other steps have left nothing.
+
+    Args:
+        inputs: Of the step, by label.
+        lost: Names of steps that have failed, or that were skipped because of others.
+
+    Returns:
+        The inputs that are there; None when the step cannot be carried out without the others.
+    """
+    kept = {label: given for label, given in inputs.items() if given.step not in lost}
+    missing = [given for label, given in inputs.items() if label not in kept]
+    if any(given.soft_group is None for given in missing):
+        return None
+    needed = {given.soft_group for given in missing if given.soft_group}
+    return kept if needed <= {given.soft_group for given in kept.values()} else None
 
 
 class Plan(_Plain):

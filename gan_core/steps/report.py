@@ -25,6 +25,7 @@ from gan_core.report import (
     results_csv,
     samples_png,
 )
+from gan_core.report.failures import failed_columns, failed_trainings
 from gan_core.spec.job import StudySpec
 from gan_core.spec.plan import plan_study
 from gan_core.spec.results import ResultRow, Results
@@ -39,12 +40,14 @@ def run(context: StepContext) -> list[Output]:
     """Write the report, the table as JSON and CSV, and the pictures."""
     spec = context.params["spec"]
     dataset = PackedDataset.open(context.inputs["dataset"])
-    results, curves = _results(context, dataset, spec)
+    failed = context.params.get("failed", [])
+    results, curves = _results(context, dataset, spec, failed)
     data = ReportData(
         results=results,
         spec=spec,
         dataset=_dataset_section(dataset),
-        gans=_gan_sections(context, dataset, spec),
+        gans=_gan_sections(context, dataset, spec)
+        + failed_trainings(failed, dataset.counts[spec["rare_class"]].get("train", 0)),
         curves=curves,
         advice=_advice(dataset, spec),
         environment=describe_environment(),
@@ -85,7 +88,10 @@ def _labelled(context: StepContext, kind: str) -> list[Path]:
 
 
 def _results(
-    context: StepContext, dataset: PackedDataset, spec: dict[str, Any]
+    context: StepContext,
+    dataset: PackedDataset,
+    spec: dict[str, Any],
+    failed: list[dict[str, Any]],
 ) -> tuple[Results, list[LearningCurve]]:
     rows: list[ResultRow] = []
     scores: list[np.ndarray] = []
@@ -110,6 +116,7 @@ def _results(
             rows=rows,
             summaries=summaries,
             verdicts=verdicts(rows, scores, positive),
+            failed=failed_columns(failed),
         ),
         curves,
     )
@@ -165,9 +172,12 @@ def _gan_sections(
         training = card["training"]
         chosen = nested_subset(labels, rare_index, training["real_count"], training["subset"])
         label = folder.name.removeprefix("train-")
-        upscaled = np.load(
-            context.inputs[f"upscale-{label}"] / "images.npy", mmap_mode="r", allow_pickle=False
-        )
+        # Its upscaling may have failed where its training had not.
+        upscaled = None
+        if f"upscale-{label}" in context.inputs:
+            upscaled = np.load(
+                context.inputs[f"upscale-{label}"] / "images.npy", mmap_mode="r", allow_pickle=False
+            )
         with np.load(folder / "snapshots.npz", allow_pickle=False) as saved:
             snapshots = [
                 Snapshot(label=f"epoch {epoch}", images=images)
@@ -182,7 +192,7 @@ def _gan_sections(
                 subset=training["subset"],
                 real=np.asarray(dataset.images("train")[chosen[:_SHOWN]]),
                 snapshots=snapshots,
-                upscaled=np.asarray(upscaled[:_SHOWN]),
+                upscaled=None if upscaled is None else np.asarray(upscaled[:_SHOWN]),
                 history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
                 sweeps=[
                     Sweep(code=code, images=images)

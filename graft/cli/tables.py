@@ -93,7 +93,9 @@ def show_results(results: Results) -> None:
         colour = _COLOURS.get(verdict.outcome, "yellow")
         out.print(f"[{colour}]●[/] {escape(verdict.sentence)}")
     for failed in results.failed:
-        out.print(f"[red]not computed:[/] {escape(failed.get('detail', failed.get('code', '')))}")
+        column = f"{failed['column']}. " if "column" in failed else ""
+        said = escape(column + failed.get("detail", failed.get("code", "")))
+        out.print(f"[red]not computed:[/] {said}")
 
 
 def _row(summary: ArmSummary, *, is_first: bool) -> list[str]:

@@ -89,6 +89,10 @@ class Job(_Answer):
     dataset_id: str | None = None
     progress: JobProgress = JobProgress()
     error: JobError | None = None
+    failures: list[JobError] = []
+    """Steps that failed; a job that has succeeded all the same did without their columns."""
+    retry_of: str | None = None
+    """The job of which this one is another try."""
     spec: dict[str, Any] | None = None
     """With every default filled in."""
     advice: list[str] = []

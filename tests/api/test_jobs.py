@@ -197,6 +197,12 @@ def test_a_failed_job_says_why_and_where(hospital: Any) -> None:
     claimed = hospital.claim_next(job["id"])
     hospital.fail(claimed, StepError("diverged", "The training diverged.", "Use fewer epochs."))
     body = hospital.client.get(f"/v1/jobs/{job['id']}").json()
+    # The columns that do not need it go on; here each of them fails, too.
+    assert body["status"] == "running"
+    assert [failure["step"] for failure in body["failures"]] == [claimed.name]
+    while body["status"] == "running":
+        hospital.fail(hospital.claim_next(job["id"]), StepError("crashed", "It ended."))
+        body = hospital.client.get(f"/v1/jobs/{job['id']}").json()
     assert body["status"] == "failed"
     assert body["error"] == {
         "code": "diverged",

@@ -12,7 +12,8 @@ from gan_core.phantoms import draw_phantoms
 from gan_core.progress import Progress, Stopped
 from gan_core.spec import GraftError, StudySpec
 from gan_core.spec.job import UpscaleSpec
-from gan_core.steps import StepSettings
+from gan_core.steps import Output, StepContext, StepSettings
+from gan_core.steps import train as train_step
 from gan_core.study import run_study
 
 SPEC = StudySpec.model_validate(
@@ -187,3 +188,24 @@ def test_weights_that_cannot_be_read_are_said_so_before_anything_is_trained(
         run_study(data, SPEC, tmp_path / "out", settings=without, image_size=64)
     assert missing.value.code == "weights_missing"
     assert not (tmp_path / "out" / "steps").exists()
+
+
+def test_a_column_that_fails_is_named_and_the_others_are_there(
+    data: Path, settings: StepSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = train_step.run
+
+    def fails_at_8(context: StepContext) -> list[Output]:
+        if context.params["real_count"] == 8:
+            raise GraftError("diverged", "The training diverged.", "Use another seed.")
+        return honest(context)
+
+    monkeypatch.setattr(train_step, "run", fails_at_8)
+    spec = SPEC.model_copy(update={"real_counts": [6, 8]})
+    results = run_study(data, spec, tmp_path / "out", settings=settings, image_size=64)
+    (failed,) = results.failed
+    assert (failed["arm"], failed["real_count"], failed["code"]) == ("gan:infogan", "8", "diverged")
+    assert {row.real_count for row in results.rows if row.gan} == {6}
+    assert {row.real_count for row in results.rows if not row.gan} == {6, 8}
+    report = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "The training diverged." in report

@@ -23,6 +23,8 @@ from store.settings import Settings, prepare
 RECORDED = Path(__file__).parent / "recorded"
 REVISIONS = all_revisions()
 MAX_BYTES = 300_000
+# Alembic's own, and one that has no code yet: whoever writes some takes it out of here.
+NOT_ASKED = {"alembic_version", "removals"}
 
 
 def recording(revision: str, dialect: str) -> Path:
@@ -90,9 +92,10 @@ def test_what_todays_code_asks_can_be_recorded_and_asked_again(
     assert (tmp_path / "again.jsonl").read_text() == path.read_text()
     assert path.stat().st_size < MAX_BYTES
     asked = {s.sql for transaction in load(path) for s in transaction.statements}
-    left_alone = [t for t in _tables(url) if not any(f"{t} " in sql for sql in asked)]
-    assert left_alone == ["alembic_version"], (
-        f"whole_house.py asks nothing of {left_alone}: have it use every table but Alembic's own"
+    left_alone = {t for t in _tables(url) if not any(f"{t} " in sql for sql in asked)}
+    assert left_alone <= NOT_ASKED, (
+        f"whole_house.py asks nothing of {sorted(left_alone - NOT_ASKED)}: what is not asked there"
+        " is not recorded, and nobody will hear when a migration breaks it"
     )
 
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 import migrations
-from gan_core.spec import DatasetFacts, Plan, PlannedStep, StepInput
+from gan_core.spec import (
+    DatasetFacts,
+    Plan,
+    PlannedStep,
+    StepInput,
+    StudySpec,
+    plan_study,
+    resolve,
+)
 from store.columns import new_id
 from store.database import Database
+from store.fairness import next_steps
 from store.objects import Objects
-from store.records import ClaimedStep, Output
+from store.records import ClaimedStep, Output, StepError
 from store.repositories import JobRepository
 from store.step_tables import Step
 from store.steps import StepLedger
@@ -93,10 +102,27 @@ class House:
     def chain(*names: str, **changes: Any) -> Plan:
         return chain(*names, **changes)
 
-    def submit(self, plan: Plan, workspace_id: str | None = None) -> str:
+    @staticmethod
+    def study(**changes: Any) -> Plan:
+        """A real plan: an InfoGAN at two real counts, on two subsets."""
+        fields = {
+            "real_counts": [4, 6],
+            "gans": [{"name": "infogan", "image_size": 32, "ema_decay": 0.9}],
+            "benchmark": {"classifiers": ["probe"], "subsets": [0, 1]},
+            **changes,
+        }
+        spec = resolve(StudySpec.model_validate(fields), FACTS.train_counts())
+        return plan_study(spec, FACTS)
+
+    def submit(self, plan: Plan, workspace_id: str | None = None, *, priority: int = 0) -> str:
         with self.database.write() as session:
             job = Job(
-                id=new_id("job"), kind="study", dataset_id=self.dataset_id, spec={}, resolved={}
+                id=new_id("job"),
+                kind="study",
+                dataset_id=self.dataset_id,
+                spec={},
+                resolved={},
+                priority=priority,
             )
             JobRepository(session, workspace_id or self.workspace_id).add(job, plan, self.objects)
             return job.id
@@ -107,7 +133,10 @@ class House:
 
     def steps(self, job_id: str) -> dict[str, Step]:
         with self.database.read() as session:
-            return {s.name: s for s in JobRepository(session, self.workspace_id).steps(job_id)}
+            found = session.scalars(
+                select(Step).where(Step.job_id == job_id).order_by(Step.position)
+            )
+            return {step.name: step for step in found}
 
     def statuses(self, job_id: str) -> dict[str, str]:
         return {name: step.status for name, step in self.steps(job_id).items()}
@@ -137,6 +166,41 @@ class House:
         outputs = self.upload(claimed)
         with self.database.write() as session:
             return StepLedger(session, self.objects).complete(claimed.id, claimed.token, outputs)
+
+    def next_in(self, queue: str) -> list[str]:
+        with self.database.read() as session:
+            return next_steps(session, queue)
+
+    def fail(self, claimed: ClaimedStep, error: StepError | None = None) -> str | None:
+        """Fail a step for good."""
+        with self.database.write() as session:
+            return StepLedger(session).fail(
+                claimed.id,
+                claimed.token,
+                error or StepError("diverged", f"{claimed.name} diverged.", "Try less."),
+                retryable=False,
+                max_attempts=3,
+            )
+
+    def carry_out(self, job_id: str, *, failing: Collection[str] = ()) -> None:
+        """Do what a worker does until nothing is left; some steps fail for good."""
+        while True:
+            with self.database.read() as session:
+                queued = session.scalars(
+                    select(Step.id)
+                    .where(Step.job_id == job_id, Step.status == "queued")
+                    .order_by(Step.position)
+                ).all()
+            if not queued:
+                return
+            for step_id in queued:
+                claimed = self.claim(step_id)
+                if claimed is None:
+                    continue
+                if claimed.name in failing:
+                    self.fail(claimed)
+                else:
+                    self.finish(claimed)
 
     def finish_all(self, job_id: str) -> None:
         for name in self.steps(job_id):

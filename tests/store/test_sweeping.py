@@ -9,7 +9,7 @@ from sqlalchemy import text
 from store.doorbell import DoorbellSilent
 from store.outbox import relay_outbox
 from store.repositories import JobRepository
-from store.sweeping import Swept, over_among, sweep
+from store.sweeping import Swept, over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 
 
@@ -63,7 +63,7 @@ def test_past_its_attempts_a_silent_step_fails_with_a_reason(house: Any) -> None
         sweep(house.database, max_attempts=3)
     job = house.job(job_id)
     assert job.status == "failed"
-    assert job.error["code"] == "attempts_exhausted"
+    assert job.error["code"] == "worker_lost"
     assert job.error["hint"]
 
 
@@ -119,3 +119,56 @@ def test_of_some_steps_those_that_are_over_are_told(house: Any) -> None:
     house.finish(house.claim_named(job_id, "a"))
     ids = {name: step.id for name, step in house.steps(job_id).items()}
     assert over_among(house.database, [*ids.values(), "step_x"]) == {ids["a"]}
+
+
+def ring_for_idle(house: Any, worker: str = "w1", slots: int = 1) -> int:
+    return ring_when_idle(house.database, worker, ["gpu", "cpu"], slots=slots, after_seconds=10)
+
+
+def test_an_idle_worker_rings_for_a_step_whose_message_was_lost(house: Any) -> None:
+    job_id = house.submit(house.chain("a"))
+    relay_outbox(house.database, Bell())
+    assert ring_for_idle(house) == 0  # it was rung for just now
+    _age_rings(house)
+    assert ring_for_idle(house) == 1
+    bell = Bell()
+    relay_outbox(house.database, bell)
+    assert bell.rung == [house.steps(job_id)["a"].id]
+
+
+def test_a_worker_that_is_at_work_rings_for_nothing(house: Any) -> None:
+    house.claim_named(house.submit(house.chain("a", "b")), "a")
+    house.submit(house.chain("c", "d"))
+    _age_rings(house)
+    assert ring_for_idle(house, "w1") == 0
+    assert ring_for_idle(house, "w1", slots=2) == 1
+
+
+def test_an_idle_worker_rings_for_no_more_steps_than_it_has_slots(house: Any) -> None:
+    for name in "abcd":
+        house.submit(house.chain(name * 2, "end"))
+    _age_rings(house)
+    assert ring_for_idle(house, slots=3) == 3
+
+
+def test_no_worker_rings_for_what_it_could_not_begin(house: Any) -> None:
+    house.claim_named(house.submit(house.chain("a", "b")), "a")
+    house.submit(house.chain("a", "b"))  # its twin runs
+    house.submit(house.chain("n", "m", code_version=99))  # newer code than here
+    later = house.submit(house.chain("l", "k"))
+    _age_rings(house)
+    with house.database.write() as session:
+        session.execute(
+            text("UPDATE steps SET available_at = '2999-01-01 00:00:00.000000' WHERE id = :id"),
+            {"id": house.steps(later)["l"].id},
+        )
+    assert ring_for_idle(house, "w2", slots=9) == 0
+
+
+def test_what_an_idle_worker_has_rung_for_is_not_rung_for_again_at_once(house: Any) -> None:
+    house.submit(house.chain("a", "b"))
+    relay_outbox(house.database, SilentBell())
+    _age_rings(house)
+    # The broker is down, and many workers have many rounds meanwhile.
+    rung = [ring_for_idle(house, f"w{number}") for number in range(5)]
+    assert sum(rung) <= 1

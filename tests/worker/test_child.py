@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from worker.child import ChildEnd, EndReason, run_child
 
 _POLITE = """
@@ -112,6 +114,16 @@ def test_a_deaf_child_is_killed_after_its_grace(tmp_path: Path) -> None:
     assert end.returncode == -signal.SIGKILL
     assert end.asked is EndReason.CANCELLED
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("reason", [EndReason.CANCELLED, EndReason.SILENT])
+def test_a_deaf_child_that_nobody_wants_any_more_is_given_seconds_not_a_checkpoints_time(
+    tmp_path: Path, reason: EndReason
+) -> None:
+    started = time.monotonic()
+    end = run(_DEAF, tmp_path, Heard(reason), grace=60)
+    assert (end.returncode, end.asked) == (-signal.SIGKILL, reason)
+    assert time.monotonic() - started < 8
 
 
 def test_a_child_whose_lease_is_lost_has_no_grace(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+
+import pytest
 
 from store.records import Lease
 from worker.lease import LeaseKeeper
@@ -69,3 +72,55 @@ def test_a_silent_database_costs_the_lease_only_after_the_leases_length() -> Non
         assert not keeper.is_lost
         assert wait_for(lambda: keeper.is_lost)
     assert len(ledger.beats) >= 2
+
+
+class HungDatabase:
+    """Answers the first beats, and then neither answers nor refuses."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+        self.beats = 0
+        self.goes_on = threading.Event()
+
+    def beat(self, _fraction: float | None, _detail: str | None) -> Lease:
+        self.beats += 1
+        if self.beats > self.answers:
+            self.goes_on.wait(60)
+        return Lease(held=True, stop=False)
+
+
+def test_a_beat_that_hangs_costs_the_lease_once_its_length_has_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.lease._LONGEST_FAREWELL", 0.2)
+    database = HungDatabase(answers=1)
+    started = time.monotonic()
+    with LeaseKeeper(database.beat, lease_seconds=2.5, heartbeat_seconds=0.2) as keeper:
+        assert wait_for(lambda: database.beats == 2)
+        assert not keeper.is_lost
+        assert wait_for(lambda: keeper.is_lost)
+        assert time.monotonic() - started >= 2.5
+    assert keeper.is_stuck
+    # An answer that comes after all does not bring back what has been given up.
+    database.goes_on.set()
+    keeper._thread.join()
+    assert keeper.is_lost
+
+
+def test_a_keeper_that_is_answered_is_not_stuck() -> None:
+    with LeaseKeeper(
+        Ledger(Lease(held=True, stop=False)).beat, lease_seconds=60, heartbeat_seconds=0.1
+    ) as keeper:
+        pass
+    assert not keeper.is_stuck
+    assert not keeper.is_lost
+
+
+def test_what_the_step_tells_is_its_sign_of_life_and_the_beats_are_not() -> None:
+    ledger = Ledger(Lease(held=True, stop=False))
+    with LeaseKeeper(ledger.beat, lease_seconds=60, heartbeat_seconds=0.1) as keeper:
+        begun = keeper.told_at
+        assert wait_for(lambda: len(ledger.beats) >= 2)
+        assert keeper.told_at == begun
+        keeper.tell(0.0, "the same as before")
+        assert keeper.told_at > begun

@@ -44,9 +44,9 @@ def test_a_child_that_we_ended_is_no_failure(reason: EndReason) -> None:
 
 
 def test_a_step_that_took_too_long_fails_for_good() -> None:
-    outcome = outcome_of(ChildEnd(returncode=4, asked=EndReason.TIMED_OUT))
+    outcome = outcome_of(ChildEnd(returncode=4, asked=EndReason.SILENT))
     assert isinstance(outcome, Failed)
-    assert (outcome.error.code, outcome.is_retryable) == ("timed_out", False)
+    assert (outcome.error.code, outcome.is_retryable) == ("silent", True)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_a_step_that_took_too_long_fails_for_good() -> None:
     [
         (-9, "", "out_of_memory", True),
         (1, "torch.OutOfMemoryError: CUDA out of memory.", "out_of_memory", True),
-        (1, "OSError: [Errno 28] No space left on device", "disk_full", False),
-        (1, "OSError: 967680 requested and 835456 written", "disk_full", False),
+        (1, "OSError: [Errno 28] No space left on device", "disk_full", True),
+        (1, "OSError: 967680 requested and 835456 written", "disk_full", True),
         (1, "ZeroDivisionError: division by zero", "crashed", True),
         (-11, "", "crashed", True),
         (4, "", "interrupted", True),

@@ -25,6 +25,7 @@ from store.repositories import JobRepository
 from store.settings import Settings
 from store.step_tables import Step
 from store.tables import Dataset, Job, Workspace
+from worker import running
 from worker.running import StepRunner, child_command, child_environment
 from worker.shared import SharedState
 
@@ -66,6 +67,20 @@ if checkpoint.exists():
     finish(report="the second time")
 else:
     checkpoint.write_text("x"); os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+HANGS = "say(event='progress', fraction=.1, detail='begun')\ntime.sleep(600)"
+CRAWLS = """
+for _ in range(14):
+    say(event="progress", fraction=.1, detail="the same")
+    time.sleep(.5)
+finish(report="after all")
+"""
+DEAF = """
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+say(event="progress", fraction=.1, detail="begun")
+while True: time.sleep(.05)
 """
 
 
@@ -137,7 +152,7 @@ class House:
         with self.database.read() as session:
             return session.get_one(Job, job_id)
 
-    def run(self, job_id: str, code: str) -> str:
+    def run(self, job_id: str, code: str, **changes: Any) -> str:
         script = self.tmp_path / "child.py"
         script.write_text(_PRELUDE + code)
         runner = StepRunner(
@@ -147,6 +162,7 @@ class House:
             self.bell,
             self.shared,
             command=lambda folder: [sys.executable, str(script), str(folder)],
+            **changes,
         )
         return runner.run(self.step(job_id).id)
 
@@ -371,3 +387,145 @@ def test_a_child_gets_no_secret_and_a_temporary_folder_of_its_own(tmp_path: Path
     assert "s" not in env.values()
     assert env["TMPDIR"] == str(tmp_path / "tmp")
     assert child_command(tmp_path)[-1] == "--die-with-parent"
+
+
+def test_the_step_whose_turn_it_is_is_carried_out_whichever_was_rung_for(house: House) -> None:
+    first, second = house.submit_one("1"), house.submit_one("2")
+    assert house.run(second, GOOD) == "done"
+    assert (house.step(first).status, house.step(second).status) == ("succeeded", "queued")
+    assert house.run(second, GOOD) == "done"
+
+
+def test_evidence_of_a_failure_is_recorded_with_the_step(house: House) -> None:
+    job_id = house.submit_one()
+    history = [{"epoch": 1, "generator": 2.5}, {"epoch": 2, "generator": 900.0}]
+    code = f"""
+say(event="failed", code="diverged", detail="It diverged.", hint="Train less.",
+    evidence={{"history": {history!r}}})
+sys.exit(3)
+"""
+    assert house.run(job_id, code) == "failed"
+    assert house.step(job_id).error == {
+        "code": "diverged",
+        "detail": "It diverged.",
+        "hint": "Train less.",
+        "evidence": {"history": history},
+    }
+    job = house.job(job_id)
+    assert job.failures is not None
+    assert [sorted(failure) for failure in job.failures] == [["code", "detail", "hint", "step"]]
+
+
+def test_evidence_that_is_not_a_number_does_not_hide_why_the_step_failed(house: House) -> None:
+    # What else would the last loss of a training be that diverged?
+    soft = StepInput(source="step", step="train", soft_group=0)
+    steps = [
+        PlannedStep(
+            name=name,
+            kind=kind,
+            queue="cpu",
+            params={},
+            inputs={"dataset": StepInput(source="dataset"), **more},
+            key=kind.ljust(64, "0"),
+            estimate_seconds=1.0,
+        )
+        for name, kind, more in (("train", "train", {}), ("report", "report", {"train": soft}))
+    ]
+    job_id = house.submit(Plan(steps=steps))
+    code = """
+say(event="failed", code="diverged", detail="It diverged.", hint="",
+    evidence={"history": [{"epoch": 1, "generator": float("nan")}]})
+sys.exit(3)
+"""
+    assert house.run(job_id, code) == "failed"
+    error = house.step(job_id).error
+    assert error is not None
+    assert error["code"] == "diverged"
+    json.dumps(error, allow_nan=False)  # PostgreSQL takes nothing else
+
+
+def test_without_room_nothing_is_begun_and_with_room_it_is(house: House) -> None:
+    job_id = house.submit_one()
+    house.settings.min_free_bytes = 2**62
+    assert house.run(job_id, GOOD) == "not_claimed"
+    step = house.step(job_id)
+    assert (step.status, step.attempt) == ("queued", 0)
+    house.settings.min_free_bytes = 0
+    assert house.run(job_id, GOOD) == "done"
+
+
+def test_a_child_that_shows_no_progress_is_ended_and_tried_again(house: House) -> None:
+    house.settings.silence_seconds = 2.5
+    job_id = house.submit_one()
+    started = time.monotonic()
+    assert house.run(job_id, HANGS) == "retried"
+    assert time.monotonic() - started < 15
+    assert house.run(job_id, HANGS) == "failed"
+    error = house.job(job_id).error
+    assert error is not None
+    assert error["code"] == "silent"
+    assert "GRAFT_SILENCE_SECONDS" in error["hint"]
+
+
+def test_a_child_that_goes_on_slowly_is_not_ended_however_long_it_takes(house: House) -> None:
+    house.settings.silence_seconds = 3.0
+    job_id = house.submit_one()
+    started = time.monotonic()
+    assert house.run(job_id, CRAWLS) == "done"
+    assert time.monotonic() - started > 2 * house.settings.silence_seconds
+
+
+def test_the_time_that_inputs_take_to_arrive_is_not_the_childs_silence(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.settings.silence_seconds = 2.0
+    fill = running.fill_step_dir
+
+    def slowly(*args: Any) -> None:
+        time.sleep(2.5)
+        fill(*args)
+
+    monkeypatch.setattr(running, "fill_step_dir", slowly)
+    job_id = house.submit_one()
+    assert house.run(job_id, "time.sleep(.5)\n" + GOOD) == "done"
+
+
+def test_a_cancel_ends_a_child_that_does_not_listen_within_ten_seconds(house: House) -> None:
+    job_id = house.submit_one()
+    cancelled_at: list[float] = []
+
+    def cancel() -> None:
+        with house.database.write() as session:
+            JobRepository(session, house.workspace_id).cancel(job_id)
+        cancelled_at.append(time.monotonic())
+
+    begun = later(lambda: house.step(job_id).fraction > 0, cancel)
+    assert house.run(job_id, DEAF) == "cancelled"
+    begun.join()
+    assert time.monotonic() - cancelled_at[0] < 10
+    assert house.job(job_id).status == "cancelled"
+
+
+def test_a_worker_whose_database_hangs_ends_its_child_and_gives_up_its_process(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.lease._LONGEST_FAREWELL", 0.2)
+    goes_on = threading.Event()
+    beat = StepRunner._beat
+
+    def hang_once_begun(runner: StepRunner, *args: Any) -> Any:
+        if house.step(job_id).fraction > 0:
+            goes_on.wait(60)
+        return beat(runner, *args)
+
+    monkeypatch.setattr(StepRunner, "_beat", hang_once_begun)
+    job_id = house.submit_one()
+    given_up: list[bool] = []
+    try:
+        word = house.run(job_id, CHECKPOINTS, give_up=lambda: given_up.append(True))
+    finally:
+        goes_on.set()
+    assert word == "lost"
+    assert given_up == [True]
+    # Nothing was recorded: whoever takes the step when its lease has lapsed goes on with it.
+    assert house.step(job_id).status == "running"

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_core.spec import DatasetFacts, GraftError, Plan, StudySpec, plan_study, resolve
+from gan_core.spec import (
+    DatasetFacts,
+    GraftError,
+    Plan,
+    StepInput,
+    StudySpec,
+    plan_study,
+    resolve,
+)
 from gan_core.spec import steps as steps_module
 from gan_core.spec.plan import plan_ingest
 from gan_core.spec.steps import folder_name, step_key
@@ -273,3 +281,80 @@ def test_without_a_base_arm_only_the_gans_are_evaluated() -> None:
     with pytest.raises(GraftError) as caught:
         planned({**ONE_COLUMN, **arms, "gans": []})
     assert caught.value.code == "nothing_to_do"
+
+
+SEVERAL = {
+    "real_counts": [50, 100],
+    "balance_to": 200,
+    "benchmark": {"classifiers": ["probe"], "subsets": [0, 1]},
+}
+
+
+def soft_groups(plan: Plan, name: str) -> dict[str, int | None]:
+    """Return what the failure of each needed step means for a step."""
+    (step,) = [step for step in plan.steps if step.name == name]
+    return {needed: step.soft_group_of(needed) for needed in step.needs()}
+
+
+def test_only_the_report_and_the_zip_can_do_without_what_failed() -> None:
+    plan = planned(SEVERAL)
+    for step in plan.steps:
+        if step.kind not in {"report", "package"}:
+            assert set(soft_groups(plan, step.name).values()) <= {None}
+
+
+def test_the_report_needs_one_evaluation_and_shows_of_the_rest_what_there_is() -> None:
+    for needed, group in soft_groups(planned(SEVERAL), "report").items():
+        assert group == (1 if needed.startswith("evaluate:") else 0)
+
+
+def test_without_classifiers_the_report_needs_one_set_of_images() -> None:
+    groups = soft_groups(planned({**SEVERAL, "benchmark": {"classifiers": []}}), "report")
+    assert {needed.split(":")[0]: group for needed, group in groups.items()} == {
+        "train": 0,
+        "upscale": 1,
+    }
+
+
+def test_the_zip_needs_the_report_and_one_set_of_images() -> None:
+    groups = soft_groups(planned(SEVERAL), "package")
+    assert groups.pop("report") is None
+    assert {needed.split(":")[0]: group for needed, group in groups.items()} == {
+        "train": 0,
+        "generate": 0,
+        "upscale": 1,
+    }
+
+
+def test_a_need_that_is_hard_once_is_hard() -> None:
+    step = (
+        planned(ONE_COLUMN)
+        .steps[0]
+        .model_copy(
+            update={
+                "inputs": {
+                    "a": StepInput(source="step", step="x", soft_group=1),
+                    "b": StepInput(source="step", step="x"),
+                    "c": StepInput(source="step", step="y", soft_group=0),
+                    "d": StepInput(source="step", step="y", soft_group=2),
+                }
+            }
+        )
+    )
+    assert (step.soft_group_of("x"), step.soft_group_of("y")) == (None, 2)
+
+
+def test_how_soft_a_need_is_does_not_change_a_key() -> None:
+    plan = planned(ONE_COLUMN)
+    known = keys(plan)
+    for step in plan.steps:
+        digests = {
+            label: FACTS.digest if given.step is None else known[given.step]
+            for label, given in step.inputs.items()
+        }
+        assert step.key == step_key(step.kind, step.params, digests)
+
+
+def test_every_step_says_with_which_version_of_the_code_its_key_was_made() -> None:
+    for step in [*planned(ONE_COLUMN).steps, *plan_ingest("a" * 64, 10, 224).steps]:
+        assert step.code_version == steps_module.STEP_VERSIONS[step.kind]

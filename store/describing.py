@@ -1,0 +1,48 @@
+"""A claimed step as its worker needs it."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from gan_core.spec import DatasetFacts
+from store.records import ClaimedStep, InputFile
+from store.settling import steps_of
+from store.step_tables import Step
+from store.tables import Dataset, Job
+
+
+def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedStep:
+    """Return what a worker must know of a step that it has just been given."""
+    dataset = session.get_one(Dataset, job.dataset_id)
+    siblings = {other.name: other for other in steps_of(session, job.id)}
+    inputs: dict[str, tuple[InputFile, ...]] = {}
+    for label, source in step.inputs.items():
+        if source["source"] == "upload":
+            upload = InputFile(
+                "upload.zip", dataset.upload_key, dataset.upload_bytes, dataset.upload_sha256
+            )
+            inputs[label] = (upload,)
+            continue
+        is_dataset = source["source"] == "dataset"
+        files = dataset.files if is_dataset else siblings[source["step"]].outputs
+        inputs[label] = tuple(
+            InputFile(f["name"], f["object_key"], f["size"], f["sha256"]) for f in files
+        )
+    return ClaimedStep(
+        id=step.id,
+        job_id=job.id,
+        workspace_id=job.workspace_id,
+        dataset_id=job.dataset_id,
+        name=step.name,
+        kind=step.kind,
+        queue=step.queue,
+        key=step.key,
+        params=dict(step.params),
+        attempt=step.attempt,
+        token=token,
+        output_prefix=step.output_prefix or "",
+        inputs=inputs,
+        step_keys={name: other.key for name, other in siblings.items()},
+        dataset=DatasetFacts.model_validate(dataset.facts) if dataset.facts else None,
+        job_created_at=job.created_at,
+    )

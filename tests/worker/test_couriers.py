@@ -1,0 +1,430 @@
+"""Checkpoints that go from one machine to another through a bucket (a real server of S3's)."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gan_core.phantoms import draw_phantoms
+from gan_core.reading import PackedDataset, pack
+from gan_core.spec import StudySpec, plan_study, resolve
+from gan_core.study import facts
+from store.columns import new_id
+from store.objects import Objects
+from store.records import ClaimedStep
+from store.repositories import JobRepository
+from store.settings import Settings
+from store.step_tables import Step
+from store.tables import Dataset, Job
+from worker.couriers import CheckpointCourier
+from worker.running import StepRunner, child_command
+from worker.shared import SharedState
+
+
+@dataclass
+class Machine:
+    """A folder for the step on a machine of its own, with a courier."""
+
+    objects: Objects
+    folder: Path
+    kind: str = "train"
+
+    def courier(self, attempt: int) -> CheckpointCourier:
+        step = ClaimedStep(
+            id="step_1",
+            job_id="job_1",
+            workspace_id="ws_1",
+            dataset_id="ds_1",
+            name="train",
+            kind=self.kind,
+            queue="gpu",
+            key="k",
+            params={},
+            attempt=attempt,
+            token="t",
+            output_prefix="",
+            inputs={},
+            step_keys={},
+            dataset=None,
+            job_created_at=None,  # type: ignore[arg-type]
+        )
+        return CheckpointCourier(self.objects, step, self.folder, 0.1)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def write(self, name: str, content: str) -> None:
+        path = self.checkpoints / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+    def files(self) -> dict[str, str]:
+        return {
+            path.relative_to(self.checkpoints).as_posix(): path.read_text()
+            for path in self.checkpoints.rglob("*.safetensors")
+        }
+
+
+@pytest.fixture
+def objects(bucket: Callable[[Settings], Settings], tmp_path: Path) -> Objects:
+    return Objects.from_settings(bucket(Settings(data_dir=tmp_path)))
+
+
+@pytest.fixture
+def here(objects: Objects, tmp_path: Path) -> Machine:
+    return Machine(objects, tmp_path / "here")
+
+
+@pytest.fixture
+def there(objects: Objects, tmp_path: Path) -> Machine:
+    return Machine(objects, tmp_path / "there")
+
+
+NEWEST = "checkpoint-000000000200.safetensors"
+
+
+def test_checkpoints_travel_and_nothing_else_does(here: Machine, there: Machine) -> None:
+    here.write(NEWEST, "weights")
+    here.write("arm-1/seed-cnn.safetensors", "a classifier's")
+    here.write("images.npy", "filled up in place")
+    here.write(f".{NEWEST}.17.tmp.safetensors", "half written")
+    assert here.courier(1).send() == 2
+    assert there.courier(2).bring() == 2
+    assert there.files() == {NEWEST: "weights", "arm-1/seed-cnn.safetensors": "a classifier's"}
+
+
+def test_only_what_is_new_is_copied_and_what_is_gone_here_goes_there(here: Machine) -> None:
+    courier = here.courier(1)
+    here.write("checkpoint-1.safetensors", "old")
+    here.write("checkpoint-2.safetensors", "newer")
+    assert courier.send() == 2
+    assert courier.send() == 0
+    (here.checkpoints / "checkpoint-1.safetensors").unlink()
+    here.write("checkpoint-3.safetensors", "newest")
+    assert courier.send() == 1
+    names = {key.rsplit("/", 1)[1] for key in here.objects.list("workspaces/ws_1/")}
+    assert names == {"checkpoint-2.safetensors", "checkpoint-3.safetensors"}
+
+
+def test_the_newest_attempt_wins(here: Machine, there: Machine, tmp_path: Path) -> None:
+    here.write(NEWEST, "of the second attempt")
+    here.courier(2).send()
+    there.write(NEWEST, "of the eleventh attempt")
+    there.courier(11).send()
+    third = Machine(here.objects, tmp_path / "third")
+    third.courier(12).bring()
+    assert third.files() == {NEWEST: "of the eleventh attempt"}
+
+
+def test_nothing_is_brought_over_what_is_newer_here(here: Machine, there: Machine) -> None:
+    there.write(NEWEST, "of attempt 1")
+    there.courier(1).send()
+    assert here.courier(2).bring() == 1
+    here.write(NEWEST, "of attempt 2, which had no time to copy it")
+    assert here.courier(3).bring() == 0
+    assert here.files() == {NEWEST: "of attempt 2, which had no time to copy it"}
+
+
+def test_what_the_other_machine_reached_meanwhile_is_brought_back(
+    here: Machine, there: Machine
+) -> None:
+    here.courier(1).bring()
+    here.write("checkpoint-1.safetensors", "mine")
+    here.courier(1).send()
+    there.courier(2).bring()
+    there.write("checkpoint-2.safetensors", "its")
+    there.courier(2).send()
+    assert here.courier(3).bring() > 0
+    assert here.files()["checkpoint-2.safetensors"] == "its"
+
+
+def test_what_lies_in_the_bucket_is_gone_once_it_is_forgotten(here: Machine) -> None:
+    here.write(NEWEST, "weights")
+    for attempt in (1, 2):
+        here.courier(attempt).send()
+    here.courier(2).forget()
+    assert here.objects.list("workspaces/ws_1/") == {}
+
+
+def test_the_thread_copies_while_the_step_runs_and_once_more_at_its_end(here: Machine) -> None:
+    courier = here.courier(1)
+    courier.start()
+    here.write("checkpoint-1.safetensors", "first")
+    until = time.monotonic() + 20
+    while not here.objects.list("workspaces/ws_1/") and time.monotonic() < until:
+        time.sleep(0.05)
+    assert here.objects.list("workspaces/ws_1/")
+    here.write("checkpoint-2.safetensors", "the last, of the shutdown")
+    courier.stop()
+    assert any(key.endswith("-2.safetensors") for key in here.objects.list("workspaces/ws_1/"))
+
+
+@pytest.mark.parametrize("kind", ["features", "generate", "upscale", "report", "package"])
+def test_steps_that_keep_no_such_files_have_no_courier(here: Machine, kind: str) -> None:
+    here.kind = kind
+    here.write(NEWEST, "weights")
+    courier = here.courier(1)
+    assert not courier.is_needed
+    courier.start()
+    courier.stop()
+    assert courier.bring() == 0
+    assert here.objects.list("workspaces/ws_1/") == {}
+
+
+def test_a_directory_that_all_workers_share_needs_no_courier(tmp_path: Path) -> None:
+    machine = Machine(Objects((tmp_path / "objects").as_uri()), tmp_path / "here")
+    assert not machine.courier(1).is_needed
+
+
+def test_a_note_of_the_attempt_that_was_cut_short_does_not_end_the_step(
+    here: Machine, there: Machine
+) -> None:
+    there.write(NEWEST, "weights")
+    there.courier(1).send()
+    here.write("attempt", "")  # the disk was full, or the power went
+    assert here.courier(2).bring() == 1
+
+
+@dataclass
+class Bell:
+    rung: list[str] = field(default_factory=list)
+
+    def ring(self, queue: str, step_id: str) -> None:  # noqa: ARG002
+        self.rung.append(step_id)
+
+
+class Fleet:
+    """Machines with data directories of their own, one database and one bucket."""
+
+    def __init__(self, yard: Any, bucket: Callable[[Settings], Settings], tmp_path: Path) -> None:
+        self.yard = yard
+        self.bucket = bucket
+        self.tmp_path = tmp_path
+        self.shared: dict[str, SharedState] = {}
+        self.objects = Objects.from_settings(bucket(yard.settings))
+
+    def machine(self, name: str, command: Callable[[Path], list[str]]) -> StepRunner:
+        self.shared[name] = SharedState()
+        settings = self.bucket(
+            self.yard.settings.model_copy(
+                update={
+                    "database_url": self.yard.settings.resolved_database_url(),
+                    "data_dir": self.tmp_path / name,
+                    "cache_dir": None,
+                    "checkpoint_seconds": 0.3,
+                    "heartbeat_seconds": 0.5,
+                    "device": "cpu",
+                    "threads": 1,
+                }
+            )
+        )
+        return StepRunner(
+            settings,
+            self.yard.database,
+            self.objects,
+            Bell(),
+            self.shared[name],
+            command=command,
+        )
+
+    def run_and_stop(self, name: str, runner: StepRunner, step_id: str, when: float) -> str:
+        """Run a step, and tell the worker to stop once the step has got so far."""
+
+        def stop() -> None:
+            until = time.monotonic() + 120
+            while self.yard.step(step_id).fraction < when and time.monotonic() < until:
+                time.sleep(0.05)
+            self.shared[name].ask_to_stop()
+
+        thread = threading.Thread(target=stop)
+        thread.start()
+        word = runner.run(step_id)
+        thread.join()
+        return word
+
+
+@pytest.fixture
+def fleet(yard: Any, bucket: Callable[[Settings], Settings], tmp_path: Path) -> Fleet:
+    return Fleet(yard, bucket, tmp_path)
+
+
+COUNTS = """
+import hashlib, json, pathlib, signal, sys, time
+here = pathlib.Path(sys.argv[1]); last = int(sys.argv[2])
+checkpoint = here / "checkpoints" / "checkpoint-1.safetensors"
+(here / "outputs").mkdir(exist_ok=True); checkpoint.parent.mkdir(exist_ok=True)
+def say(**event): print(json.dumps(event), flush=True)
+begun_at = count = int(checkpoint.read_text()) if checkpoint.exists() else 0
+def stop(*_):
+    checkpoint.write_text(str(count)); sys.exit(4)
+signal.signal(signal.SIGTERM, stop)
+while count < last or last < 0:
+    count += 1
+    say(event="progress", fraction=count / 1000, detail=f"{count}")
+    time.sleep(.05)
+data = str(begun_at).encode()
+(here / "outputs" / "begun").write_bytes(data)
+say(event="done", outputs=[{"name": "begun", "kind": "internal", "media_type": "text/plain",
+    "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}])
+"""
+
+
+def counting(last: int) -> Callable[[Path], list[str]]:
+    return lambda folder: [sys.executable, "-c", COUNTS, str(folder), str(last)]
+
+
+def test_a_step_handed_back_by_each_machine_in_turn_goes_on_from_the_last(fleet: Fleet) -> None:
+    step_id = fleet.yard.submit()
+    reached = []
+    for name, when in (("first", 0.005), ("second", 0.015), ("first", 0.025)):
+        runner = fleet.machine(name, counting(-1))
+        assert fleet.run_and_stop(name, runner, step_id, when) == "released"
+        reached.append(int(_checkpoint(fleet, name, step_id).read_text()))
+    # None began before where the one before it had ended.
+    assert reached == sorted(reached)
+    assert fleet.machine("third", counting(0)).run(step_id) == "done"
+    (made,) = fleet.yard.step(step_id).outputs
+    assert int(b"".join(fleet.objects.iterate(made["object_key"]))) == reached[-1]
+
+
+def _checkpoint(fleet: Fleet, name: str, step_id: str) -> Path:
+    return fleet.tmp_path / name / "work" / step_id / "checkpoints" / "checkpoint-1.safetensors"
+
+
+def test_a_machine_does_not_go_on_from_its_own_old_checkpoint_when_another_got_further(
+    fleet: Fleet,
+) -> None:
+    step_id = fleet.yard.submit()
+    for name, when in (("first", 0.005), ("second", 0.03)):
+        runner = fleet.machine(name, counting(-1))
+        assert fleet.run_and_stop(name, runner, step_id, when) == "released"
+    second = int(_checkpoint(fleet, "second", step_id).read_text())
+    assert fleet.machine("first", counting(0)).run(step_id) == "done"
+    (made,) = fleet.yard.step(step_id).outputs
+    assert int(b"".join(fleet.objects.iterate(made["object_key"]))) == second
+
+
+def test_the_copies_are_removed_when_the_step_has_succeeded(fleet: Fleet) -> None:
+    step_id = fleet.yard.submit()
+    prefix = f"workspaces/{fleet.yard.workspace_id}/checkpoints/"
+    runner = fleet.machine("first", counting(-1))
+    assert fleet.run_and_stop("first", runner, step_id, 0.005) == "released"
+    assert fleet.objects.list(prefix)
+    assert fleet.machine("second", counting(0)).run(step_id) == "done"
+    assert fleet.objects.list(prefix) == {}
+
+
+def test_a_last_copy_that_fails_takes_nothing_from_a_step_that_is_done(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_file = Objects.put_file
+
+    def refuse_checkpoints(objects: Objects, key: str, *args: Any) -> None:
+        if "/checkpoints/" in key:
+            raise OSError("Generic S3 error")
+        put_file(objects, key, *args)
+
+    monkeypatch.setattr(Objects, "put_file", refuse_checkpoints)
+    step_id = fleet.yard.submit()
+    leaves_one = COUNTS.replace("data = str", "checkpoint.write_text('1')\ndata = str", 1)
+    runner = fleet.machine(
+        "first", lambda folder: [sys.executable, "-c", leaves_one, str(folder), "1"]
+    )
+    assert runner.run(step_id) == "done"
+
+
+@pytest.mark.slow
+def test_a_real_training_goes_on_upon_another_machine_and_ends_with_the_same_bytes(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    yard = fleet.yard
+    packed = _packed(tmp_path)
+    dataset = PackedDataset.open(packed)
+    _give_dataset(fleet, packed, dataset)
+    spec = resolve(
+        StudySpec.model_validate(
+            {
+                "real_counts": [12],
+                "balance_to": 14,
+                "gans": [{"name": "infogan", "image_size": 32, "epochs": 60, "batch_size": 4}],
+                "benchmark": {"classifiers": []},
+            }
+        ),
+        facts(dataset).train_counts(),
+    )
+    plan = plan_study(spec, facts(dataset))
+
+    def submit() -> str:
+        with yard.database.write() as session:
+            job = Job(
+                id=new_id("job"), kind="study", dataset_id=yard.dataset_id, spec={}, resolved={}
+            )
+            jobs = JobRepository(session, yard.workspace_id)
+            jobs.add(job, plan, fleet.objects)
+            return jobs.steps(job.id)[0].id
+
+    moved = submit()
+    first = fleet.machine("first", child_command)
+    assert fleet.run_and_stop("first", first, moved, 0.1) == "released"
+    begun: list[str] = []
+    assert fleet.machine("second", _noting(begun)).run(moved) == "done"
+    # It did not begin anew: what it was brought was there before its first step.
+    assert begun
+    undisturbed = _undisturbed(fleet, submit, moved)
+    assert _digests(yard.step(moved)) == _digests(yard.step(undisturbed))
+
+
+def _packed(tmp_path: Path) -> Path:
+    pictures = tmp_path / "phantoms"
+    counts = {"train": {"benign": 16, "malignant": 14}, "test": {"benign": 4, "malignant": 4}}
+    draw_phantoms(pictures, counts=counts, image_size=64)
+    packed = tmp_path / "packed"
+    pack(pictures, packed, image_size=32)
+    return packed
+
+
+def _give_dataset(fleet: Fleet, packed: Path, dataset: PackedDataset) -> None:
+    files = []
+    for path in sorted(packed.iterdir()):
+        key = f"k/{path.name}"
+        fleet.objects.put_file(key, path)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        files.append(
+            {"name": path.name, "object_key": key, "size": path.stat().st_size, "sha256": sha256}
+        )
+    with fleet.yard.database.write() as session:
+        row = session.get_one(Dataset, fleet.yard.dataset_id)
+        row.facts = facts(dataset).model_dump(mode="json")
+        row.files = files
+
+
+def _noting(begun: list[str]) -> Callable[[Path], list[str]]:
+    """Make the child's command, and note the checkpoints that lie there when it begins."""
+
+    def command(folder: Path) -> list[str]:
+        begun.extend(path.name for path in (folder / "checkpoints").glob("*.safetensors"))
+        return child_command(folder)
+
+    return command
+
+
+def _undisturbed(fleet: Fleet, submit: Callable[[], str], done: str) -> str:
+    """Run the same step in one go; the finished one must not be taken for it."""
+    with fleet.yard.database.write() as session:
+        session.get_one(Step, done).kind = "set aside"
+    step_id = submit()
+    assert fleet.machine("third", child_command).run(step_id) == "done"
+    return step_id
+
+
+def _digests(step: Step) -> dict[str, str]:
+    return {output["name"]: output["sha256"] for output in step.outputs}

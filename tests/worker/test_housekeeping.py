@@ -1,0 +1,115 @@
+"""A worker's rounds of housekeeping, with a database and without a broker."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from store.columns import utc_now
+from store.step_tables import Step
+from store.workers import WorkerRegister
+from worker.housekeeping import Housekeeper
+from worker.place import place_of
+from worker.shared import SharedState
+
+
+class Bell:
+    """Stands for the broker, and remembers what was rung for."""
+
+    rung: list[str]
+
+    def __init__(self, _settings: Any) -> None:
+        return
+
+    def ring(self, queue: str, step_id: str) -> None:  # noqa: ARG002
+        self.rung.append(step_id)
+
+    def close(self) -> None:
+        return
+
+
+@pytest.fixture(autouse=True)
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    heard: list[str] = []
+    monkeypatch.setattr(Bell, "rung", heard, raising=False)
+    monkeypatch.setattr("worker.housekeeping.Doorbell", Bell)
+    return heard
+
+
+def rounds(yard: Any, *, concurrency: int = 1) -> Housekeeper:
+    return Housekeeper(yard.settings, SharedState(), ["gpu", "cpu"], concurrency)
+
+
+def seen(yard: Any) -> Any:
+    with yard.database.read() as session:
+        (row,) = WorkerRegister(session).all()
+        return row
+
+
+def let_wait(yard: Any) -> None:
+    """Have every step wait since 20 s ago, after so many rings that the sweep gives it time."""
+    then = utc_now() - timedelta(seconds=20)
+    with yard.database.write() as session:
+        session.execute(update(Step).values(rings=9, rung_at=then))
+
+
+def test_a_round_tells_where_the_worker_is_and_that_it_is_well(yard: Any) -> None:
+    rounds(yard).run_once()
+    row = seen(yard)
+    assert (row.place, row.paused) == (place_of(yard.settings.data_dir), None)
+
+
+def test_a_killed_workers_step_is_rung_for_in_the_same_round(yard: Any, rung: list[str]) -> None:
+    here = place_of(yard.settings.data_dir)
+    step_id = yard.held(here, silent_for=10)
+    rounds(yard).run_once()
+    assert yard.step(step_id).status == "queued"
+    assert step_id in rung
+
+
+def test_without_room_the_row_says_so_and_nothing_is_rung_for_until_there_is_some(
+    yard: Any, rung: list[str]
+) -> None:
+    step_id = yard.submit()
+    keeper = rounds(yard)
+    keeper.run_once()
+    assert rung == [step_id]
+    rung.clear()
+    # The message of just now came while there was no room, and was acknowledged.
+    let_wait(yard)
+    yard.settings.min_free_bytes = 2**62
+    keeper.run_once()
+    assert seen(yard).paused.startswith("disk_full: ")
+    assert rung == []
+    yard.settings.min_free_bytes = 0
+    keeper.run_once()
+    assert seen(yard).paused is None
+    assert rung == [step_id]
+
+
+def test_a_worker_that_is_asked_to_stop_rings_for_nothing_more(yard: Any, rung: list[str]) -> None:
+    yard.submit()
+    shared = SharedState()
+    keeper = Housekeeper(yard.settings, shared, ["gpu"], 1)
+    keeper.run_once()
+    rung.clear()
+    let_wait(yard)
+    shared.ask_to_stop()
+    keeper.run_once()
+    assert rung == []
+
+
+def test_a_worker_whose_clock_is_wrong_takes_nobodys_step(
+    yard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "worker.housekeeping.skewed_clock", lambda *_: "clock_skew: 300 s ahead of the database's."
+    )
+    # By a clock that runs ahead every lease looks lapsed.
+    step_id = yard.held("elsewhere", silent_for=61)
+    rounds(yard).run_once()
+    assert seen(yard).paused.startswith("clock_skew: ")
+    assert yard.step(step_id).status == "running"

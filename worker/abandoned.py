@@ -1,0 +1,55 @@
+"""Steps whose worker is known to be gone: taken at once, without waiting for their lease to lapse.
+
+A worker holds a lock on the folder of the step that it carries out, from the claim until the
+outcome is recorded, and the kernel drops the lock with the process. So a step of this place whose
+folder nobody holds, and whose lease nobody has renewed for some seconds, has nobody.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from store.columns import utc_now
+from store.database import Database
+from store.settings import Settings
+from store.step_tables import Step
+from store.steps import StepLedger
+from worker.step_dir import StepDirBusyError, locked_step_dir
+
+_SILENT_SECONDS = 8.0
+"""Of a lease that is renewed every two seconds."""
+
+
+def take_abandoned(database: Database, settings: Settings, place: str) -> int:
+    """Take the steps from workers of this place that were killed; return how many."""
+    taken = 0
+    for step_id, token in _silent(database, settings, place):
+        try:
+            with locked_step_dir(settings, step_id, patience=0), database.write() as session:
+                outcome = StepLedger(session).expire(
+                    step_id, max_attempts=settings.max_attempts, dead_token=token
+                )
+        except StepDirBusyError:
+            continue
+        taken += outcome is not None
+    return taken
+
+
+def _silent(database: Database, settings: Settings, place: str) -> list[tuple[str, str]]:
+    renewed_by = utc_now() + timedelta(seconds=settings.lease_seconds - _silence(settings))
+    with database.read() as session:
+        rows = session.execute(
+            select(Step.id, Step.lease_token).where(
+                Step.status == "running",
+                Step.place == place,
+                Step.lease_expires_at < renewed_by,
+                Step.lease_token.is_not(None),
+            )
+        ).all()
+    return [(step_id, token) for step_id, token in rows if token is not None]
+
+
+def _silence(settings: Settings) -> float:
+    return min(_SILENT_SECONDS, settings.lease_seconds / 2)
