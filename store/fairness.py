@@ -13,20 +13,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from gan_core.spec.steps import STEP_VERSIONS
-from store.columns import utc_now
+from store.clock import SLACK, now_of
 from store.step_tables import Step
 from store.tables import Job
 
 PRIORITIES: dict[str, int] = {"low": -1, "normal": 0, "high": 1}
 INTERACTIVE = 10
 """Priority from which on a job goes before those of all workspaces."""
+
+LONGEST_PAUSE = 600.0
+"""Seconds between two tries of a step, at the most."""
 
 _NEVER_SERVED = datetime.min.replace(tzinfo=UTC)
 
@@ -68,11 +71,12 @@ def in_turn(waiting: Sequence[Waiting], at_work: AtWork) -> list[Waiting]:
     return sorted(waiting, key=place)
 
 
-def can_begin(queue: str | None = None) -> ColumnElement[bool]:
+def can_begin(queue: str | None, now: datetime) -> ColumnElement[bool]:
     """Return the condition under which a step could be claimed now, by the code that runs here.
 
     Args:
         queue: Only of this queue; null: of any.
+        now: The time by the database's clock.
     """
     twin = aliased(Step)
     has_running_twin = exists().where(
@@ -91,10 +95,19 @@ def can_begin(queue: str | None = None) -> ColumnElement[bool]:
     return and_(
         Step.status == "queued",
         Step.queue == queue if queue is not None else Step.queue.is_not(None),
-        or_(Step.available_at.is_(None), Step.available_at <= utc_now()),
+        or_(Step.available_at.is_(None), is_due(now)),
         is_within_reach,
         # The same work is done once: the other job gets it when it is there.
         ~has_running_twin,
+    )
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Return the condition under which the pause before another try is over."""
+    return or_(
+        Step.available_at <= now,
+        # Written before the clock was set back: no pause is that long.
+        Step.available_at > now + SLACK + timedelta(seconds=LONGEST_PAUSE),
     )
 
 
@@ -103,12 +116,13 @@ def next_steps(session: Session, queue: str, limit: int = 20) -> list[str]:
 
     Nothing is locked: another worker may be faster, and the next in the list is then to be tried.
     """
+    now = now_of(session)
     waiting = [
         Waiting(*row)
         for row in session.execute(
             select(Job.id, Job.workspace_id, Job.priority, Job.served_at).where(
                 Job.status.in_(["queued", "running"]),
-                exists().where(Step.job_id == Job.id, can_begin(queue)),
+                exists().where(Step.job_id == Job.id, can_begin(queue, now)),
             )
         )
     ]
@@ -118,7 +132,7 @@ def next_steps(session: Session, queue: str, limit: int = 20) -> list[str]:
     for job in in_turn(waiting, _at_work(session, queue, waiting))[:limit]:
         step_id = session.scalar(
             select(Step.id)
-            .where(Step.job_id == job.job_id, can_begin(queue))
+            .where(Step.job_id == job.job_id, can_begin(queue, now))
             .order_by(Step.position)
             .limit(1)
         )

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gan_core.spec import Plan
-from store.columns import new_id, utc_now
+from store.clock import now_of
+from store.columns import new_id
 from store.database import FOR_NO_KEY_UPDATE
 from store.objects import Objects
 from store.readiness import ready_steps, skip_what_cannot_be
@@ -85,12 +86,12 @@ def ring(session: Session, step: Step, *, after_seconds: float = 0.0) -> None:
     """Queue a step and promise a ring of the doorbell: now, or by the sweeper when it is time."""
     if step.status == "running":
         # Where the attempt ended; the next claim keeps how long it ran.
-        now = utc_now()
+        now = now_of(session)
         step.finished_at = min(now, step.lease_expires_at or now)
     step.status = "queued"
     step.lease_token = None
     step.lease_expires_at = None
-    step.rung_at = utc_now()
+    step.rung_at = now_of(session)
     step.rings += 1
     if after_seconds > 0:
         step.available_at = step.rung_at + timedelta(seconds=after_seconds)
@@ -133,7 +134,7 @@ def reuse(session: Session, job: Job, step: Step, objects: Objects | None) -> bo
     for twin in twins:
         if not _outputs_exist(twin, objects) or not _adopt_dataset(session, job, step, twin):
             continue
-        now = utc_now()
+        now = now_of(session)
         step.status = "succeeded"
         step.reused_from = twin.reused_from or twin.id
         step.outputs = list(twin.outputs)
@@ -167,7 +168,7 @@ def _adopt_dataset(session: Session, job: Job, step: Step, twin: Step) -> bool:
     dataset.facts = dict(found.facts)
     dataset.files = list(found.files)
     dataset.problems = list(found.problems)
-    dataset.ready_at = utc_now()
+    dataset.ready_at = now_of(session)
     return True
 
 
@@ -201,7 +202,7 @@ def ask_to_cancel(session: Session, job: Job) -> bool:
     if job.is_final or job.status == "cancelling":
         return False
     job.status = "cancelling"
-    now = utc_now()
+    now = now_of(session)
     for step in steps_of(session, job.id):
         if step.status in {"pending", "queued"}:
             step.status = "cancelled"

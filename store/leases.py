@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_
 from sqlalchemy.sql.elements import ColumnElement
 
-from store.columns import utc_now
+from store.clock import SLACK
 from store.records import StepError
 from store.step_tables import Step
 
@@ -22,27 +22,24 @@ LONGEST_LEASE = 24 * 3600.0
 
 # Less than this is no progress: a step that always ends at the same place must not go on for ever.
 _FURTHER = 0.002
-# Seconds by which the clocks of two machines may differ.
-_CLOCK_SLACK = 60.0
 
 
-def lapsed_leases(lease_seconds: float) -> ColumnElement[bool]:
+def lapsed_leases(lease_seconds: float, now: datetime) -> ColumnElement[bool]:
     """Return the condition under which a running step's lease has lapsed.
 
     One that ends much later than a lease's length from now was written by a clock that has been set
     back since, and would not lapse for as long as it was.
     """
-    now = utc_now()
     return or_(
         Step.lease_expires_at < now,
-        Step.lease_expires_at > now + timedelta(seconds=_CLOCK_SLACK + lease_seconds),
+        Step.lease_expires_at > now + SLACK + timedelta(seconds=lease_seconds),
     )
 
 
-def has_lapsed(expires_at: datetime, lease_seconds: float) -> bool:
+def has_lapsed(expires_at: datetime, lease_seconds: float, now: datetime) -> bool:
     """Say whether a lease has lapsed; see ``lapsed_leases``."""
-    left = (expires_at - utc_now()).total_seconds()
-    return left < 0 or left > lease_seconds + _CLOCK_SLACK
+    left = expires_at - now
+    return left < timedelta(0) or left > SLACK + timedelta(seconds=lease_seconds)
 
 
 def time_run(step: Step, now: datetime) -> timedelta:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sqlalchemy import select, update
 
-from store.columns import utc_now
+from store.clock import now_of
 from store.database import Database
 from store.doorbell import DoorbellSilent
 from store.step_tables import OutboxRow
@@ -45,6 +45,6 @@ def relay_outbox(database: Database, doorbell: Rings, limit: int = 100) -> int:
     if sent:
         with database.write() as session:
             session.execute(
-                update(OutboxRow).where(OutboxRow.id.in_(sent)).values(sent_at=utc_now())
+                update(OutboxRow).where(OutboxRow.id.in_(sent)).values(sent_at=now_of(session))
             )
     return len(sent)

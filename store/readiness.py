@@ -15,7 +15,7 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from gan_core.spec.steps import STEP_VERSIONS, StepKind, step_key
-from store.columns import utc_now
+from store.clock import now_of
 from store.settling import steps_of
 from store.step_tables import FINAL_STEP_STATES, Step, StepDependency
 from store.tables import Dataset, Job
@@ -28,7 +28,7 @@ def skip_what_cannot_be(session: Session, job: Job) -> int:
     """Mark the steps as skipped that wait for what has failed; return how many."""
     skipped = 0
     while unreachable := _unreachable(session, job.id):
-        now = utc_now()
+        now = now_of(session)
         for step in unreachable:
             step.status = "skipped"
             step.finished_at = now

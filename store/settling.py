@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from store.columns import utc_now
+from store.clock import now_of
 from store.progress import measure
 from store.step_tables import Step, StepDependency
 from store.tables import Dataset, Job, JobEvent
@@ -48,8 +48,8 @@ def settle(session: Session, job: Job) -> None:
         )
     elif job.status == "queued" and any(step.status == "running" for step in steps):
         job.status = "running"
-        job.started_at = utc_now()
-    _show_progress(job, steps)
+        job.started_at = now_of(session)
+    _show_progress(session, job, steps)
     add_event(session, job, "status" if job.status != before else "progress")
 
 
@@ -83,7 +83,7 @@ def _last_steps(session: Session, steps: Sequence[Step]) -> list[Step]:
 
 
 def _end(session: Session, job: Job, status: Any, steps: Sequence[Step]) -> None:
-    now = utc_now()
+    now = now_of(session)
     job.status = status
     job.finished_at = now
     job.started_at = job.started_at or now
@@ -101,8 +101,8 @@ def _end(session: Session, job: Job, status: Any, steps: Sequence[Step]) -> None
             dataset.problems = [{k: v for k, v in reason.items() if k != "step"}]
 
 
-def _show_progress(job: Job, steps: Sequence[Step]) -> None:
-    measured = measure(steps, utc_now(), has_begun=job.started_at is not None)
+def _show_progress(session: Session, job: Job, steps: Sequence[Step]) -> None:
+    measured = measure(steps, now_of(session), has_begun=job.started_at is not None)
     if job.is_final:
         job.fraction = 1.0 if job.status == "succeeded" else measured.fraction
         job.stage = job.detail = job.eta_seconds = None

@@ -16,8 +16,9 @@ from datetime import timedelta
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from store.columns import utc_now
+from store.clock import now_of
 from store.describing import claimed_step
+from store.fairness import LONGEST_PAUSE, is_due
 from store.graph import advance, lock_job, publish, reuse, ring, ring_for_twins
 from store.leases import LONGEST_LEASE, WORKER_LOST, has_lapsed, may_try_again, time_run
 from store.objects import Objects
@@ -26,8 +27,6 @@ from store.records import ClaimedStep, Ingested, Lease, Output, StepError
 from store.settling import settle, steps_of
 from store.step_tables import Step
 from store.tables import Dataset, Job
-
-_LONGEST_PAUSE = 600.0
 
 
 class StepLedger:
@@ -74,7 +73,7 @@ class StepLedger:
             return None
         if self._has_running_twin(step):
             return None
-        now = utc_now()
+        now = now_of(self._session)
         has_run = time_run(step, now)
         token = secrets.token_hex(16)
         taken = self._session.execute(
@@ -82,7 +81,7 @@ class StepLedger:
             .where(
                 Step.id == step_id,
                 Step.status == "queued",
-                or_(Step.available_at.is_(None), Step.available_at <= now),
+                or_(Step.available_at.is_(None), is_due(now)),
             )
             .values(
                 status="running",
@@ -127,7 +126,7 @@ class StepLedger:
         if held is None:
             return Lease(held=False, stop=False)
         job, step = held
-        step.lease_expires_at = utc_now() + timedelta(seconds=lease_seconds)
+        step.lease_expires_at = now_of(self._session) + timedelta(seconds=lease_seconds)
         has_moved = (fraction, detail) != (None, None) and (
             (fraction, detail) != (step.fraction, step.detail)
         )
@@ -212,7 +211,7 @@ class StepLedger:
         job, step = held
         is_unwanted = job.is_final or job.status == "cancelling"
         if retryable and not is_unwanted and may_try_again(step, max_attempts):
-            pause = min(_LONGEST_PAUSE, pause_seconds * (2 ** (step.strikes - 1) - 1))
+            pause = min(LONGEST_PAUSE, pause_seconds * (2 ** (step.strikes - 1) - 1))
             ring(self._session, step, after_seconds=pause)
             settle(self._session, job)
             return "retried"
@@ -292,7 +291,9 @@ class StepLedger:
         if step.status != "running" or step.lease_expires_at is None:
             return None
         is_dead = dead_token is not None and step.lease_token == dead_token
-        if not is_dead and not has_lapsed(step.lease_expires_at, lease_seconds):
+        if not is_dead and not has_lapsed(
+            step.lease_expires_at, lease_seconds, now_of(self._session)
+        ):
             return None
         if job.status != "running":
             outcome = "cancelled"
@@ -347,7 +348,7 @@ class StepLedger:
     def _let_go(self, step: Step) -> None:
         step.lease_token = None
         step.lease_expires_at = None
-        step.finished_at = utc_now()
+        step.finished_at = now_of(self._session)
         self._session.flush()
         ring_for_twins(self._session, step)
 
@@ -357,4 +358,4 @@ class StepLedger:
         dataset.facts = ingested.facts.model_dump(mode="json")
         dataset.problems = list(ingested.problems)
         dataset.files = list(step.outputs)
-        dataset.ready_at = utc_now()
+        dataset.ready_at = now_of(self._session)

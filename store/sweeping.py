@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
-from store.columns import utc_now
+from store.clock import SLACK, now_of
 from store.database import Database
-from store.fairness import can_begin
+from store.fairness import can_begin, is_due
 from store.graph import advance, lock_job, ring
 from store.leases import lapsed_leases
 from store.objects import Objects
@@ -91,7 +92,9 @@ def remove_spent_uploads(database: Database, objects: Objects) -> int:
         objects.delete(upload_key)
         with database.write() as session:
             session.execute(
-                update(Dataset).where(Dataset.id == dataset_id).values(upload_removed_at=utc_now())
+                update(Dataset)
+                .where(Dataset.id == dataset_id)
+                .values(upload_removed_at=now_of(session))
             )
     return len(spent) + _remove_stray_uploads(database, objects)
 
@@ -133,8 +136,8 @@ def over_among(database: Database, step_ids: Sequence[str]) -> frozenset[str]:
 
 def _forget_workers(database: Database) -> None:
     """Remove workers that nobody has seen for long: a killed one never says goodbye."""
-    is_forgotten = WorkerSeen.seen_at < utc_now() - _KEEP_SILENT
     with database.read() as session:
+        is_forgotten = WorkerSeen.seen_at < now_of(session) - _KEEP_SILENT
         if session.scalar(select(exists().where(is_forgotten))) is not True:
             return
     with database.write() as session:
@@ -150,8 +153,8 @@ def ring_when_idle(
     Rung for is at most one step for each idle slot of the worker, and for none that was rung for
     just now.
     """
-    due = utc_now() - timedelta(seconds=after_seconds)
     with database.read() as session:
+        now = now_of(session)
         busy = session.scalar(
             select(func.count())
             .select_from(Step)
@@ -165,7 +168,7 @@ def ring_when_idle(
             for queue in queues
             for step_id in session.scalars(
                 select(Step.id)
-                .where(can_begin(queue), Step.rung_at < due)
+                .where(can_begin(queue, now), _was_rung_before(now, after_seconds))
                 .order_by(Step.rung_at)
                 .limit(idle)
             )
@@ -176,15 +179,20 @@ def ring_when_idle(
     return len(waiting)
 
 
+def _was_rung_before(now: datetime, seconds: float) -> ColumnElement[bool]:
+    """Return the condition under which the last ring is so long ago, or lies in the future."""
+    return or_(Step.rung_at < now - timedelta(seconds=seconds), Step.rung_at > now + SLACK)
+
+
 def _ring_due(database: Database) -> int:
     """Ring for steps that were to be tried again later, and whose time has come."""
-    is_due = (Step.status == "queued") & (Step.available_at <= utc_now())
     with database.read() as session:
-        if session.scalar(select(exists().where(is_due))) is not True:
+        waits = (Step.status == "queued") & is_due(now_of(session))
+        if session.scalar(select(exists().where(waits))) is not True:
             return 0
     with database.write() as session:
         due = session.scalars(
-            select(Step).where(is_due).limit(_AT_ONCE).with_for_update(skip_locked=True)
+            select(Step).where(waits).limit(_AT_ONCE).with_for_update(skip_locked=True)
         ).all()
         for step in due:
             ring(session, step)
@@ -196,7 +204,7 @@ def _lapsed(database: Database, lease_seconds: float) -> list[str]:
         return list(
             session.scalars(
                 select(Step.id)
-                .where(Step.status == "running", lapsed_leases(lease_seconds))
+                .where(Step.status == "running", lapsed_leases(lease_seconds, now_of(session)))
                 .order_by(Step.lease_expires_at)
                 .limit(_AT_ONCE)
             )
@@ -204,8 +212,8 @@ def _lapsed(database: Database, lease_seconds: float) -> list[str]:
 
 
 def _ring_again(database: Database, after: float) -> int:
-    now = utc_now()
     with database.write() as session:
+        now = now_of(session)
         session.execute(delete(OutboxRow).where(OutboxRow.sent_at < now - _KEEP_SENT))
         is_promised = exists().where(OutboxRow.step_id == Step.id, OutboxRow.sent_at.is_(None))
         waiting = session.scalars(
@@ -213,7 +221,7 @@ def _ring_again(database: Database, after: float) -> int:
             .where(
                 Step.status == "queued",
                 Step.available_at.is_(None),
-                Step.rung_at < now - timedelta(seconds=after),
+                _was_rung_before(now, after),
                 ~is_promised,
             )
             .order_by(Step.rung_at)
@@ -224,8 +232,11 @@ def _ring_again(database: Database, after: float) -> int:
             step
             for step in waiting
             if step.rung_at is not None
-            and (now - step.rung_at).total_seconds()
-            >= after * min(_SLOWEST_RING, 2 ** max(0, step.rings - 1))
+            and not (
+                timedelta(0)
+                <= now - step.rung_at
+                < timedelta(seconds=after * min(_SLOWEST_RING, 2 ** max(0, step.rings - 1)))
+            )
         ]
         for step in due:
             ring(session, step)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.columns import utc_now
+from store.clock import now_of
 from store.tables import WorkerSeen
 
 
@@ -30,7 +30,7 @@ class WorkerRegister:
         paused: str | None = None,
     ) -> None:
         """Note that a worker lives, what it works on, and why it begins nothing, if it does not."""
-        now = utc_now()
+        now = now_of(self._session)
         row = self._session.get(WorkerSeen, worker_id)
         if row is None:
             row = WorkerSeen(id=worker_id, started_at=now)
@@ -54,5 +54,5 @@ class WorkerRegister:
 
     def living(self, silent_seconds: float) -> Sequence[WorkerSeen]:
         """Return the workers that gave a sign of life in the last so many seconds."""
-        since = utc_now() - timedelta(seconds=silent_seconds)
+        since = now_of(self._session) - timedelta(seconds=silent_seconds)
         return [row for row in self.all() if row.seen_at >= since]

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from store.columns import utc_now
+from store.clock import now_of
 from store.database import Database
 from store.settings import Settings
 from store.step_tables import Step
@@ -38,8 +38,9 @@ def take_abandoned(database: Database, settings: Settings, place: str) -> int:
 
 
 def _silent(database: Database, settings: Settings, place: str) -> list[tuple[str, str]]:
-    renewed_by = utc_now() + timedelta(seconds=settings.lease_seconds - _silence(settings))
     with database.read() as session:
+        lasts = timedelta(seconds=settings.lease_seconds - _silence(settings))
+        renewed_by = now_of(session) + lasts
         rows = session.execute(
             select(Step.id, Step.lease_token).where(
                 Step.status == "running",

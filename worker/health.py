@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import socket
 import sys
-from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.columns import utc_now
+from store.clock import now_of
 from store.database import Database
 from store.settings import Settings
 from store.workers import WorkerRegister
@@ -21,11 +20,12 @@ from store.workers import WorkerRegister
 _MISSED_ROUNDS = 6
 
 
-def last_seen(database: Database, host: str) -> datetime | None:
-    """Return when a worker of this host was last seen; None when there is none."""
+def silent_seconds(database: Database, host: str) -> float | None:
+    """Return for how long the workers of this host have been silent; None when there is none."""
     with database.read() as session:
+        now = now_of(session)
         seen = [row.seen_at for row in WorkerRegister(session).all() if row.host == host]
-    return max(seen, default=None)
+    return (now - max(seen)).total_seconds() if seen else None
 
 
 def main() -> int:
@@ -34,17 +34,17 @@ def main() -> int:
     host = socket.gethostname()
     database = Database.from_settings(settings)
     try:
-        seen = last_seen(database, host)
+        silence = silent_seconds(database, host)
     except SQLAlchemyError as error:
         sys.stdout.write(f"the database does not answer: {type(error).__name__}\n")
         return 1
     finally:
         database.dispose()
-    if seen is None:
+    if silence is None:
         sys.stdout.write(f"no worker on {host}\n")
         return 1
-    sys.stdout.write(f"the worker on {host} was seen at {seen.isoformat()}\n")
-    return 0 if utc_now() - seen < timedelta(seconds=settings.sweep_seconds * _MISSED_ROUNDS) else 1
+    sys.stdout.write(f"the worker on {host} was seen {silence:.0f} s ago\n")
+    return 0 if silence < settings.sweep_seconds * _MISSED_ROUNDS else 1
 
 
 if __name__ == "__main__":

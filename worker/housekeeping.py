@@ -12,11 +12,11 @@ from gan_core import __version__
 from store.database import Database
 from store.doorbell import Doorbell
 from store.outbox import relay_outbox
+from store.room import lack_of_room
 from store.settings import Settings
 from store.sweeping import over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 from worker.abandoned import take_abandoned
-from worker.gate import reason_to_pause
 from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import remove_forgotten, step_dirs
@@ -81,7 +81,7 @@ class Housekeeper:
         doorbell = Doorbell(self._settings)
         settings = self._settings
         try:
-            paused = reason_to_pause(settings, database)
+            paused = lack_of_room(settings)
             if paused is not None:
                 log.warning("paused", reason=paused)
             with database.write() as session:

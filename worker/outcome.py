@@ -92,7 +92,7 @@ class Ended:
 
 Outcome = Done | Failed | Ended
 
-# Others may free what they took meanwhile; and no step is begun until there is room (worker.gate).
+# Others may free what they took meanwhile; and no step is begun until there is room (store.room).
 _DISK_WAS_FULL = Failed(DISK_FULL, is_retryable=True, pause_seconds=15.0)
 _OF_THE_DISK = ("disk_full", "checkpoint_not_written")
 _STORAGE_PAUSE = 5.0

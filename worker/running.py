@@ -20,13 +20,13 @@ from store.fairness import next_steps
 from store.objects import Objects
 from store.outbox import Rings, relay_outbox
 from store.records import ClaimedStep, Ingested, Lease
+from store.room import lack_of_room
 from store.settings import Settings
 from store.step_tables import Step
 from store.steps import StepLedger
 from store.sweeping import remove_spent_uploads
 from worker.child import ChildEnd, EndReason, run_child
 from worker.couriers import CheckpointCourier
-from worker.gate import reason_to_pause
 from worker.inputs import ObjectCache
 from worker.lease import LeaseKeeper
 from worker.outcome import (
@@ -176,7 +176,7 @@ class StepRunner:
 
     def _claim_next(self, step_id: str) -> ClaimedStep | None:
         """Claim the step whose turn it is in the queue of the one that was rung for."""
-        if self._shared.is_stopping or self._reason_to_pause() is not None:
+        if self._shared.is_stopping or self._is_paused():
             # Acknowledged and not begun: the housekeeper rings again when there is time or room.
             return None
         with self._database.read() as session:
@@ -195,11 +195,12 @@ class StepRunner:
                 return claimed
         return None
 
-    def _reason_to_pause(self) -> str | None:
-        reason = reason_to_pause(self._settings, self._database)
+    def _is_paused(self) -> bool:
+        """Say whether a step that is begun now would run out of room."""
+        reason = lack_of_room(self._settings)
         if reason is not None:
             log.warning("paused", reason=reason)
-        return reason
+        return reason is not None
 
     def _beat(self, step: ClaimedStep, fraction: float | None, detail: str | None) -> Lease:
         with self._database.write() as session:

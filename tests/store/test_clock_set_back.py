@@ -32,7 +32,6 @@ def clock() -> Iterator[FakeClock]:
         yield clock
 
 
-@pytest.mark.xfail(strict=True, reason="rung_at lies in the future, and is taken at its word")
 def test_a_step_whose_message_was_lost_is_rung_for_after_the_clock_was_set_back(
     clock: FakeClock, house: Any
 ) -> None:
@@ -45,7 +44,6 @@ def test_a_step_whose_message_was_lost_is_rung_for_after_the_clock_was_set_back(
     assert relay_outbox(house.database, Deaf()) > 0
 
 
-@pytest.mark.xfail(strict=True, reason="rung_at lies in the future, and is taken at its word")
 def test_an_idle_worker_rings_for_such_a_step(clock: FakeClock, house: Any) -> None:
     house.submit(house.chain("a"))
     relay_outbox(house.database, Deaf())
@@ -54,7 +52,6 @@ def test_an_idle_worker_rings_for_such_a_step(clock: FakeClock, house: Any) -> N
     assert ring_when_idle(house.database, "w1", ["gpu"], slots=1, after_seconds=10.0) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="available_at lies a day off, and is taken at its word")
 def test_a_pause_before_another_try_does_not_grow_by_what_the_clock_was_set_back(
     clock: FakeClock, house: Any
 ) -> None:

@@ -195,7 +195,7 @@ def test_a_lease_within_the_slack_of_two_clocks_holds(house: Any, left: float) -
     job_id = house.submit(house.chain("a"))
     claimed = house.claim_named(job_id, "a")
     set_lease(house, claimed, left)
-    assert not has_lapsed(utc_now() + timedelta(seconds=left), 60)
+    assert not has_lapsed(utc_now() + timedelta(seconds=left), 60, utc_now())
     assert sweep(house.database, max_attempts=3, lease_seconds=60).requeued == 0
     assert house.claim(claimed.id, "w2") is None
 

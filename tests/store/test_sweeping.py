@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from store.doorbell import DoorbellSilent
@@ -172,3 +174,24 @@ def test_what_an_idle_worker_has_rung_for_is_not_rung_for_again_at_once(house: A
     # The broker is down, and many workers have many rounds meanwhile.
     rung = [ring_for_idle(house, f"w{number}") for number in range(5)]
     assert sum(rung) <= 1
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_leases_go_by_the_databases_clock_and_not_by_the_workers(
+    house: Any, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(hours=hours)
+
+    job_id = house.submit(house.chain("a", "b"))
+    claimed = house.claim_named(job_id, "a")
+    monkeypatch.setattr("store.columns.datetime", Wrong)
+    assert sweep(house.database, max_attempts=3).requeued == 0
+    house.finish(claimed)
+    second = house.claim_named(job_id, "b")
+    monkeypatch.undo()
+    assert sweep(house.database, max_attempts=3).requeued == 0
+    assert house.finish(second)

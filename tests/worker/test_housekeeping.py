@@ -100,16 +100,3 @@ def test_a_worker_that_is_asked_to_stop_rings_for_nothing_more(yard: Any, rung: 
     shared.ask_to_stop()
     keeper.run_once()
     assert rung == []
-
-
-def test_a_worker_whose_clock_is_wrong_takes_nobodys_step(
-    yard: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "worker.housekeeping.skewed_clock", lambda *_: "clock_skew: 300 s ahead of the database's."
-    )
-    # By a clock that runs ahead every lease looks lapsed.
-    step_id = yard.held("elsewhere", silent_for=61)
-    rounds(yard).run_once()
-    assert seen(yard).paused.startswith("clock_skew: ")
-    assert yard.step(step_id).status == "running"

@@ -47,5 +47,7 @@ def fake_clock() -> Iterator[FakeClock]:
     with (
         mock.patch("store.columns.datetime", clock),
         mock.patch("store.columns.time", clock),
+        # PostgreSQL has a clock of its own, which nobody can set here.
+        mock.patch("store.clock._server_time", lambda _: clock.now(UTC)),
     ):
         yield clock
