@@ -80,22 +80,31 @@ class House:
     def submit(self, dataset_id: str) -> Any:
         return self.ask("POST", "/v1/jobs", 202, json=SPEC | {"dataset_id": dataset_id})
 
-    def submit_small(self, dataset_id: str, name: str) -> str:
-        """Submit a job of two steps, of which the second needs the first."""
+    def submit_small(self, dataset_id: str, name: str, *trainings: str) -> str:
+        """Submit a small job.
+
+        Args:
+            dataset_id: Of which data set.
+            name: Jobs of the same name have the same steps.
+            trainings: Names of steps of which the report needs at least one; none: one step
+                "train", which the report cannot do without.
+        """
+        dataset = {"dataset": StepInput(source="dataset")}
+        made = {
+            step: StepInput(source="step", step=step, soft_group=1 if trainings else None)
+            for step in trainings or ("train",)
+        }
         steps = [
             PlannedStep(
-                name=kind,
-                kind=kind,
+                name=step,
+                kind="report" if step == "report" else "train",
                 queue="cpu",
                 params={"name": name},
-                inputs=inputs,
-                key=hashlib.sha256(f"{kind} {name}".encode()).hexdigest(),
+                inputs=made if step == "report" else dataset,
+                key=hashlib.sha256(f"{step} {name}".encode()).hexdigest(),
                 estimate_seconds=10.0,
             )
-            for kind, inputs in {
-                "train": {"dataset": StepInput(source="dataset")},
-                "report": {"train": StepInput(source="step", step="train")},
-            }.items()
+            for step in [*made, "report"]
         ]
         with self.database.write() as session:
             job = Job(id=new_id("job"), kind="study", dataset_id=dataset_id, spec={}, resolved={})

@@ -6,6 +6,7 @@ and over the store where it has none. What they ask for is trivial; every query 
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -17,14 +18,15 @@ from store import sweeping
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.database import Database
+from store.fairness import next_steps
 from store.objects import Objects
 from store.outbox import relay_outbox
 from store.records import StepError
 from store.repositories import AuditTrail, JobRepository, KeyRepository
 from store.settings import Settings
 from store.step_tables import Step
-from store.sweeping import over_among, remove_spent_uploads, sweep
-from store.tables import Job, Workspace
+from store.sweeping import over_among, remove_spent_uploads, ring_when_idle, sweep
+from store.tables import Job, WorkerSeen, Workspace
 from store.workers import WorkerRegister
 
 _BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
@@ -49,6 +51,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         _what_it_left(house, done)
         _reuse(house, dataset_id)
         _trouble(house, dataset_id)
+        _doing_without(house, dataset_id)
         _cancelling(house, dataset_id)
         _sweeping(house, dataset_id)
         _workers(house)
@@ -159,6 +162,29 @@ def _trouble(house: House, dataset_id: str) -> None:
         assert ledger.claim("step_none", worker_id="w", lease_seconds=60, max_attempts=2) is None
 
 
+def _doing_without(house: House, dataset_id: str) -> None:
+    """A step is tried again after a pause; one fails for good, and the report does without it."""
+    job_id = house.submit_small(dataset_id, "soft", "train-a", "train-b")
+    for pause_seconds in (0.0, 0.001):
+        claimed = house.claim(job_id)
+        with house.ledger() as ledger:
+            assert ledger.fail(
+                *(claimed.id, claimed.token, _BROKEN),
+                retryable=True,
+                max_attempts=3,
+                pause_seconds=pause_seconds,
+            )
+    time.sleep(0.01)
+    sweep(house.database, max_attempts=3, ring_again_after=0.0)
+    claimed = house.claim(job_id)
+    with house.database.read() as session:
+        assert next_steps(session, "cpu")
+    with house.ledger() as ledger:
+        assert ledger.fail(claimed.id, claimed.token, _BROKEN, retryable=False, max_attempts=3)
+    house.run(job_id)
+    assert house.status(job_id) == "succeeded"
+
+
 def _cancelling(house: House, dataset_id: str) -> None:
     waiting = house.submit_small(dataset_id, "waiting")
     for _ in range(2):
@@ -196,6 +222,8 @@ def _sweeping(house: House, dataset_id: str) -> None:
         assert not ledger.complete(lapsed.id, lapsed.token, [])
     # Nobody heard the ring.
     job_id = house.submit_small(dataset_id, "unheard")
+    for slots in (9, 0):
+        ring_when_idle(database, "worker@here", ["cpu"], slots=slots, after_seconds=-1)
     relay_outbox(database, Bell())
     assert sweep(database, max_attempts=2, ring_again_after=0.0).rung > 0
     # Its worker died between the last step and the job.
@@ -221,8 +249,10 @@ def _workers(house: House) -> None:
     seen("w2")
     with house.database.write() as session:
         WorkerRegister(session).gone("w2")
-    with patch("store.workers.utc_now", return_value=utc_now() - timedelta(days=2)):
-        seen("w3")
+    seen("w3")
+    with house.database.write() as session:
+        assert WorkerRegister(session).living(60)
+        session.get_one(WorkerSeen, "w3").seen_at = utc_now() - timedelta(days=2)
     sweep(house.database, max_attempts=2)
     assert "graft_worker_silent_seconds" in house.ask("GET", "/metrics", 200)
     house.ask("GET", "/readyz", 503)  # the broker
