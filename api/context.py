@@ -14,8 +14,8 @@ from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
 from store.outbox import relay_outbox
+from store.removals import remove_spent_uploads
 from store.settings import Settings
-from store.sweeping import remove_spent_uploads
 
 API_VERSION = "1.0"
 _log = structlog.get_logger("api")
@@ -59,15 +59,14 @@ class Context:
     def remove_uploads_after(self, tasks: BackgroundTasks) -> None:
         """Delete what was uploaded and no worker will read, once the answer is sent.
 
-        A worker does it after each ingest; a data set that was ready at once, or whose ingest was
-        cancelled before it began, has none.
+        A worker's cleaning would do it too, but not where no worker runs.
         """
         tasks.add_task(self._remove_uploads)
 
     def _remove_uploads(self) -> None:
         try:
             remove_spent_uploads(self.database, self.objects)
-        except Exception:  # noqa: BLE001  # the next ingest tries again
+        except Exception:  # noqa: BLE001  # the next cleaning tries again
             _log.exception("uploads_not_removed")
 
     def _ring(self) -> None:

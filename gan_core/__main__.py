@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the step that a folder describes")
     run.add_argument("dir", type=Path, help="a folder with step.json, or with study.yaml")
     run.add_argument(
-        "--die-with-parent", action="store_true", help="end when the starting process ends"
+        "--die-with-parent", type=int, metavar="PID", help="end when that parent process ends"
     )
 
     study = commands.add_parser("study", help="run a whole study on a zip or folder of classes")
@@ -125,7 +125,7 @@ def _run(args: argparse.Namespace) -> int:
             return _study(args.dir / data, args.dir / "out", spec)
     from gan_core.steps.protocol import main as run_child
 
-    return run_child(args.dir, ends_with_parent=args.die_with_parent)
+    return run_child(args.dir, parent=args.die_with_parent)
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gan_core.spec import DatasetFacts
 from store.records import ClaimedStep, InputFile
-from store.settling import steps_of
 from store.step_tables import Step
 from store.tables import Dataset, Job
 
@@ -14,7 +16,14 @@ from store.tables import Dataset, Job
 def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedStep:
     """Return what a worker must know of a step that it has just been given."""
     dataset = session.get_one(Dataset, job.dataset_id)
-    siblings = {other.name: other for other in steps_of(session, job.id)}
+    session.flush()
+    named = session.execute(select(Step.name, Step.key).where(Step.job_id == job.id))
+    keys = {name: key for name, key in named}  # noqa: C416  # rows, not pairs
+    read = [source["step"] for source in step.inputs.values() if source["source"] == "step"]
+    made = session.execute(
+        select(Step.name, Step.outputs).where(Step.job_id == job.id, Step.name.in_(read))
+    )
+    left: dict[str, list[Any]] = {name: outputs for name, outputs in made}  # noqa: C416
     inputs: dict[str, tuple[InputFile, ...]] = {}
     for label, source in step.inputs.items():
         if source["source"] == "upload":
@@ -24,7 +33,7 @@ def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedS
             inputs[label] = (upload,)
             continue
         is_dataset = source["source"] == "dataset"
-        files = dataset.files if is_dataset else siblings[source["step"]].outputs
+        files = dataset.files if is_dataset else left[source["step"]]
         inputs[label] = tuple(
             InputFile(f["name"], f["object_key"], f["size"], f["sha256"]) for f in files
         )
@@ -42,7 +51,7 @@ def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedS
         token=token,
         output_prefix=step.output_prefix or "",
         inputs=inputs,
-        step_keys={name: other.key for name, other in siblings.items()},
+        step_keys=keys,
         dataset=DatasetFacts.model_validate(dataset.facts) if dataset.facts else None,
         job_created_at=job.created_at,
     )

@@ -18,6 +18,7 @@ from store.database import FOR_NO_KEY_UPDATE
 from store.objects import Objects
 from store.readiness import ready_steps, skip_what_cannot_be
 from store.records import INTERNAL
+from store.removals import hold_files
 from store.settling import add_event, settle, steps_of
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, Job
@@ -132,6 +133,8 @@ def reuse(session: Session, job: Job, step: Step, objects: Objects | None) -> bo
         .limit(1)
     ).all()
     for twin in twins:
+        if not hold_files(session, twin):  # they are being deleted
+            continue
         if not _outputs_exist(twin, objects) or not _adopt_dataset(session, job, step, twin):
             continue
         now = now_of(session)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -22,8 +22,12 @@ from store.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
 _PART_BYTES = 8 * 1024 * 1024
+_PAGE = 1000
 _UNFINISHED = re.compile(r"#\d+$")  # obstore's name for a file that is being written
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*/?")
+
+# Within a class that has a method `list`, the name means that method.
+Keys = list[str]
 
 
 class Objects:
@@ -180,6 +184,26 @@ class Objects:
                 )
         return found
 
+    def pages(self, prefix: str, *, older_than_seconds: float = 0.0) -> Iterator[Keys]:
+        """Yield the keys of all objects below a prefix, a page at a time, so that memory is flat.
+
+        What is yielded may be deleted before the next page is asked for.
+
+        Args:
+            prefix: Of the keys; ends in ``/``.
+            older_than_seconds: Leave out what was written later than this ago; 0: nothing.
+        """
+        until = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        with _as_os_errors():
+            for batch in obstore.list(self._store, _checked(prefix), chunk_size=_PAGE):
+                keys = [
+                    str(item["path"])
+                    for item in batch
+                    if not older_than_seconds or item["last_modified"] < until
+                ]
+                if keys:
+                    yield keys
+
     def remove_unfinished(self, prefix: str, older_than_seconds: float) -> int:
         """Remove what a process that was killed left half-written below a prefix; return how many.
 
@@ -205,13 +229,24 @@ class Objects:
         except FileNotFoundError:
             return
 
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Delete some objects; those that somebody else has deleted meanwhile do not matter."""
+        if not keys:
+            return
+        try:
+            with _as_os_errors():
+                obstore.delete(self._store, [_checked(key) for key in keys])
+        except FileNotFoundError:  # a directory stops at the first that is missing
+            for key in keys:
+                self.delete(key)
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects whose keys begin with a prefix that ends in ``/``; return how many."""
-        keys = sorted(self.list(prefix))
-        if keys:
-            with _as_os_errors():
-                obstore.delete(self._store, keys)
-        return len(keys)
+        deleted = 0
+        for keys in self.pages(prefix):
+            self.delete_all(keys)
+            deleted += len(keys)
+        return deleted
 
     def presign(self, key: str, seconds: int) -> str | None:
         """Return an address from which the object can be had for a while, or null."""

@@ -109,25 +109,30 @@ def _do_without_the_failed(session: Session, job: Job, step: Step) -> None:
             if other.status == "failed"
         ],
     }
-    step.key = key_of(session, job, step, siblings)
+    step.key = key_of(session, job, step)
 
 
-def key_of(session: Session, job: Job, step: Step, siblings: Mapping[str, Step]) -> str:
+def key_of(session: Session, job: Job, step: Step) -> str:
     """Return a step's key as the code that runs here would make it.
 
     Args:
         session: Open on the database.
         job: The step's.
         step: With the inputs that it will read.
-        siblings: Every step of the job by name, those before this one with keys that hold.
     """
     if step.kind not in _KINDS:
         return step.key
     dataset = session.get_one(Dataset, job.dataset_id)
+    session.flush()
+    read = [given["step"] for given in step.inputs.values() if given["source"] == "step"]
+    named = session.execute(
+        select(Step.name, Step.key).where(Step.job_id == job.id, Step.name.in_(read))
+    )
+    keys = {name: key for name, key in named}  # noqa: C416  # rows, not pairs
     digests: dict[str, str] = {}
     for label, given in step.inputs.items():
         if given["source"] == "step":
-            digests[label] = siblings[given["step"]].key
+            digests[label] = keys[given["step"]]
         elif given["source"] == "upload":
             digests[label] = dataset.upload_sha256
         else:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gan_core.spec.errors import GraftError
 
 SECRET_FILE = "secret.key"  # noqa: S105  # a name, not the secret
+LONGEST_LEASE_SECONDS = 3600
 _SHORTEST_SECRET = 32
 _WELL_KNOWN_SECRETS = ("change", "secret", "default", "example", "password", "insecure")
 
@@ -52,7 +53,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1)
 
-    lease_seconds: int = Field(default=60, ge=1)
+    lease_seconds: int = Field(default=60, ge=1, le=LONGEST_LEASE_SECONDS)
     """How long a worker may be silent before its step is given to another."""
     heartbeat_seconds: float = Field(default=10, gt=0)
     max_attempts: int = Field(default=3, ge=1)
@@ -66,6 +67,11 @@ class Settings(BaseSettings):
     harm is done: the step is found taken."""
     min_free_bytes: int = Field(default=1024**3, ge=0)
     """With less room than this on its disks a worker begins no step."""
+
+    retention_days: float | None = Field(default=None, gt=0)
+    """How long the files of a job are kept after its end; null: for ever."""
+    checkpoint_days: float = Field(default=14, gt=0)
+    """How long a worker keeps the folder of a step that nobody has gone on with."""
 
     cache_dir: Path | None = None
     """A worker's copies of inputs; null: a directory in the data directory."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from store.clock import now_of
 from store.progress import measure
@@ -18,8 +18,16 @@ from store.tables import Dataset, Job, JobEvent
 
 
 def steps_of(session: Session, job_id: str) -> Sequence[Step]:
-    """Return the job's steps as they are in the database now, in the plan's order."""
-    query = select(Step).where(Step.job_id == job_id).order_by(Step.position)
+    """Return the job's steps as they are in the database now, in the plan's order.
+
+    What they read and leave is fetched when it is looked at: a job can have thousands.
+    """
+    query = (
+        select(Step)
+        .where(Step.job_id == job_id)
+        .order_by(Step.position)
+        .options(defer(Step.params), defer(Step.inputs), defer(Step.outputs))
+    )
     session.flush()
     return session.scalars(query.execution_options(populate_existing=True)).all()
 

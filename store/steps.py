@@ -20,11 +20,11 @@ from store.clock import now_of
 from store.describing import claimed_step
 from store.fairness import LONGEST_PAUSE, is_due
 from store.graph import advance, lock_job, publish, reuse, ring, ring_for_twins
-from store.leases import LONGEST_LEASE, WORKER_LOST, has_lapsed, may_try_again, time_run
+from store.leases import WORKER_LOST, has_lapsed, may_try_again, time_run
 from store.objects import Objects
 from store.readiness import is_within_reach, key_of, version_here
 from store.records import ClaimedStep, Ingested, Lease, Output, StepError
-from store.settling import settle, steps_of
+from store.settling import settle
 from store.step_tables import Step
 from store.tables import Dataset, Job
 
@@ -64,7 +64,7 @@ class StepLedger:
             return None
         step = self._session.get_one(Step, step_id, populate_existing=True)
         if step.status == "running":
-            self.expire(step_id, max_attempts=max_attempts, lease_seconds=lease_seconds)
+            self.expire(step_id, max_attempts=max_attempts)
         if step.status != "queued" or not is_within_reach(step):
             return None
         self._renew_key(job, step)
@@ -211,7 +211,7 @@ class StepLedger:
         job, step = held
         is_unwanted = job.is_final or job.status == "cancelling"
         if retryable and not is_unwanted and may_try_again(step, max_attempts):
-            pause = min(LONGEST_PAUSE, pause_seconds * (2 ** (step.strikes - 1) - 1))
+            pause = min(LONGEST_PAUSE, pause_seconds * (2 ** max(0, step.strikes - 1) - 1))
             ring(self._session, step, after_seconds=pause)
             settle(self._session, job)
             return "retried"
@@ -233,7 +233,6 @@ class StepLedger:
         job, step = held
         if job.status != "running":
             return self.cancelled(step_id, token)
-        step.attempt -= 1
         ring(self._session, step)
         settle(self._session, job)
         return True
@@ -269,7 +268,6 @@ class StepLedger:
         step_id: str,
         *,
         max_attempts: int,
-        lease_seconds: float = LONGEST_LEASE,
         dead_token: str | None = None,
     ) -> str | None:
         """Take a step from a worker that went silent.
@@ -277,8 +275,6 @@ class StepLedger:
         Args:
             step_id: The step.
             max_attempts: Starts without progress after which it is not started again.
-            lease_seconds: The length of a lease. One that ends much later than that from now was
-                written by a clock that has been set back since.
             dead_token: Of a lease whose holder is known to be gone: it need not have lapsed.
 
         Returns:
@@ -291,9 +287,7 @@ class StepLedger:
         if step.status != "running" or step.lease_expires_at is None:
             return None
         is_dead = dead_token is not None and step.lease_token == dead_token
-        if not is_dead and not has_lapsed(
-            step.lease_expires_at, lease_seconds, now_of(self._session)
-        ):
+        if not is_dead and not has_lapsed(step.lease_expires_at, now_of(self._session)):
             return None
         if job.status != "running":
             outcome = "cancelled"
@@ -313,8 +307,7 @@ class StepLedger:
     def _renew_key(self, job: Job, step: Step) -> None:
         if step.code_version is None:
             return
-        siblings = {other.name: other for other in steps_of(self._session, job.id)}
-        step.key = key_of(self._session, job, step, siblings)
+        step.key = key_of(self._session, job, step)
         step.code_version = version_here(step.kind)
         self._session.flush()
 

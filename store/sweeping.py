@@ -14,17 +14,14 @@ from store.database import Database
 from store.fairness import can_begin, is_due
 from store.graph import advance, lock_job, ring
 from store.leases import lapsed_leases
-from store.objects import Objects
 from store.step_tables import FINAL_STEP_STATES, OutboxRow, Step
 from store.steps import StepLedger
-from store.tables import FINAL_JOB_STATES, Dataset, Job, WorkerSeen, Workspace
+from store.tables import FINAL_JOB_STATES, Job, WorkerSeen
 
 _AT_ONCE = 200
 _KEEP_SENT = timedelta(days=1)
 _KEEP_SILENT = timedelta(days=1)
 _SLOWEST_RING = 32
-# Longer than any upload takes to arrive.
-_STRAY_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,6 @@ def sweep(
     database: Database,
     *,
     max_attempts: int,
-    lease_seconds: float = 60.0,
     ring_again_after: float = 60.0,
 ) -> Swept:
     """Requeue or end steps whose lease lapsed, ring again, and end jobs that nothing drives.
@@ -49,19 +45,14 @@ def sweep(
     Args:
         database: Where the steps are.
         max_attempts: Starts without progress after which a step that went silent fails for good.
-        lease_seconds: The length of a lease.
         ring_again_after: Seconds a queued step waits before the doorbell rings again for it; it
             doubles with each ring, since a step may simply be waiting for its turn.
     """
     _forget_workers(database)
     outcomes: list[str | None] = []
-    for step_id in _lapsed(database, lease_seconds):
+    for step_id in _lapsed(database):
         with database.write() as session:
-            outcomes.append(
-                StepLedger(session).expire(
-                    step_id, max_attempts=max_attempts, lease_seconds=lease_seconds
-                )
-            )
+            outcomes.append(StepLedger(session).expire(step_id, max_attempts=max_attempts))
     return Swept(
         requeued=outcomes.count("requeued"),
         failed=outcomes.count("failed"),
@@ -70,68 +61,13 @@ def sweep(
     )
 
 
-def remove_spent_uploads(database: Database, objects: Objects) -> int:
-    """Delete the uploads of data sets that were read or rejected: nothing reads them again.
-
-    An upload holds what the packed images do not, such as EXIF and file names. So those go, too,
-    that an API which was killed left half-written, or whole and without a data set.
-
-    Returns:
-        How many were deleted.
-
-    Raises:
-        OSError: The object store does not answer; the next call goes on.
-    """
-    with database.read() as session:
-        spent = session.execute(
-            select(Dataset.id, Dataset.upload_key)
-            .where(Dataset.status != "ingesting", Dataset.upload_removed_at.is_(None))
-            .limit(_AT_ONCE)
-        ).all()
-    for dataset_id, upload_key in spent:
-        objects.delete(upload_key)
-        with database.write() as session:
-            session.execute(
-                update(Dataset)
-                .where(Dataset.id == dataset_id)
-                .values(upload_removed_at=now_of(session))
-            )
-    return len(spent) + _remove_stray_uploads(database, objects)
-
-
-def _remove_stray_uploads(database: Database, objects: Objects) -> int:
-    with database.read() as session:
-        workspaces = list(session.scalars(select(Workspace.id)))
-    removed = 0
-    for workspace_id in workspaces:
-        prefix = f"workspaces/{workspace_id}/uploads/"
-        removed += objects.remove_unfinished(prefix, _STRAY_SECONDS)
-        old = sorted(objects.list(prefix, older_than_seconds=_STRAY_SECONDS))
-        if not old:
-            continue
-        with database.read() as session:
-            known = set(
-                session.scalars(
-                    select(Dataset.upload_key).where(
-                        Dataset.workspace_id == workspace_id, Dataset.upload_removed_at.is_(None)
-                    )
-                )
-            )
-        for key in old:
-            if key not in known:
-                objects.delete(key)
-                removed += 1
-    return removed
-
-
 def over_among(database: Database, step_ids: Sequence[str]) -> frozenset[str]:
-    """Return those of some steps that are over, so that nobody will go on with them."""
+    """Return those of some steps that are over or deleted, so that nobody will go on with them."""
     with database.read() as session:
-        return frozenset(
-            session.scalars(
-                select(Step.id).where(Step.id.in_(step_ids), Step.status.in_(FINAL_STEP_STATES))
-            )
+        unfinished = session.scalars(
+            select(Step.id).where(Step.id.in_(step_ids), Step.status.not_in(FINAL_STEP_STATES))
         )
+        return frozenset(step_ids).difference(unfinished)
 
 
 def _forget_workers(database: Database) -> None:
@@ -168,7 +104,7 @@ def ring_when_idle(
             for queue in queues
             for step_id in session.scalars(
                 select(Step.id)
-                .where(can_begin(queue, now), _was_rung_before(now, after_seconds))
+                .where(can_begin(queue, now), _was_rung_before(now, after_seconds), ~_is_promised())
                 .order_by(Step.rung_at)
                 .limit(idle)
             )
@@ -176,7 +112,17 @@ def ring_when_idle(
     if waiting:
         with database.write() as session:
             session.add_all(OutboxRow(step_id=step_id, queue=queue) for step_id, queue in waiting)
+            session.execute(
+                update(Step)
+                .where(Step.id.in_([step_id for step_id, _ in waiting]))
+                .values(rung_at=now_of(session))
+            )
     return len(waiting)
+
+
+def _is_promised() -> ColumnElement[bool]:
+    """Return the condition under which a ring for a step is on its way to the broker."""
+    return exists().where(OutboxRow.step_id == Step.id, OutboxRow.sent_at.is_(None))
 
 
 def _was_rung_before(now: datetime, seconds: float) -> ColumnElement[bool]:
@@ -199,12 +145,12 @@ def _ring_due(database: Database) -> int:
         return len(due)
 
 
-def _lapsed(database: Database, lease_seconds: float) -> list[str]:
+def _lapsed(database: Database) -> list[str]:
     with database.read() as session:
         return list(
             session.scalars(
                 select(Step.id)
-                .where(Step.status == "running", lapsed_leases(lease_seconds, now_of(session)))
+                .where(Step.status == "running", lapsed_leases(now_of(session)))
                 .order_by(Step.lease_expires_at)
                 .limit(_AT_ONCE)
             )
@@ -215,14 +161,13 @@ def _ring_again(database: Database, after: float) -> int:
     with database.write() as session:
         now = now_of(session)
         session.execute(delete(OutboxRow).where(OutboxRow.sent_at < now - _KEEP_SENT))
-        is_promised = exists().where(OutboxRow.step_id == Step.id, OutboxRow.sent_at.is_(None))
         waiting = session.scalars(
             select(Step)
             .where(
                 Step.status == "queued",
                 Step.available_at.is_(None),
                 _was_rung_before(now, after),
-                ~is_promised,
+                ~_is_promised(),
             )
             .order_by(Step.rung_at)
             .limit(_AT_ONCE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import select
 
 from store.clock import now_of
@@ -17,6 +18,8 @@ from store.settings import Settings
 from store.step_tables import Step
 from store.steps import StepLedger
 from worker.step_dir import StepDirBusyError, locked_step_dir
+
+log = structlog.get_logger(__name__)
 
 _SILENT_SECONDS = 8.0
 """Of a lease that is renewed every two seconds."""
@@ -32,6 +35,9 @@ def take_abandoned(database: Database, settings: Settings, place: str) -> int:
                     step_id, max_attempts=settings.max_attempts, dead_token=token
                 )
         except StepDirBusyError:
+            continue
+        except OSError as error:  # no room for a folder, say; its lease lapses all the same
+            log.warning("step_dir_unusable", step=step_id, reason=type(error).__name__)
             continue
         taken += outcome is not None
     return taken

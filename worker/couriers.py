@@ -60,7 +60,7 @@ class CheckpointCourier:
             return 0
         latest = self._latest_elsewhere()
         here = self._folder / _ATTEMPT_FILE
-        last_here = int(here.read_text("ascii")) if here.is_file() else 0
+        last_here = _number_in(here)
         fetched = 0
         if latest is not None and latest[0] > last_here:
             for key in latest[1]:
@@ -69,7 +69,9 @@ class CheckpointCourier:
                 self._objects.get_to_file(key, target)
                 fetched += 1
         self._folder.mkdir(parents=True, exist_ok=True)
-        here.write_text(str(self._step.attempt), "ascii")
+        part = here.with_suffix(".part")
+        part.write_text(str(self._step.attempt), "ascii")
+        part.replace(here)
         return fetched
 
     def _latest_elsewhere(self) -> tuple[int, list[str]] | None:
@@ -85,12 +87,17 @@ class CheckpointCourier:
         if self.is_needed:
             self._thread.start()
 
-    def stop(self) -> None:
-        """End, after a last look at what is there now."""
-        if self._thread.is_alive():
-            self._ending.set()
-            self._thread.join()
-            self.send()
+    def stop(self, *, is_to_go_on: bool) -> None:
+        """End; for a step that is to go on, perhaps elsewhere, after a last look at what is there.
+
+        A copy that fails takes nothing from the step: whoever goes on begins a little earlier.
+        """
+        if not self._thread.is_alive():
+            return
+        self._ending.set()
+        self._thread.join()
+        if is_to_go_on:
+            self._try_to_send()
 
     def send(self) -> int:
         """Copy what is new, and remove there what is gone here; return how many were copied."""
@@ -123,9 +130,19 @@ class CheckpointCourier:
         pause = self._interval
         while not self._ending.wait(pause):
             started = time.monotonic()
-            try:
-                self.send()
-            except (OSError, ValueError) as error:
-                # The next look tries again; without a copy another machine begins anew.
-                log.warning("checkpoint_not_copied", step=self._step.id, reason=str(error)[:200])
+            self._try_to_send()
             pause = max(self._interval, (time.monotonic() - started) / _LARGEST_SHARE)
+
+    def _try_to_send(self) -> None:
+        try:
+            self.send()
+        except (OSError, ValueError) as error:
+            # The next look tries again; without a copy another machine begins earlier, or anew.
+            log.warning("checkpoint_not_copied", step=self._step.id, reason=str(error)[:200])
+
+
+def _number_in(path: Path) -> int:
+    try:
+        return int(path.read_text("ascii"))
+    except (FileNotFoundError, ValueError):  # none yet, or one that a power cut left empty
+        return 0

@@ -12,21 +12,23 @@ from gan_core import __version__
 from store.database import Database
 from store.doorbell import Doorbell
 from store.outbox import relay_outbox
+from store.removals import is_pending
 from store.room import lack_of_room
 from store.settings import Settings
 from store.sweeping import over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 from worker.abandoned import take_abandoned
+from worker.cleaning import CleaningProcess
 from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import remove_forgotten, step_dirs
 
 log = structlog.get_logger(__name__)
 
-_FORGOTTEN_SECONDS = 14 * 24 * 3600.0
 _HOUR = 3600.0
 _HUNG_SECONDS = 180.0
 _EXIT_HUNG = 70
+_DAY = 24 * _HOUR
 
 
 class Housekeeper:
@@ -48,6 +50,7 @@ class Housekeeper:
         self._round = threading.Lock()
         self._ending = threading.Event()
         self._swept_forgotten_at = -_HOUR
+        self._cleaning = CleaningProcess(settings)
         self._thread = threading.Thread(target=self._keep, name="housekeeping", daemon=True)
 
     def start(self) -> None:
@@ -62,9 +65,12 @@ class Housekeeper:
     def stop(self) -> None:
         """End, and say goodbye in the register."""
         self._ending.set()
-        if not self._thread.is_alive():
+        was_started = self._thread.is_alive()
+        if was_started:
+            self._thread.join(timeout=5.0)
+        self._cleaning.stop()
+        if not was_started:
             return
-        self._thread.join(timeout=5.0)
         try:
             with self._round:
                 database = Database.from_settings(self._settings)
@@ -81,7 +87,9 @@ class Housekeeper:
         doorbell = Doorbell(self._settings)
         settings = self._settings
         try:
-            paused = lack_of_room(settings)
+            no_room = lack_of_room(settings)
+            # What a step's process found wrong it looks at again with the next message only.
+            paused = no_room or self._shared.trouble
             if paused is not None:
                 log.warning("paused", reason=paused)
             with database.write() as session:
@@ -95,10 +103,8 @@ class Housekeeper:
                     paused=paused,
                 )
             taken = take_abandoned(database, settings, self._place)
-            swept = sweep(
-                database, max_attempts=settings.max_attempts, lease_seconds=settings.lease_seconds
-            )
-            if paused is None and not self._shared.is_stopping:
+            swept = sweep(database, max_attempts=settings.max_attempts)
+            if no_room is None and not self._shared.is_stopping:
                 ring_when_idle(
                     database,
                     self._shared.worker_id,
@@ -108,6 +114,7 @@ class Housekeeper:
                 )
             relay_outbox(database, doorbell)
             over = over_among(database, step_dirs(self._settings)) if is_hourly else frozenset()
+            has_removals = is_pending(database)
             if taken or swept.requeued or swept.failed or swept.settled:
                 log.info(
                     "swept",
@@ -121,7 +128,9 @@ class Housekeeper:
             database.dispose()
         if is_hourly:
             self._swept_forgotten_at = time.monotonic()
-            remove_forgotten(self._settings, _FORGOTTEN_SECONDS, over)
+            remove_forgotten(self._settings, self._settings.checkpoint_days * _DAY, over)
+        if not self._ending.is_set():
+            self._cleaning.tend(has_removals=has_removals, is_hourly=is_hourly)
 
     def _keep(self) -> None:
         while not self._ending.is_set():

@@ -60,6 +60,10 @@ class LeaseKeeper:
             self._was_lost = True
         return self._was_lost
 
+    def begin(self) -> None:
+        """Note that the child begins now: what went before is none of its silence."""
+        self.told_at = time.monotonic()
+
     def tell(self, fraction: float, detail: str) -> None:
         """Note progress; it goes out with the next beat, within about a second."""
         self.told_at = time.monotonic()

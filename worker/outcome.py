@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +98,7 @@ Outcome = Done | Failed | Ended
 _DISK_WAS_FULL = Failed(DISK_FULL, is_retryable=True, pause_seconds=15.0)
 _OF_THE_DISK = ("disk_full", "checkpoint_not_written")
 _STORAGE_PAUSE = 5.0
+_LARGEST_EVIDENCE = 200_000
 
 
 def outcome_of(end: ChildEnd) -> Outcome:
@@ -115,16 +118,36 @@ def outcome_of(end: ChildEnd) -> Outcome:
 
 
 def _explained(failure: dict[str, Any]) -> Failed:
-    evidence = failure.get("evidence")
     error = StepError(
         str(failure.get("code", "failed")),
         str(failure.get("detail", "")),
         str(failure.get("hint", "")),
-        evidence if isinstance(evidence, dict) else None,
+        _evidence(failure.get("evidence")),
     )
     if error.code in _OF_THE_DISK:
         return _DISK_WAS_FULL
     return Failed(error, is_retryable=False)
+
+
+def _evidence(given: Any) -> dict[str, Any] | None:
+    """Return what a database and a report can hold of a child's evidence.
+
+    The last loss of a training that diverged is no number, and JSON has no name for that.
+    """
+    if not isinstance(given, dict):
+        return None
+    cleaned: dict[str, Any] = _cleaned(given)
+    return cleaned if len(json.dumps(cleaned)) <= _LARGEST_EVIDENCE else None
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _cleaned(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def _unexplained(end: ChildEnd) -> Failed:

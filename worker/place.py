@@ -15,7 +15,7 @@ def place_of(data_dir: Path) -> str:
 
     Host names will not do: two containers can have the same, and one machine can get another's.
     """
-    facts = [_read("/proc/sys/kernel/random/boot_id"), _namespace(), str(data_dir)]
+    facts = [_read("/proc/sys/kernel/random/boot_id"), _namespace(), _directory(data_dir)]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:32]
 
 
@@ -25,6 +25,13 @@ def _read(path: str) -> str:
     except OSError:
         # Not Linux: nobody else must be taken for a neighbour.
         return f"unknown-{os.getpid()}"
+
+
+def _directory(path: Path) -> str:
+    """Name a directory by what it is: containers can have different ones under the same path."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.stat()
+    return f"{status.st_dev} {status.st_ino}"
 
 
 def _namespace() -> str:

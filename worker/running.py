@@ -22,9 +22,8 @@ from store.outbox import Rings, relay_outbox
 from store.records import ClaimedStep, Ingested, Lease
 from store.room import lack_of_room
 from store.settings import Settings
-from store.step_tables import Step
+from store.step_tables import OutboxRow, Step
 from store.steps import StepLedger
-from store.sweeping import remove_spent_uploads
 from worker.child import ChildEnd, EndReason, run_child
 from worker.couriers import CheckpointCourier
 from worker.inputs import ObjectCache
@@ -55,7 +54,9 @@ _UNRECORDABLE = Failed(CRASHED, is_retryable=True)
 
 def child_command(step_dir: Path) -> list[str]:
     """Return the command that carries out a step."""
-    return [sys.executable, "-m", "gan_core", "run", str(step_dir), "--die-with-parent"]
+    # Which parent is said: it may be gone before the child can ask.
+    parent = f"--die-with-parent={os.getpid()}"
+    return [sys.executable, "-m", "gan_core", "run", str(step_dir), parent]
 
 
 def child_environment(environment: Mapping[str, str], step_dir: Path) -> dict[str, str]:
@@ -136,22 +137,10 @@ class StepRunner:
         if keeper.is_stuck:
             bound.error("database_hangs", outcome=word)
             self._give_up()
+        self._ring_for_the_next(step.queue)
         self._relay()
-        if step.kind == "ingest":
-            self._remove_uploads()
         bound.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
         return word
-
-    def _remove_uploads(self) -> None:
-        """Delete uploads that were read; the next ingest tries again for one that is left.
-
-        Here and not among the Celery parent's housekeeping: the object store's threads would not
-        survive that process's forks.
-        """
-        try:
-            remove_spent_uploads(self._database, self._objects)
-        except OSError as error:
-            log.warning("uploads_not_removed", reason=type(error).__name__)
 
     def _remove_unpublished(self, step: ClaimedStep) -> None:
         """Delete what an attempt uploaded that came to nothing; the next one uploads anew.
@@ -196,11 +185,32 @@ class StepRunner:
         return None
 
     def _is_paused(self) -> bool:
-        """Say whether a step that is begun now would run out of room."""
+        """Say whether a step that is begun now would fail for what is wrong here, whichever it is.
+
+        A step that runs out of room takes the room from those beside it; one that cannot fetch its
+        inputs uses up its attempts.
+        """
         reason = lack_of_room(self._settings)
+        if reason is None and not self._objects.is_answering():
+            reason = (
+                "storage_unavailable: the file storage does not answer; steps are begun again by"
+                " themselves once it does."
+            )
+        self._shared.trouble = reason
         if reason is not None:
             log.warning("paused", reason=reason)
         return reason is not None
+
+    def _ring_for_the_next(self, queue: str) -> None:
+        """Have somebody look again when there is more to do: its own message may have been lost."""
+        try:
+            with self._database.read() as session:
+                waiting = next_steps(session, queue, limit=1)
+            if waiting and not self._shared.is_stopping:
+                with self._database.write() as session:
+                    session.add(OutboxRow(step_id=waiting[0], queue=queue))
+        except (OperationalError, InterfaceError) as error:
+            log.warning("next_not_rung", reason=type(error).__name__)
 
     def _beat(self, step: ClaimedStep, fraction: float | None, detail: str | None) -> Lease:
         with self._database.write() as session:
@@ -235,6 +245,8 @@ class StepRunner:
             fill_step_dir(folder, step, self._settings, self._objects, self._cache)
             courier.bring()
             courier.start()
+            keeper.begin()
+            end: ChildEnd | None = None
             try:
                 end = run_child(
                     self._command(folder),
@@ -245,7 +257,9 @@ class StepRunner:
                     grace_seconds=_GRACE_SECONDS,
                 )
             finally:
-                courier.stop()
+                # A worker whose lease is lost must write nothing more.
+                is_released = end is not None and end.asked is EndReason.SHUTDOWN
+                courier.stop(is_to_go_on=is_released and not keeper.is_lost)
             self._notice_shutdown(end)
             outcome = outcome_of(end)
             if isinstance(outcome, Failed):

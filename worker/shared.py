@@ -13,6 +13,7 @@ import uuid
 
 _STOP = 0
 _STEP = slice(1, 129)
+_TROUBLE = slice(129, 641)
 
 
 class SharedState:
@@ -44,3 +45,12 @@ class SharedState:
     @step_id.setter
     def step_id(self, value: str | None) -> None:
         self._page[_STEP] = (value or "").encode()[:128].ljust(128, b"\0")
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last message was not followed, in a sentence for a person; null: it was."""
+        return self._page[_TROUBLE].rstrip(b"\0").decode("utf-8", "ignore") or None
+
+    @trouble.setter
+    def trouble(self, value: str | None) -> None:
+        self._page[_TROUBLE] = (value or "").encode()[:512].ljust(512, b"\0")

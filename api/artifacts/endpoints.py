@@ -28,7 +28,7 @@ def get_artifact(ctx: Ctx, who: Reader, artifact_id: Id) -> ArtifactView:
         return ArtifactView.of(ArtifactService(session, who).get(artifact_id))
 
 
-@router.head("/{artifact_id}/content", response_class=Response, responses=described(404))
+@router.head("/{artifact_id}/content", response_class=Response, responses=described(404, 410))
 @router.get(
     "/{artifact_id}/content",
     response_class=Response,
@@ -52,7 +52,7 @@ def get_content(
 ) -> Response:
     """Download an artifact, whole or in part (RFC 9110, 14), with its digest (RFC 9530)."""
     with ctx.database.read() as session:
-        artifact = ArtifactService(session, who).get(artifact_id)
+        artifact = ArtifactService(session, who).get_kept(artifact_id)
     headers = _headers(artifact)
     if has_tag(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -74,7 +74,7 @@ def get_content(
             410,
             "artifact_gone",
             "The file is not in the file storage any more.",
-            "Submit the job again: what is missing is made again.",
+            "Retry the job: what is missing is made again.",
         )
     with ctx.database.write() as session:
         ArtifactService(session, who).note_download(artifact)

@@ -26,6 +26,8 @@ class ArtifactView(BaseModel):
     sha256: str
     """Hex."""
     created_at: datetime
+    removed_at: datetime | None
+    """When the file was deleted because it had been kept for long enough; null: it is there."""
     links: dict[str, str]
 
     @classmethod
@@ -41,6 +43,7 @@ class ArtifactView(BaseModel):
             size=row.size,
             sha256=row.sha256,
             created_at=row.created_at,
+            removed_at=row.removed_at,
             links={
                 "self": here,
                 "content": f"{here}/content",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from api.problems import not_found
+from api.problems import Problem, not_found
 from store.repositories import ArtifactRepository, AuditTrail, Identity
 from store.tables import Artifact
 
@@ -28,8 +28,30 @@ class ArtifactService:
             raise not_found("artifact")
         return found
 
+    def get_kept(self, artifact_id: str) -> Artifact:
+        """Return an artifact whose content has not been given up.
+
+        Raises:
+            Problem: 404, or 410 ``artifact_expired``.
+        """
+        found = self.get(artifact_id)
+        refuse_expired(found)
+        return found
+
     def note_download(self, artifact: Artifact) -> None:
         """Write into the trail that the content was handed out."""
         self._audit.append(
             self._identity.key_id, "artifact.download", artifact.id, {"sha256": artifact.sha256}
+        )
+
+
+def refuse_expired(artifact: Artifact) -> None:
+    """Raise the problem 410 ``artifact_expired`` for an artifact that was kept long enough."""
+    if artifact.removed_at is not None:
+        raise Problem(
+            410,
+            "artifact_expired",
+            f"The file was deleted on {artifact.removed_at:%Y-%m-%d}: this service keeps the files"
+            " of a job for a limited time after its end.",
+            "Retry the job: what is missing is made again.",
         )

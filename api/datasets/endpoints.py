@@ -132,3 +132,17 @@ def get_dataset(ctx: Ctx, who: Reader, response: Response, dataset_id: Id) -> Da
     if view.status == "ingesting":
         response.headers["Retry-After"] = retry_after(None)
     return view
+
+
+@router.delete("/{dataset_id}", status_code=204, responses=described(404, 409))
+def delete_dataset(
+    ctx: Ctx,
+    who: Researcher,
+    dataset_id: Id,
+    with_jobs: Annotated[
+        bool, Query(description="Delete the jobs that use it, too, with all that they left.")
+    ] = False,
+) -> None:
+    """Delete a data set: its packed images, its upload, and the job that read it."""
+    with ctx.database.write() as session:
+        DatasetService(session, who, ctx.objects).delete(dataset_id, with_jobs=with_jobs)

@@ -60,8 +60,8 @@ class DatasetService:
                 if earlier.request_sha256 != upload.request_sha256():
                     raise key_reused()
                 job = self._jobs.get(earlier.job_id)
-                assert job is not None  # noqa: S101  # a foreign key says so
-                return self.get(job.dataset_id), False
+                if job is not None:  # not deleted this very moment, and the key with it
+                    return self.get(job.dataset_id), False
         dataset = Dataset(
             id=upload.dataset_id,
             name=upload.name,
@@ -104,6 +104,52 @@ class DatasetService:
         if found is None:
             raise not_found("data set")
         return found
+
+    def delete(self, dataset_id: str, *, with_jobs: bool) -> None:
+        """Delete a data set with its packed images, its upload and the job that read it.
+
+        Args:
+            dataset_id: The data set.
+            with_jobs: Delete the jobs that use it, too.
+
+        Raises:
+            Problem: 404; 409 ``dataset_in_use`` or ``job_unfinished``.
+        """
+        dataset = self.get(dataset_id)
+        self._jobs.hold_of_dataset(dataset_id)
+        if not self._datasets.hold(dataset):
+            raise not_found("data set")
+        # Once more: from now on none can be added, but one may have been just before.
+        jobs = self._jobs.hold_of_dataset(dataset_id)
+        studies = [job for job in jobs if job.kind == "study"]
+        if studies and not with_jobs:
+            count = "1 job uses" if len(studies) == 1 else f"{len(studies)} jobs use"
+            raise Problem(
+                409,
+                "dataset_in_use",
+                f"{count} the data set.",
+                "Delete the jobs first, or send `?with_jobs=true` to delete them, too.",
+                jobs=len(studies),
+            )
+        unfinished = self._jobs.unfinished_among(jobs)
+        if unfinished:
+            raise Problem(
+                409,
+                "job_unfinished",
+                f"The job {unfinished[0].id} works on the data set and is not finished yet.",
+                "Cancel it, wait until it is `cancelled`, then delete the data set.",
+                headers={"Retry-After": "5"},
+            )
+        for job in jobs:
+            self._jobs.delete(job)
+            if job.kind == "study":
+                self._audit.append(
+                    self._identity.key_id, "job.delete", job.id, {"dataset_id": dataset_id}
+                )
+        self._datasets.delete(dataset)
+        self._audit.append(
+            self._identity.key_id, "dataset.delete", dataset_id, {"jobs": len(studies)}
+        )
 
     def page(self, limit: int, cursor: str | None, status: str | None) -> Page[Dataset]:
         """Return data sets, the newest first."""

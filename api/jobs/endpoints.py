@@ -48,8 +48,14 @@ def submit_job(
     try:
         view, is_new = _submit(ctx, who, spec, idempotency_key)
     except IntegrityError:
-        # The same request came twice at once, and the other was first.
+        # The same request came twice at once, and the other was first; or the data set was deleted.
         view, is_new = _submit(ctx, who, spec, idempotency_key)
+    return _accepted(ctx, response, tasks, view, is_new=is_new)
+
+
+def _accepted(
+    ctx: Context, response: Response, tasks: BackgroundTasks, view: JobView, *, is_new: bool
+) -> JobView:
     if is_new:
         ctx.ring_after(tasks)
     else:
@@ -184,7 +190,46 @@ def cancel_job(
     return view
 
 
-@router.get("/{job_id}/results", responses=described(404, 409))
+@router.post("/{job_id}/retry", status_code=202, responses=described(404, 409))
+def retry_job(
+    *,
+    ctx: Ctx,
+    who: Researcher,
+    response: Response,
+    tasks: BackgroundTasks,
+    job_id: Id,
+    idempotency_key: IdempotencyKey = None,
+) -> JobView:
+    """Ask once more for what a job that is over was asked for, as a new job.
+
+    What was finished is reused, so only what failed, or is not kept any more, is carried out.
+    """
+    try:
+        view, is_new = _retry(ctx, who, job_id, idempotency_key)
+    except IntegrityError:
+        # The same request came twice at once, or the data set was just deleted.
+        view, is_new = _retry(ctx, who, job_id, idempotency_key)
+    return _accepted(ctx, response, tasks, view, is_new=is_new)
+
+
+def _retry(
+    ctx: Context, who: Identity, job_id: str, idempotency_key: str | None
+) -> tuple[JobView, bool]:
+    with ctx.database.write() as session:
+        job, is_new = JobService(session, who, ctx.objects).retry(
+            job_id, idempotency_key, weights_sha256=ctx.weights_sha256
+        )
+        return JobView.of(job), is_new
+
+
+@router.delete("/{job_id}", status_code=204, responses=described(404, 409))
+def delete_job(ctx: Ctx, who: Researcher, job_id: Id) -> None:
+    """Delete a job that is over, with its files. Files that another job reuses stay with that."""
+    with ctx.database.write() as session:
+        JobService(session, who, ctx.objects).delete(job_id)
+
+
+@router.get("/{job_id}/results", responses=described(404, 409, 410))
 def get_results(ctx: Ctx, who: Reader, response: Response, job_id: Id) -> Results:
     """Return the table: a row for each run, summaries with intervals, and the verdicts."""
     with ctx.database.read() as session:

@@ -69,7 +69,7 @@ class JobView(_View):
         links = {"self": here, "dataset": f"/v1/datasets/{row.dataset_id}"}
         parts = ["steps", "events", "cancel", "artifacts"]
         if row.kind == "study":
-            parts.append("results")
+            parts += ["results", "retry"]
         links |= {part: f"{here}/{part}" for part in parts}
         return cls(
             id=row.id,

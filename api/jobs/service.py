@@ -6,9 +6,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from api.artifacts.service import refuse_expired
 from api.datasets.service import key_reused
 from api.problems import Problem, not_found
 from gan_core.spec import DatasetFacts, JobSpec, Plan, Results, plan_study, resolve
@@ -81,32 +84,94 @@ class JobService:
             GraftError: The spec does not fit the data set.
         """
         sent = asked.model_dump(mode="json", exclude_unset=True)
-        request_sha256 = hashlib.sha256(json.dumps(["job", sent], sort_keys=True).encode())
+        request_sha256 = _hash_of(["job", sent])
+        earlier = self._earlier(idempotency_key, request_sha256)
+        if earlier is not None:
+            return earlier, False
+        job = self._start(asked, weights_sha256)
         if idempotency_key is not None:
-            earlier = self._jobs.by_idempotency_key(idempotency_key)
-            if earlier is not None:
-                if earlier.request_sha256 != request_sha256.hexdigest():
-                    raise key_reused()
-                return self.get(earlier.job_id), False
+            self._jobs.remember(idempotency_key, request_sha256, job.id)
+        self._audit.append(
+            self._identity.key_id, "job.submit", job.id, {"dataset_id": job.dataset_id}
+        )
+        return job, True
+
+    def retry(
+        self, job_id: str, idempotency_key: str | None, *, weights_sha256: str | None = None
+    ) -> tuple[Job, bool]:
+        """Start a job that asks for the same as one that is over: what it finished is reused.
+
+        Args:
+            job_id: The job that is over; it stays as it is.
+            idempotency_key: As for ``submit``.
+            weights_sha256: As for ``plan``.
+
+        Returns:
+            The new job, and whether it is new: a repeated request gets the first one's.
+
+        Raises:
+            Problem: 404; 409 ``job_unfinished`` or ``job_not_retryable``, or for the data set;
+                422 ``idempotency_key_reused``.
+            GraftError: The spec does not fit the data set.
+        """
+        request_sha256 = _hash_of(["retry", job_id])
+        earlier = self._earlier(idempotency_key, request_sha256)
+        if earlier is not None:
+            return earlier, False
+        old = self.get(job_id)
+        if old.kind == "ingest":
+            raise Problem(
+                409,
+                "job_not_retryable",
+                "The job read an upload, which is not kept afterwards.",
+                "Upload the data set again.",
+            )
+        if not old.is_final:
+            raise _unfinished("Wait for its end, or cancel it, before you retry it.")
+        try:
+            asked = JobSpec.model_validate(old.spec)
+        except ValidationError:
+            raise Problem(
+                409,
+                "job_not_retryable",
+                "The job's spec is of an older version of the service, which this one cannot read.",
+                "Submit a new job; `requested` shows what was asked for.",
+            ) from None
+        job = self._start(asked, weights_sha256, retry_of=old.id)
+        if idempotency_key is not None:
+            self._jobs.remember(idempotency_key, request_sha256, job.id)
+        self._audit.append(self._identity.key_id, "job.retry", job.id, {"retry_of": old.id})
+        return job, True
+
+    def _earlier(self, idempotency_key: str | None, request_sha256: str) -> Job | None:
+        """Return the job that the same request has made already, if any."""
+        if idempotency_key is None:
+            return None
+        earlier = self._jobs.by_idempotency_key(idempotency_key)
+        if earlier is None:
+            return None
+        if earlier.request_sha256 != request_sha256:
+            raise key_reused()
+        return self._jobs.get(earlier.job_id)  # null: deleted this very moment, the key with it
+
+    def _start(
+        self, asked: JobSpec, weights_sha256: str | None, *, retry_of: str | None = None
+    ) -> Job:
         spec, plan = self._thought_through(asked, weights_sha256)
         job = Job(
             id=new_id("job"),
             kind="study",
             name=spec.name,
             dataset_id=spec.dataset_id,
-            spec=sent,
+            spec=asked.model_dump(mode="json", exclude_unset=True),
             resolved=spec.model_dump(mode="json"),
             advice=list(plan.advice),
             priority=PRIORITIES[spec.priority],
             created_by=self._identity.key_id,
+            retry_of=retry_of,
         )
         self._jobs.add(job, plan, self._objects)
-        if idempotency_key is not None:
-            self._jobs.remember(idempotency_key, request_sha256.hexdigest(), job.id)
-        self._audit.append(
-            self._identity.key_id, "job.submit", job.id, {"dataset_id": job.dataset_id}
-        )
-        return job, True
+        return job
 
     def get(self, job_id: str) -> Job:
         """Return a job.
@@ -145,6 +210,30 @@ class JobService:
             self._audit.append(self._identity.key_id, "job.cancel", job.id)
         return job
 
+    def delete(self, job_id: str) -> None:
+        """Delete a job that is over, with everything that it left; the audit trail stays.
+
+        Raises:
+            Problem: 404; 409 ``job_unfinished``, or ``job_of_dataset`` for a job that belongs to
+                its data set.
+        """
+        job = self._jobs.hold(job_id)
+        if job is None:
+            raise not_found("job")
+        if job.kind == "ingest":
+            raise Problem(
+                409,
+                "job_of_dataset",
+                "The job made a data set, and is deleted with it.",
+                f"Delete the data set: DELETE /v1/datasets/{job.dataset_id}.",
+            )
+        if self._jobs.unfinished_among([job]):
+            raise _unfinished("Cancel it, wait until it is `cancelled`, then delete it.")
+        self._jobs.delete(job)
+        self._audit.append(
+            self._identity.key_id, "job.delete", job_id, {"dataset_id": job.dataset_id}
+        )
+
     def steps(self, job_id: str) -> Sequence[Step]:
         """Return a job's steps.
 
@@ -165,11 +254,12 @@ class JobService:
         """Return a job's table, and its SHA-256.
 
         Raises:
-            Problem: 404, or 409 while there is none.
+            Problem: 404, 409 while there is none, or 410 when it is not kept any more.
         """
         job = self.get(job_id)
         found = self._artifacts.of_job(job.id, kind="results-json")
         if found:
+            refuse_expired(found[0])
             content = b"".join(self._objects.iterate(found[0].object_key))
             return Results.model_validate_json(content), found[0].sha256
         if job.is_final:
@@ -179,13 +269,7 @@ class JobService:
                 f"The job {_ENDED[job.status]} and left no results.",
                 "Its `error`, if any, says why.",
             )
-        raise Problem(
-            409,
-            "job_unfinished",
-            "The job is not finished yet.",
-            "Ask again later, or watch its events.",
-            headers={"Retry-After": "5"},
-        )
+        raise _unfinished("Ask again later, or watch its events.")
 
     def note_results_read(self, job_id: str) -> None:
         """Write into the trail that the table was handed out."""
@@ -230,3 +314,13 @@ class JobService:
                 "Its `problems` say why. Mend them, and upload it again.",
             )
         return dataset
+
+
+def _hash_of(asked: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _unfinished(hint: str) -> Problem:
+    return Problem(
+        409, "job_unfinished", "The job is not finished yet.", hint, headers={"Retry-After": "5"}
+    )

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.context import Context
 from api.jobs.service import JobService
+from api.problems import Problem
 from store.repositories import Identity
 
 _LOOK_SECONDS = 0.5
@@ -51,5 +52,8 @@ def _look(
     ctx: Context, who: Identity, job_id: str, after: int | None
 ) -> tuple[list[tuple[int, str, dict[str, object]]], bool]:
     with ctx.database.read() as session:
-        events, is_final = JobService(session, who, ctx.objects).events(job_id, after)
+        try:
+            events, is_final = JobService(session, who, ctx.objects).events(job_id, after)
+        except Problem:  # deleted since the stream began, which can only be ended now
+            return [], True
         return [(event.id, event.type, event.data) for event in events], is_final

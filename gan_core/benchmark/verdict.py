@@ -18,7 +18,7 @@ Choosing the strongest of several arms on the test images themselves favours the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +65,12 @@ class _ArmRuns:
         return [(row.subset, row.seed) for row in self.rows]
 
 
-def _grouped(rows: Sequence[ResultRow], scores: Scores, positive: BoolArray) -> dict[Key, _ArmRuns]:
+def _grouped(
+    rows: Sequence[ResultRow],
+    scores: Scores,
+    positive: BoolArray,
+    on_run: Callable[[int], None] = lambda _: None,
+) -> dict[Key, _ArmRuns]:
     if len(rows) != len(scores):
         raise ValueError(f"{len(rows)} rows, but the scores of {len(scores)} runs")
     weights = resample_weights(positive)
@@ -74,14 +79,42 @@ def _grouped(rows: Sequence[ResultRow], scores: Scores, positive: BoolArray) -> 
         key = (row.classifier, row.real_count, row.real_count_label, row.arm)
         members.setdefault(key, []).append(i)
     grouped = {}
+    done = 0
     for key, of_arm in members.items():
-        runs = [resampled_figures(np.asarray(scores[i]), positive, weights) for i in of_arm]
+        runs = []
+        for i in of_arm:
+            runs.append(resampled_figures(np.asarray(scores[i]), positive, weights))
+            done += 1
+            on_run(done)
         grouped[key] = _ArmRuns(
             [rows[i] for i in of_arm],
             {name: np.stack([run[name] for run in runs]) for name in FIGURES},
             len({np.asarray(scores[i]).tobytes() for i in of_arm}),
         )
     return grouped
+
+
+def judge(
+    rows: Sequence[ResultRow],
+    scores: Scores,
+    positive: BoolArray,
+    *,
+    failed: Mapping[tuple[str, str], int] | None = None,
+    on_run: Callable[[int], None] = lambda _: None,
+) -> tuple[list[ArmSummary], list[Verdict]]:
+    """Return what ``summarise`` and ``verdicts`` do, from one bootstrap.
+
+    Args:
+        rows: As there.
+        scores: As there.
+        positive: As there.
+        failed: How many trainings of a GAN failed, by (GAN, real count's label).
+        on_run: Told how many runs have been resampled, after each: with many test images one takes
+            seconds.
+    """
+    grouped = _grouped(rows, scores, positive, on_run)
+    summaries = [_summary(key, runs) for key, runs in grouped.items()]
+    return summaries, _verdicts(grouped, positive, failed or {})
 
 
 def summarise(rows: Sequence[ResultRow], scores: Scores, positive: BoolArray) -> list[ArmSummary]:
@@ -136,7 +169,12 @@ def verdicts(rows: Sequence[ResultRow], scores: Scores, positive: BoolArray) -> 
         In the order of the GANs' first rows. ``differences`` are GAN minus strongest arm;
         ``n_runs`` counts runs whose scores differ from one another.
     """
-    grouped = _grouped(rows, scores, positive)
+    return _verdicts(_grouped(rows, scores, positive), positive, {})
+
+
+def _verdicts(
+    grouped: dict[Key, _ArmRuns], positive: BoolArray, failed: Mapping[tuple[str, str], int]
+) -> list[Verdict]:
     found = []
     for key, runs in grouped.items():
         if runs.rows[0].gan is None:
@@ -146,13 +184,16 @@ def verdicts(rows: Sequence[ResultRow], scores: Scores, positive: BoolArray) -> 
             for other, of_other in grouped.items()
             if other[:3] == key[:3] and of_other.rows[0].gan is None
         }
-        found.append(_verdict(key, runs, rivals, undefined_because(positive)))
+        lost = failed.get((runs.rows[0].gan, key[2]), 0)
+        found.append(_verdict(key, runs, rivals, undefined_because(positive), lost))
     return found
 
 
 def _verdict(
-    key: Key, gan: _ArmRuns, rivals: dict[str, _ArmRuns], undefined: str | None
+    key: Key, gan: _ArmRuns, rivals: dict[str, _ArmRuns], undefined: str | None, lost: int
 ) -> Verdict:
+    caveats = _caveats(key[1], gan, lost)
+
     def told(
         outcome: Outcome,
         sentence: str,
@@ -169,7 +210,7 @@ def _verdict(
             against=against,
             differences=differences or {},
             n_runs=gan.distinct,
-            caveats=_caveats(key[1], gan),
+            caveats=caveats,
         )
 
     if not rivals:
@@ -189,7 +230,7 @@ def _verdict(
     outcome = _outcome(list(differences.values()), gan.witnesses)
     return told(
         outcome,
-        _sentence(key, gan, outcome, strongest, differences),
+        " ".join([_sentence(key, gan, outcome, strongest, differences), *caveats]),
         strongest["roc_auc"],
         differences,
     )
@@ -242,8 +283,15 @@ def _outcome(differences: list[Interval], witnesses: int) -> Outcome:
     return "no-significant-difference"
 
 
-def _caveats(real_count: int, gan: _ArmRuns) -> list[str]:
+def _caveats(real_count: int, gan: _ArmRuns, lost: int) -> list[str]:
     caveats = []
+    if lost:
+        # They are not missing at random: that a training fails is a property of the GAN.
+        subsets = lost + len({row.subset for row in gan.rows})
+        caveats.append(
+            f"{lost} of {subsets} trainings of this GAN failed and could not be tested: what is"
+            " said here is said of the others alone."
+        )
     if gan.witnesses < MIN_RUNS:
         runs = "1 run" if gan.distinct == 1 else f"{gan.distinct} runs"
         caveats.append(
@@ -287,5 +335,4 @@ def _sentence(
         f"{name} {_signed(d.mean)}, 95% interval {_signed(d.low)} to {_signed(d.high)}"
         for name, d in ((_JUDGED[figure], d) for figure, d in differences.items())
     )
-    sentence = f"With {images} of the rare class, {said} ({numbers})."
-    return " ".join([sentence, *_caveats(real_count, gan)])
+    return f"With {images} of the rare class, {said} ({numbers})."

@@ -132,20 +132,25 @@ def study_table(results: Results, classifier: str, text: Text = ENGLISH) -> Stud
     across = columns(results, text)
     rows = []
     most_runs = 0
-    failed = {(f["arm"], f["real_count"]) for f in results.failed if "arm" in f}
+    failed: dict[tuple[str, str], set[str]] = {}
+    for entry in results.failed:
+        if "arm" in entry:
+            column_of = (entry["arm"], entry["real_count"])
+            failed.setdefault(column_of, set()).add(entry["subset"])
     present = arms(results)
     for arm in present + sorted({arm for arm, _ in failed} - set(present)):
         cells = []
         for column in across:
             summary = summary_of(results, classifier, arm, column)
             if summary is None:
-                has_failed = (arm, column.label) in failed
-                cells.append(text("cell_failed") if has_failed else "–")
+                cells.append(text("cell_failed") if (arm, column.label) in failed else "–")
                 continue
             most_runs = max(most_runs, summary.n_runs)
             accuracy = share(_mean(summary, "accuracy"))
             balanced = share(_mean(summary, "balanced_accuracy"))
-            cells.append(f"{accuracy}/{balanced}")
+            lost = len(failed.get((arm, column.label), ()))
+            mark = text("cell_lost", n=lost) if lost else ""
+            cells.append(f"{accuracy}/{balanced}{mark}")
         if any(cell != "–" for cell in cells):
             rows.append((arm, cells))
     return StudyTable(classifier, across, rows, most_runs)

@@ -112,6 +112,7 @@ _TOP = {
     "failed_real": "Without a GAN",
     "failed_fact": "failed",
     "cell_failed": "failed",
+    "cell_lost": " ({n} failed)",
     "advice_heading": "Before you rely on this",
 }
 

@@ -62,11 +62,14 @@ class StopRequest:
         return self.asked
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent ends (Linux; elsewhere nothing)."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent ends (Linux; elsewhere nothing).
+
+    Args:
+        parent: Process id of who started it, who may be gone before this is reached.
+    """
     if sys.platform != "linux":
         return
-    parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the kernel had been asked
         os._exit(EXIT_STOPPED)
@@ -82,14 +85,14 @@ def _is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def main(step_dir: Path, *, ends_with_parent: bool) -> int:
+def main(step_dir: Path, *, parent: int | None) -> int:
     """Run the step in ``step_dir`` and return the process's exit code.
 
     0: done. 3: failed in a way that another try would repeat. 4: stopped when asked, can go on.
     Anything else is a crash, whose traceback is on stderr.
     """
-    if ends_with_parent:
-        die_with_parent()
+    if parent is not None:
+        die_with_parent(parent)
     # What libraries print must not be taken for an event.
     events = _Events(sys.stdout)
     sys.stdout = sys.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from gan_core import __version__
 from gan_core.benchmark.subsets import nested_subset
-from gan_core.benchmark.verdict import summarise, verdicts
+from gan_core.benchmark.verdict import judge
 from gan_core.environment import describe_environment
+from gan_core.progress import Progress, Stopped
 from gan_core.reading import PackedDataset
 from gan_core.report import (
     DatasetSection,
@@ -34,6 +36,8 @@ from gan_core.steps.context import Output, StepContext, model_in
 
 # Images shown of each set.
 _SHOWN = 16
+# Of the step's progress; drawing the page is the rest.
+_BOOTSTRAP_SHARE = 0.8
 
 
 def run(context: StepContext) -> list[Output]:
@@ -61,6 +65,7 @@ def run(context: StepContext) -> list[Output]:
         Output("results.json", "results-json", "application/json"),
         Output("results.csv", "results-csv", "text/csv"),
     ]
+    context.on_progress(Progress(_BOOTSTRAP_SHARE, "drawing the report"))
     (context.outputs / "report.html").write_text(render_report(data), encoding="utf-8")
     (context.outputs / "results.json").write_text(
         results.model_dump_json(indent=1) + "\n", encoding="utf-8"
@@ -108,18 +113,36 @@ def _results(
     order = _table_order(rows, spec)
     rows = [rows[i] for i in order]
     scores = [scores[i] for i in order]
-    summaries = summarise(rows, scores, positive)
+    told = failed_columns(failed)
+
+    def say(done: int) -> None:
+        if context.should_stop():
+            raise Stopped
+        share = _BOOTSTRAP_SHARE * done / len(rows)
+        context.on_progress(Progress(share, f"intervals, run {done}/{len(rows)}"))
+
+    summaries, found = judge(rows, scores, positive, failed=_lost_trainings(told), on_run=say)
     return (
         Results(
             rare_class=spec["rare_class"],
             classes=dataset.counts,
             rows=rows,
             summaries=summaries,
-            verdicts=verdicts(rows, scores, positive),
-            failed=failed_columns(failed),
+            verdicts=found,
+            failed=told,
         ),
         curves,
     )
+
+
+def _lost_trainings(told: list[dict[str, str]]) -> Counter[tuple[str, str]]:
+    """Count the columns of each (GAN, real count) that left no images, or that were not tested."""
+    lost = {
+        (entry["arm"].removeprefix("gan:"), entry["real_count"], entry["subset"])
+        for entry in told
+        if "arm" in entry
+    }
+    return Counter((gan, count) for gan, count, _ in lost)
 
 
 def _table_order(rows: list[ResultRow], spec: dict[str, Any]) -> list[int]:

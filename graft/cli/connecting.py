@@ -33,6 +33,7 @@ DataDirOption = Annotated[
         show_default="the user's data directory",
     ),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

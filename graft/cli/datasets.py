@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft.cli.connecting import DataDirOption, JsonOption, KeyFileOption, UrlOption, connect
+from graft.cli.connecting import (
+    DataDirOption,
+    JsonOption,
+    KeyFileOption,
+    UrlOption,
+    YesOption,
+    connect,
+)
 
 if TYPE_CHECKING:
     from graft.client import Client, Dataset
 
-app = typer.Typer(no_args_is_help=True, help="Upload and look at data sets.")
+app = typer.Typer(no_args_is_help=True, help="Upload, look at and delete data sets.")
 
 
 @app.command()
@@ -112,6 +119,27 @@ def show(
         typer.echo(dataset.model_dump_json(indent=1))
     else:
         show_dataset(dataset)
+
+
+@app.command()
+def delete(
+    dataset_id: str,
+    with_jobs: Annotated[
+        bool, typer.Option("--with-jobs", help="Also the jobs that use it, with all their files.")
+    ] = False,
+    yes: YesOption = False,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Delete a data set and its images. This cannot be undone."""
+    with connect(url, key_file, data_dir) as client:
+        if not yes:
+            dataset = client.datasets.get(dataset_id)
+            what = " and the jobs that use it, with all their files" if with_jobs else ""
+            typer.confirm(f"Delete the data set {dataset.id} {dataset.name!r}{what}?", abort=True)
+        client.datasets.delete(dataset_id, with_jobs=with_jobs)
+    typer.echo(f"{dataset_id} is deleted")
 
 
 def show_dataset(dataset: Dataset) -> None:

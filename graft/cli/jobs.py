@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graft.cli.connecting import DataDirOption, JsonOption, KeyFileOption, UrlOption, connect
+from graft.cli.connecting import (
+    DataDirOption,
+    JsonOption,
+    KeyFileOption,
+    UrlOption,
+    YesOption,
+    connect,
+)
 
 if TYPE_CHECKING:
     from graft.client import Client, Job, PlannedJob
 
-app = typer.Typer(no_args_is_help=True, help="Submit, watch and cancel jobs; fetch what they left.")
+app = typer.Typer(
+    no_args_is_help=True, help="Submit, watch, cancel, retry and delete jobs; fetch what they left."
+)
 
 
 class ProfileName(str, Enum):  # noqa: UP042 - typer shows a plain Enum's values
@@ -182,6 +191,42 @@ def cancel(
     with connect(url, key_file, data_dir) as client:
         job = client.jobs.cancel(job_id)
     show_job(job, as_json=as_json)
+
+
+@app.command()
+def retry(
+    job_id: str,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait, and show the progress.")] = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Try a job that is over once more, as a new job; what was finished is reused."""
+    with connect(url, key_file, data_dir) as client:
+        job = client.jobs.retry(job_id)
+        if watch:
+            _watch_to_the_end(client, job.id, as_json=as_json)
+        else:
+            typer.echo(job.model_dump_json(indent=1) if as_json else job.id)
+
+
+@app.command()
+def delete(
+    job_id: str,
+    yes: YesOption = False,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Delete a job that is over, with all its files. This cannot be undone."""
+    with connect(url, key_file, data_dir) as client:
+        if not yes:
+            job = client.jobs.get(job_id)
+            called = f" {job.name!r}" if job.name else ""
+            typer.confirm(f"Delete the job {job.id}{called} and all its files?", abort=True)
+        client.jobs.delete(job_id)
+    typer.echo(f"{job_id} is deleted")
 
 
 @app.command()

@@ -224,6 +224,10 @@ class AsyncDatasets:
             self._client.calls.wait_for_dataset(dataset, on_update, Waiting(timeout, poll_seconds))
         )
 
+    async def delete(self, dataset: Dataset | str, *, with_jobs: bool = False) -> None:
+        """Delete a data set; ``with_jobs``: also the jobs that use it, with all their files."""
+        await self._client.run(self._client.calls.delete_dataset(dataset, with_jobs=with_jobs))
+
 
 class AsyncJobs:
     """Jobs."""
@@ -269,6 +273,14 @@ class AsyncJobs:
     async def cancel(self, job: Job | str) -> Job:
         """Ask for a job to be cancelled; asking twice does no harm."""
         return await self._client.run(self._client.calls.cancel(job))
+
+    async def retry(self, job: Job | str, *, idempotency_key: str | None = None) -> Job:
+        """Submit what a job that is over was asked for once more; what it finished is reused."""
+        return await self._client.run(self._client.calls.retry(job, idempotency_key))
+
+    async def delete(self, job: Job | str) -> None:
+        """Delete a job that is over, with all its files."""
+        await self._client.run(self._client.calls.delete_job(job))
 
     async def results(self, job: Job | str) -> Results:
         """Return the table, the summaries and the verdicts."""

@@ -128,6 +128,11 @@ class Calls:
         path = f"/v1/datasets/{id_of(dataset)}"
         return self._wait(Dataset, path, lambda d: d.is_settled, on_update, waiting)
 
+    def delete_dataset(self, dataset: Dataset | str, *, with_jobs: bool) -> Flow[None]:
+        """``DELETE /v1/datasets/{id}``."""
+        params = {"with_jobs": "true"} if with_jobs else {}
+        yield from self.send(Send("DELETE", f"/v1/datasets/{id_of(dataset)}", params))
+
     # --- jobs ----------------------------------------------------------------------------------
 
     def submit(self, spec: Spec, idempotency_key: str | None) -> Flow[Job]:
@@ -153,6 +158,15 @@ class Calls:
         """``POST /v1/jobs/{id}/cancel``, then the job as it stands."""
         yield from self.send(Send("POST", f"/v1/jobs/{id_of(job)}/cancel"))
         return (yield from self.job(id_of(job)))
+
+    def retry(self, job: Job | str, idempotency_key: str | None) -> Flow[Job]:
+        """``POST /v1/jobs/{id}/retry``."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return self.read(Job, Send("POST", f"/v1/jobs/{id_of(job)}/retry", headers=headers))
+
+    def delete_job(self, job: Job | str) -> Flow[None]:
+        """``DELETE /v1/jobs/{id}``."""
+        yield from self.send(Send("DELETE", f"/v1/jobs/{id_of(job)}"))
 
     def results(self, job: Job | str) -> Flow[Results]:
         """``GET /v1/jobs/{id}/results``."""

@@ -104,11 +104,12 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
 
     Tried again: no connection, and 429, 502, 503, 504, after the seconds that the service asks
     for, else after a doubling wait. A connection that broke in the middle is tried again only for
-    requests that may be repeated.
+    requests that may be repeated. A DELETE that then finds nothing has done its work before.
 
     Raises:
         ApiError: The service refused, or did not answer in the end.
     """
+    may_have_arrived = False
     for attempt in itertools.count():
         wait = min(_LONGEST_WAIT, patience.first_wait * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         try:
@@ -118,9 +119,13 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
             never_arrived = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             if attempt >= patience.retries or not (is_safe or never_arrived):
                 raise unreachable(base_url, str(error) or type(error).__name__) from error
+            may_have_arrived = may_have_arrived or not never_arrived
         else:
-            if reply.status < 400:
+            is_delete = isinstance(effect, Send) and effect.method == "DELETE"
+            if reply.status < 400 or (reply.status == 404 and is_delete and may_have_arrived):
                 return reply
+            # A gateway does not know whether the service behind it did what it was asked.
+            may_have_arrived = may_have_arrived or reply.status in {502, 504}
             if reply.status not in RETRIED_STATUSES or attempt >= patience.retries:
                 raise from_reply(reply.status, reply.body)
             asked = retry_after(reply.headers)

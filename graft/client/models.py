@@ -145,6 +145,8 @@ class Artifact(_Answer):
     """Bytes."""
     sha256: str
     """Hex."""
+    removed_at: datetime | None = None
+    """When the service deleted the file, having kept it long enough; null: it is there."""
     links: dict[str, str] = {}
 
 

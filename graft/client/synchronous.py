@@ -213,6 +213,10 @@ class Datasets:
             self._client.calls.wait_for_dataset(dataset, on_update, Waiting(timeout, poll_seconds))
         )
 
+    def delete(self, dataset: Dataset | str, *, with_jobs: bool = False) -> None:
+        """Delete a data set; ``with_jobs``: also the jobs that use it, with all their files."""
+        self._client.run(self._client.calls.delete_dataset(dataset, with_jobs=with_jobs))
+
 
 class Jobs:
     """Jobs."""
@@ -258,6 +262,14 @@ class Jobs:
     def cancel(self, job: Job | str) -> Job:
         """Ask for a job to be cancelled; asking twice does no harm."""
         return self._client.run(self._client.calls.cancel(job))
+
+    def retry(self, job: Job | str, *, idempotency_key: str | None = None) -> Job:
+        """Submit what a job that is over was asked for once more; what it finished is reused."""
+        return self._client.run(self._client.calls.retry(job, idempotency_key))
+
+    def delete(self, job: Job | str) -> None:
+        """Delete a job that is over, with all its files."""
+        self._client.run(self._client.calls.delete_job(job))
 
     def results(self, job: Job | str) -> Results:
         """Return the table, the summaries and the verdicts."""

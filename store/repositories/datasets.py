@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store.deleting import delete_dataset, hold_dataset
 from store.repositories.paging import Page, page_of
 from store.tables import Dataset
 
@@ -29,6 +30,14 @@ class DatasetRepository:
                 Dataset.id == dataset_id, Dataset.workspace_id == self._workspace_id
             )
         )
+
+    def hold(self, dataset: Dataset) -> bool:
+        """Keep jobs from being added until the transaction ends; say whether it is still there."""
+        return hold_dataset(self._session, dataset)
+
+    def delete(self, dataset: Dataset) -> None:
+        """Delete a data set that is held and has no jobs any more."""
+        delete_dataset(self._session, dataset)
 
     def page(self, limit: int, cursor: str | None, status: str | None = None) -> Page[Dataset]:
         """Return data sets, the newest first."""

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gan_core.spec import Plan
+from store.deleting import delete_job, hold_jobs, unfinished_among
 from store.graph import add_job, ask_to_cancel, lock_job
 from store.objects import Objects
 from store.repositories.paging import Page, page_of
@@ -71,6 +72,24 @@ class JobRepository:
         job = lock_job(self._session, job_id)
         return None if job is None else (job, ask_to_cancel(self._session, job))
 
+    def hold(self, job_id: str) -> Job | None:
+        """Return a job, or null, its row held against everybody until the transaction ends."""
+        which = (Job.id == job_id) & (Job.workspace_id == self._workspace_id)
+        return next(iter(hold_jobs(self._session, which)), None)
+
+    def hold_of_dataset(self, dataset_id: str) -> Sequence[Job]:
+        """Return the jobs of a data set, its ingest's included, held as ``hold`` does."""
+        which = (Job.dataset_id == dataset_id) & (Job.workspace_id == self._workspace_id)
+        return hold_jobs(self._session, which)
+
+    def unfinished_among(self, jobs: Sequence[Job]) -> list[Job]:
+        """Return those of some jobs of which something is still at work."""
+        return unfinished_among(self._session, jobs)
+
+    def delete(self, job: Job) -> None:
+        """Delete a job that is held and over, with all that it left."""
+        delete_job(self._session, job)
+
     def events_after(self, job_id: str, after: int, limit: int = 200) -> Sequence[JobEvent]:
         """Return a job's events with ids above ``after``, in order."""
         return self._session.scalars(
@@ -100,6 +119,7 @@ class JobRepository:
                 select(Step.key).where(
                     Step.workspace_id == self._workspace_id,
                     Step.status == "succeeded",
+                    Step.output_prefix.is_not(None),
                     Step.key.in_(keys),
                 )
             )

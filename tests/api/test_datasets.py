@@ -7,8 +7,9 @@ import hashlib
 import os
 from typing import Any
 
+from store.orphans import remove_orphans
 from store.records import StepError
-from store.sweeping import remove_spent_uploads
+from store.removals import remove_spent_uploads
 
 
 def _code(answer: Any) -> str:
@@ -161,7 +162,7 @@ def test_what_a_killed_api_left_of_uploads_is_removed_after_a_day(hospital: Any)
     for path in folder.iterdir():
         if "new" not in path.name:
             os.utime(path, (1000, 1000))
-    assert remove_spent_uploads(hospital.database, hospital.objects) == 2
+    assert remove_orphans(hospital.database, hospital.objects) == 2
     left = {path.name for path in folder.iterdir()}
     assert left == {f"{waiting['id']}.zip", "ds_new.zip#1", "ds_new.zip"}
 

@@ -67,6 +67,20 @@ def objects(tmp_path: Path) -> Objects:
     return Objects((tmp_path / "objects").as_uri())
 
 
+@pytest.fixture
+def bucket(s3_server: Any) -> Objects:
+    """An empty part of an empty bucket."""
+    return Objects(f"s3://{s3_server.new_bucket()}/below", s3=s3_server.options())
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    if request.param == "file":
+        return Objects((tmp_path / "objects").as_uri())
+    made: Objects = request.getfixturevalue("bucket")
+    return made
+
+
 def chain(*names: str, **changes: Any) -> Plan:
     """Steps of which each needs the one before."""
     steps = []

@@ -20,10 +20,10 @@ class Deaf:
     """A broker that takes every message and forgets it."""
 
     def __init__(self) -> None:
-        self.forgotten: list[str] = []
+        self.forgotten: list[tuple[str, str]] = []
 
     def ring(self, queue: str, step_id: str) -> None:
-        self.forgotten.append(step_id)
+        self.forgotten.append((queue, step_id))
 
 
 @pytest.fixture

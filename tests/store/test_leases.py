@@ -200,6 +200,15 @@ def test_a_lease_within_the_slack_of_two_clocks_holds(house: Any, left: float) -
     assert house.claim(claimed.id, "w2") is None
 
 
+def test_the_lease_of_a_worker_that_was_given_longer_ones_is_left_alone(house: Any) -> None:
+    # GRAFT_LEASE_SECONDS is being raised, and some workers have been started anew already.
+    house.lease_seconds = 300.0
+    job_id = house.submit(house.chain("a"))
+    claimed = house.claim_named(job_id, "a")
+    assert sweep(house.database, max_attempts=3, lease_seconds=60).requeued == 0
+    assert house.finish(claimed)
+
+
 def test_a_lease_whose_holder_is_known_to_be_gone_need_not_have_lapsed(house: Any) -> None:
     job_id = house.submit(house.chain("a"))
     claimed = house.claim_named(job_id, "a")

@@ -18,13 +18,6 @@ from store.objects import Objects
 CONTENT = bytes(range(256)) * 80_000  # 20 MB: several parts of an upload
 
 
-@pytest.fixture(params=["file", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
-    if request.param == "file":
-        return Objects((tmp_path / "objects").as_uri())
-    return in_bucket(request.getfixturevalue("s3_server"))
-
-
 def in_bucket(server: Any, **changes: Any) -> Objects:
     return Objects(f"s3://{server.new_bucket()}/below", s3=server.options(**changes))
 
@@ -89,6 +82,31 @@ def test_everything_below_a_prefix_is_listed_and_deleted_and_nothing_else(
     assert store.list("a/p/") == {"a/p/1": 2, "a/p/q/2": 2}
     assert store.delete_prefix("a/p/") == 2
     assert store.list("a/") == {"a/pq/3": 2}
+
+
+def test_pages_hold_everything_once_and_what_they_hold_may_be_deleted(
+    store: Objects, tmp_path: Path
+) -> None:
+    for number in range(12):
+        _stored(store, f"a/p/{number % 3}/{number}", b"xy", tmp_path)
+    seen: list[str] = []
+    for keys in store.pages("a/p/"):
+        seen += keys
+        store.delete_all(keys)
+    assert sorted(seen) == sorted(f"a/p/{number % 3}/{number}" for number in range(12))
+    assert list(store.pages("a/p/")) == []
+    _stored(store, "a/p/young", b"xy", tmp_path)
+    assert list(store.pages("a/p/", older_than_seconds=3600)) == []
+
+
+def test_some_objects_are_deleted_although_others_of_them_are_gone(
+    store: Objects, tmp_path: Path
+) -> None:
+    for key in ("a/1", "a/2"):
+        _stored(store, key, b"xy", tmp_path)
+    store.delete_all(["a/0", "a/1", "a/gone", "a/2"])
+    store.delete_all([])
+    assert store.list("a/") == {}
 
 
 def test_a_directory_hands_out_no_addresses(tmp_path: Path) -> None:

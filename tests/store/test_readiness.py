@@ -64,6 +64,18 @@ def test_a_partial_report_is_never_taken_for_a_full_one_nor_the_other_way_round(
     assert {n: s.key for n, s in house.steps(full).items()} == planned_keys(plan)
 
 
+def test_a_partial_report_has_a_key_of_its_own_before_anybody_claims_it(house: Any) -> None:
+    plan = house.study(real_counts=[4], benchmark={"classifiers": ["probe"], "subsets": [0]})
+    job_id = house.submit(plan)
+    house.fail(house.claim_named(job_id, of_column("4:s0")["train"]))
+    for name in ("features", "evaluate:real:4:s0"):
+        house.finish(house.claim_named(job_id, name))
+    report = house.steps(job_id)["report"]
+    assert report.status == "queued"
+    # Else it would wait for a full one that runs, as if that were the same work.
+    assert report.key != planned_keys(plan)["report"]
+
+
 def test_the_same_failure_again_makes_the_same_report_which_is_then_reused(house: Any) -> None:
     plan = house.study(**SMALL)
     lost = of_column("6:s0")["train"]

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from unittest.mock import patch
 
 from driven_house import SPEC, Bell, House
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from store import sweeping
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.database import Database
 from store.fairness import next_steps
 from store.objects import Objects
+from store.orphans import remove_orphans
 from store.outbox import relay_outbox
 from store.records import StepError
+from store.removals import carry_out, is_pending, remove_spent_uploads
 from store.repositories import AuditTrail, JobRepository, KeyRepository
+from store.retention import expire, prune
 from store.settings import Settings
 from store.step_tables import Step
-from store.sweeping import over_among, remove_spent_uploads, ring_when_idle, sweep
+from store.sweeping import over_among, ring_when_idle, sweep
 from store.tables import Job, WorkerSeen, Workspace
 from store.workers import WorkerRegister
 
@@ -56,6 +57,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         _sweeping(house, dataset_id)
         _workers(house)
         _lists(house, dataset_id)
+        _tidying(house, dataset_id, done)
         _trail(house)
 
 
@@ -231,10 +233,29 @@ def _sweeping(house: House, dataset_id: str) -> None:
         for step in JobRepository(session, session.get_one(Job, job_id).workspace_id).steps(job_id):
             step.status, step.finished_at = "succeeded", utc_now()
     assert sweep(database, max_attempts=2).settled == 1
-    assert over_among(database, [lapsed.id, "step_none"]) == frozenset()
-    house.upload("left behind")
-    with patch.object(sweeping, "_STRAY_SECONDS", 0.0):
-        remove_spent_uploads(database, house.objects)
+    assert lapsed.id not in over_among(database, [lapsed.id, "step_none"])
+
+
+def _tidying(house: House, dataset_id: str, done: str) -> None:
+    """What is not wanted any more is deleted, what is old expires, and what was lost is found."""
+    database, objects = house.database, house.objects
+    unwanted, ingest = house.upload("left behind")
+    house.ask("DELETE", f"/v1/datasets/{unwanted}", 409)
+    house.ask("POST", f"/v1/jobs/{ingest}/cancel", 202)
+    house.ask("DELETE", f"/v1/datasets/{unwanted}", 204)
+    house.ask("DELETE", f"/v1/datasets/{dataset_id}", 409)
+    [failed] = house.ask("GET", "/v1/jobs?status=failed&kind=study&limit=1", 200)["items"]
+    house.ask("DELETE", f"/v1/jobs/{failed['id']}", 204)
+    again = house.ask("POST", f"/v1/jobs/{done}/retry", 202)["id"]
+    house.ask("DELETE", f"/v1/jobs/{again}", 204)
+    assert is_pending(database)
+    carry_out(database, objects)
+    remove_spent_uploads(database, objects)
+    remove_orphans(database, objects, older_than_seconds=0.0)
+    assert expire(database, retention_days=0.0) > 0
+    carry_out(database, objects)
+    prune(database)
+    house.ask("GET", f"/v1/jobs/{done}/results", 410)
 
 
 def _workers(house: House) -> None:

@@ -236,12 +236,13 @@ class Fleet:
             command=command,
         )
 
-    def run_and_stop(self, name: str, runner: StepRunner, step_id: str, when: float) -> str:
-        """Run a step, and tell the worker to stop once the step has got so far."""
+    def run_and_stop(self, name: str, runner: StepRunner, step_id: str, further: float) -> str:
+        """Run a step, and tell the worker to stop once the step has got so much further."""
+        goal = self.yard.step(step_id).fraction + further
 
         def stop() -> None:
             until = time.monotonic() + 120
-            while self.yard.step(step_id).fraction < when and time.monotonic() < until:
+            while self.yard.step(step_id).fraction < goal and time.monotonic() < until:
                 time.sleep(0.05)
             self.shared[name].ask_to_stop()
 
@@ -282,18 +283,17 @@ def counting(last: int) -> Callable[[Path], list[str]]:
     return lambda folder: [sys.executable, "-c", COUNTS, str(folder), str(last)]
 
 
-def test_a_step_handed_back_by_each_machine_in_turn_goes_on_from_the_last(fleet: Fleet) -> None:
+def test_a_step_that_two_machines_handed_back_goes_on_from_the_second_upon_a_third(
+    fleet: Fleet,
+) -> None:
     step_id = fleet.yard.submit()
-    reached = []
-    for name, when in (("first", 0.005), ("second", 0.015), ("first", 0.025)):
+    for name, further in (("first", 0.005), ("second", 0.005)):
         runner = fleet.machine(name, counting(-1))
-        assert fleet.run_and_stop(name, runner, step_id, when) == "released"
-        reached.append(int(_checkpoint(fleet, name, step_id).read_text()))
-    # None began before where the one before it had ended.
-    assert reached == sorted(reached)
+        assert fleet.run_and_stop(name, runner, step_id, further) == "released"
+    reached = int(_checkpoint(fleet, "second", step_id).read_text())
     assert fleet.machine("third", counting(0)).run(step_id) == "done"
     (made,) = fleet.yard.step(step_id).outputs
-    assert int(b"".join(fleet.objects.iterate(made["object_key"]))) == reached[-1]
+    assert int(b"".join(fleet.objects.iterate(made["object_key"]))) == reached > 5
 
 
 def _checkpoint(fleet: Fleet, name: str, step_id: str) -> Path:
@@ -304,9 +304,9 @@ def test_a_machine_does_not_go_on_from_its_own_old_checkpoint_when_another_got_f
     fleet: Fleet,
 ) -> None:
     step_id = fleet.yard.submit()
-    for name, when in (("first", 0.005), ("second", 0.03)):
+    for name, further in (("first", 0.005), ("second", 0.005)):
         runner = fleet.machine(name, counting(-1))
-        assert fleet.run_and_stop(name, runner, step_id, when) == "released"
+        assert fleet.run_and_stop(name, runner, step_id, further) == "released"
     second = int(_checkpoint(fleet, "second", step_id).read_text())
     assert fleet.machine("first", counting(0)).run(step_id) == "done"
     (made,) = fleet.yard.step(step_id).outputs
@@ -343,6 +343,7 @@ def test_a_last_copy_that_fails_takes_nothing_from_a_step_that_is_done(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # three trainings, each in a process of its own
 def test_a_real_training_goes_on_upon_another_machine_and_ends_with_the_same_bytes(
     fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -355,7 +356,7 @@ def test_a_real_training_goes_on_upon_another_machine_and_ends_with_the_same_byt
             {
                 "real_counts": [12],
                 "balance_to": 14,
-                "gans": [{"name": "infogan", "image_size": 32, "epochs": 60, "batch_size": 4}],
+                "gans": [{"name": "infogan", "image_size": 32, "epochs": 40, "batch_size": 4}],
                 "benchmark": {"classifiers": []},
             }
         ),

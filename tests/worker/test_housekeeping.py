@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -100,3 +101,16 @@ def test_a_worker_that_is_asked_to_stop_rings_for_nothing_more(yard: Any, rung: 
     shared.ask_to_stop()
     keeper.run_once()
     assert rung == []
+
+
+def test_a_step_folder_that_cannot_be_had_keeps_no_round_from_its_other_work(
+    yard: Any, rung: list[str]
+) -> None:
+    yard.held(place_of(yard.settings.data_dir), silent_for=10, key="1")
+    lapsed = yard.held("elsewhere", silent_for=61, key="2")
+    # As on a disk without room for one more folder, or one that became read-only.
+    (yard.settings.data_dir / "work").write_text("no directory")
+    with suppress(OSError):
+        rounds(yard).run_once()
+    assert yard.step(lapsed).status == "queued"
+    assert lapsed in rung

@@ -43,7 +43,7 @@ def test_a_child_that_we_ended_is_no_failure(reason: EndReason) -> None:
     assert outcome_of(ChildEnd(returncode=-9, asked=reason)) == Ended(reason)
 
 
-def test_a_step_that_took_too_long_fails_for_good() -> None:
+def test_a_step_that_fell_silent_is_worth_another_try() -> None:
     outcome = outcome_of(ChildEnd(returncode=4, asked=EndReason.SILENT))
     assert isinstance(outcome, Failed)
     assert (outcome.error.code, outcome.is_retryable) == ("silent", True)

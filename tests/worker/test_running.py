@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -386,7 +390,7 @@ def test_a_child_gets_no_secret_and_a_temporary_folder_of_its_own(tmp_path: Path
     env = child_environment(ours, tmp_path)
     assert "s" not in env.values()
     assert env["TMPDIR"] == str(tmp_path / "tmp")
-    assert child_command(tmp_path)[-1] == "--die-with-parent"
+    assert child_command(tmp_path)[-1] == f"--die-with-parent={os.getpid()}"
 
 
 def test_the_step_whose_turn_it_is_is_carried_out_whichever_was_rung_for(house: House) -> None:
@@ -529,3 +533,42 @@ def test_a_worker_whose_database_hangs_ends_its_child_and_gives_up_its_process(
     assert given_up == [True]
     # Nothing was recorded: whoever takes the step when its lease has lapsed goes on with it.
     assert house.step(job_id).status == "running"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="parent-death signals are Linux's")
+def test_a_child_whose_worker_was_killed_while_it_started_ends_too(tmp_path: Path) -> None:
+    # Reading the step from a pipe without a writer, it would wait for ever.
+    os.mkfifo(tmp_path / "step.json")
+    worker = """
+import pathlib, subprocess, sys, time
+from worker.running import child_command
+print(subprocess.Popen(child_command(pathlib.Path(sys.argv[1]))).pid, flush=True)
+time.sleep(600)
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", worker, tmp_path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    try:
+        until = time.monotonic() + 20
+        while _lives(child) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not _lives(child)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

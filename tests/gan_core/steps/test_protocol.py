@@ -107,7 +107,7 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     child = (
         "from gan_core.steps.protocol import die_with_parent; import os, pathlib, time;"
-        f"die_with_parent(); pathlib.Path({str(ready)!r}).write_text(str(os.getpid()));"
+        f"die_with_parent(os.getppid()); pathlib.Path({str(ready)!r}).write_text(str(os.getpid()));"
         "time.sleep(60)"
     )
     mother = (

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -21,7 +22,7 @@ from graft.cli.connecting import default_data_dir
 from graft.cli.jobs import read_spec
 from graft.cli.tables import duration, show_results, size
 from graft.cli.watching import describe
-from graft.client import Job
+from graft.client import Client, Job
 from graft.serving.data_dir import LOCK_FILE, Service, announce, locked, running_service
 from store.settings import Settings
 
@@ -108,6 +109,59 @@ def test_phantoms_are_drawn_and_named_as_such(tmp_path: Path) -> None:
     drawn = [p for p in out.rglob("*") if p.parent.name in {"benign", "malignant"}]
     assert len(drawn) == 7
     assert "phantoms" in result.stdout
+
+
+# --- deleting and retrying ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the commands ask of a service that has one job and one data set."""
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.method} {request.url.raw_path.decode()}")
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        if "datasets" in request.url.path:
+            return httpx.Response(200, json={"id": "ds_1", "name": "skin", "status": "ready"})
+        return httpx.Response(200, json={"id": "job_2", "name": "mine", "status": "queued"})
+
+    def connect(*_: object) -> Client:
+        return Client("http://127.0.0.1:1", key="k", transport=httpx.MockTransport(answer))
+
+    for command in ("jobs", "datasets"):
+        monkeypatch.setattr(f"graft.cli.{command}.connect", connect)
+    return seen
+
+
+def test_deleting_asks_first_and_a_no_deletes_nothing(asked: list[str]) -> None:
+    for command in (["jobs", "delete", "job_2"], ["datasets", "delete", "ds_1", "--with-jobs"]):
+        for said in ("n\n", ""):
+            result = runner.invoke(app, command, input=said)
+            assert result.exit_code == 1
+            assert "all" in result.output
+    assert not [request for request in asked if request.startswith("DELETE")]
+    assert runner.invoke(app, ["jobs", "delete", "job_2"], input="y\n").exit_code == 0
+    assert asked[-1] == "DELETE /v1/jobs/job_2"
+
+
+def test_deleting_can_be_done_without_being_asked(asked: list[str]) -> None:
+    assert runner.invoke(app, ["jobs", "delete", "job_2", "--yes"]).exit_code == 0
+    assert runner.invoke(app, ["datasets", "delete", "ds_1", "-y"]).exit_code == 0
+    done = runner.invoke(app, ["datasets", "delete", "ds_1", "--with-jobs", "--yes"])
+    assert done.stdout == "ds_1 is deleted\n"
+    assert asked == [
+        "DELETE /v1/jobs/job_2",
+        "DELETE /v1/datasets/ds_1",
+        "DELETE /v1/datasets/ds_1?with_jobs=true",
+    ]
+
+
+def test_a_retry_prints_the_new_job(asked: list[str]) -> None:
+    result = runner.invoke(app, ["jobs", "retry", "job_1"])
+    assert (result.exit_code, result.stdout) == (0, "job_2\n")
+    assert asked == ["POST /v1/jobs/job_1/retry"]
 
 
 # --- who serves a data directory ------------------------------------------------------------------

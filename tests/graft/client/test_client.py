@@ -104,6 +104,9 @@ def test_what_is_no_id_never_becomes_an_address(name: str) -> None:
         lambda: client.datasets.get(name),
         lambda: client.datasets.wait(name),
         lambda: client.keys.revoke(name),
+        lambda: client.jobs.retry(name),
+        lambda: client.jobs.delete(name),
+        lambda: client.datasets.delete(name),
     ]
     for call in calls:
         with pytest.raises(GraftError, match="is not an id"):
@@ -486,6 +489,57 @@ def test_the_async_client_does_all_of_it_too(tmp_path: Path) -> None:
     assert asyncio.run(study()) == ["1", "2"]
     assert service.requests[1].content == path.read_bytes()
     assert (tmp_path / "out" / "synthetic.zip").read_bytes() == CONTENT
+
+
+def test_deleting_and_retrying_say_what_they_mean() -> None:
+    service = Service(
+        httpx.Response(202, json=job("queued") | {"retry_of": "job_0"}),
+        httpx.Response(204),
+        httpx.Response(204),
+        httpx.Response(204),
+    )
+    client = client_of(service)
+    assert client.jobs.retry("job_0").retry_of == "job_0"
+    client.jobs.delete("job_1")
+    client.datasets.delete("ds_1")
+    client.datasets.delete("ds_1", with_jobs=True)
+    said = [(request.method, str(request.url).removeprefix(URL)) for request in service.requests]
+    assert said == [
+        ("POST", "/v1/jobs/job_0/retry"),
+        ("DELETE", "/v1/jobs/job_1"),
+        ("DELETE", "/v1/datasets/ds_1"),
+        ("DELETE", "/v1/datasets/ds_1?with_jobs=true"),
+    ]
+    assert service.requests[0].headers["idempotency-key"]
+
+
+@pytest.mark.parametrize("lost", [httpx.ReadTimeout("lost"), httpx.Response(504)])
+def test_a_delete_whose_answer_got_lost_has_been_done_when_nothing_is_left(lost: Any) -> None:
+    service = Service(lost, problem(404, "not_found"))
+    client_of(service).jobs.delete("job_1")
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("before", [httpx.ConnectError("refused"), httpx.Response(503)])
+def test_a_delete_of_what_was_never_there_is_told(before: Any) -> None:
+    service = Service(before, problem(404, "not_found"))
+    with pytest.raises(ApiError) as caught:
+        client_of(service).jobs.delete("job_1")
+    assert caught.value.code == "not_found"
+
+
+def test_the_async_client_deletes_and_retries_too() -> None:
+    service = Service(
+        httpx.Response(202, json=job("queued")), httpx.Response(204), httpx.Response(204)
+    )
+
+    async def tidy() -> None:
+        async with async_client_of(service) as client:
+            await client.jobs.delete(await client.jobs.retry("job_0"))
+            await client.datasets.delete("ds_1", with_jobs=True)
+
+    asyncio.run(tidy())
+    assert [request.method for request in service.requests] == ["POST", "DELETE", "DELETE"]
 
 
 @pytest.mark.parametrize("name", ["Datasets", "Jobs", "Artifacts", "Keys"])

@@ -18,7 +18,6 @@ FACTS = DatasetFacts(
 )
 _STUDIES: tuple[dict[str, Any], ...] = (
     {"real_counts": [5]},
-    {"real_counts": [5, 10]},
     {"real_counts": [5], "benchmark": {"classifiers": []}},
 )
 

@@ -110,34 +110,30 @@ class World:
     def look(self) -> Look:
         return look(self.database, self.clock.moment)
 
-    # What a person does
+    # What a person does; the API rings at once
 
-    def submit(self, number: int, plan: Plan, priority: int) -> str:
-        with self.database.write() as session:
-            return self._add(session, number, self.datasets[number].id, plan, "study", priority)
+    def submit(self, number: int, plan: Plan, priority: int) -> None:
+        self._submit(self.datasets[number], plan, "study", priority)
 
-    def submit_upload(self, number: int, sha256: str) -> str:
+    def submit_upload(self, number: int, sha256: str) -> None:
+        dataset = _dataset(self.workspaces[number].id, status="ingesting", sha256=sha256)
+        self._submit(dataset, plan_ingest(sha256, 77, 224), "ingest", 10)
+
+    def _submit(self, dataset: Dataset, plan: Plan, kind: Any, priority: int) -> None:
         with self.database.write() as session:
-            dataset = _dataset(self.workspaces[number].id, status="ingesting", sha256=sha256)
-            session.add(dataset)
-            session.flush()
-            return self._add(
-                session, number, dataset.id, plan_ingest(sha256, 77, 224), "ingest", 10
+            if kind == "ingest":
+                session.add(dataset)
+                session.flush()
+            job = Job(
+                id=new_id("job"),
+                kind=kind,
+                dataset_id=dataset.id,
+                spec={},
+                resolved={},
+                priority=priority,
             )
-
-    def _add(
-        self, session: Any, number: int, dataset_id: str, plan: Plan, kind: Any, priority: int
-    ) -> str:
-        job = Job(
-            id=new_id("job"),
-            kind=kind,
-            dataset_id=dataset_id,
-            spec={},
-            resolved={},
-            priority=priority,
-        )
-        JobRepository(session, self.workspaces[number].id).add(job, plan, self.objects)
-        return job.id
+            JobRepository(session, dataset.workspace_id).add(job, plan, self.objects)
+        self.relay()
 
     def cancel(self, job_id: str) -> bool:
         with self.database.write() as session:
@@ -173,12 +169,12 @@ class World:
         """Claim one step; nobody's live lease may be taken for it."""
         before = self.look()
         holder = self.holders.get(step_id)
-        if holder is not None and self.has_lapsed(holder):
-            # Taken from it, or it ends for good: either way it holds nothing any more. Only of a
-            # job that is being cancelled the sweeper alone takes it.
-            if before.jobs[before.steps[step_id].job_id].status in {"queued", "running"}:
-                self.lose(holder)
-                holder = None
+        job = before.jobs[before.steps[step_id].job_id]
+        # Of a job that is being cancelled the sweeper alone takes steps.
+        if holder is not None and self.has_lapsed(holder) and job.status == "running":
+            # Taken from it, or ended for good: either way it holds nothing any more.
+            self.lose(holder)
+            holder = None
         with self.database.write() as session:
             claimed = StepLedger(session, self.objects).claim(
                 step_id,
@@ -189,7 +185,7 @@ class World:
         if claimed is None:
             return None
         assert holder is None, f"{holder} lost its live lease to {slot.worker_id}"
-        assert before.jobs[claimed.job_id].status in {"queued", "running"}
+        assert job.status in {"queued", "running"}
         assert before.steps[step_id].status in {"queued", "running"}
         assert before.is_ready(step_id), f"{claimed.name} was begun before what it needs"
         for files in claimed.inputs.values():
@@ -315,6 +311,7 @@ class World:
     def take_abandoned(self, attempt: Attempt) -> None:
         """Take a step from a worker that is known to be gone (worker.abandoned)."""
         holder = self.holders.get(attempt.step.id)
+        is_cancelled = self.look().jobs[attempt.step.job_id].status == "cancelling"
         is_due = holder is not None and (
             holder is attempt or self.has_lapsed(holder, LONGEST_LEASE_SECONDS)
         )
@@ -323,15 +320,19 @@ class World:
                 attempt.step.id, max_attempts=MAX_ATTEMPTS, dead_token=attempt.step.token
             )
         assert (outcome is not None) == is_due
+        if is_due:
+            assert (outcome == "cancelled") == is_cancelled, f"{attempt} was {outcome}"
         if holder is not None and is_due:
             self.lose(holder)
 
     # What a housekeeper does
 
     def sweep(self) -> Swept:
+        before = self.look()
         lapsed = [held for held in self.holders.values() if self.has_lapsed(held)]
         swept = sweep(self.database, max_attempts=MAX_ATTEMPTS, lease_seconds=LEASE_SECONDS)
-        assert swept.requeued + swept.failed <= len(lapsed)
+        wanted = [held for held in lapsed if before.jobs[held.step.job_id].status == "running"]
+        assert swept.requeued + swept.failed == len(wanted), "of a cancelled job nothing is tried"
         for attempt in lapsed:
             self.lose(attempt)
         return swept

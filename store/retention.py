@@ -1,0 +1,132 @@
+"""What is kept for how long: the files of jobs, and rows that only matter for a while."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Delete, and_, delete, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from store.columns import utc_now
+from store.database import Database
+from store.removals import promise
+from store.repositories.audit import AuditTrail
+from store.step_tables import Step
+from store.tables import FINAL_JOB_STATES, Artifact, IdempotencyKey, Job, JobEvent
+
+_AT_ONCE = 200
+_KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
+_KEEP_EVENTS = timedelta(days=30)
+
+
+def expire(database: Database, *, retention_days: float) -> int:
+    """Give up the files of studies that ended longer ago; return how many prefixes.
+
+    Rows stay, so that one can still see what there was: a step loses its ``output_prefix``, which
+    keeps it from being reused, and its artifacts get ``removed_at``. A prefix that a step of a
+    younger job has, too, stays with all of its steps. Data sets live until they are deleted, and
+    with them what their ingests made. The objects are deleted by ``store.removals.carry_out``.
+    """
+    before = utc_now() - timedelta(days=retention_days)
+    expired = 0
+    last = ""
+    while True:
+        with database.read() as session:
+            has_files = exists().where(Step.job_id == Job.id, Step.output_prefix.is_not(None))
+            ids = session.scalars(
+                select(Job.id)
+                .where(_is_over(before), Job.id > last, has_files)
+                .order_by(Job.id)
+                .limit(_AT_ONCE)
+            ).all()
+            due = [job_id for job_id in ids if _unwanted(session, job_id, before)]
+        if not ids:
+            return expired
+        for job_id in due:
+            with database.write() as session:
+                expired += _expire_job(session, job_id, before)
+        last = ids[-1]
+
+
+def _is_over(before: datetime) -> ColumnElement[bool]:
+    return and_(Job.kind == "study", Job.status.in_(FINAL_JOB_STATES), Job.finished_at < before)
+
+
+def _unwanted(
+    session: Session, job_id: str, before: datetime, *, hold: bool = False
+) -> dict[str, list[Step]]:
+    """Return the prefixes of a job's steps that only jobs have which ended long ago.
+
+    Args:
+        session: A transaction.
+        job_id: The job.
+        before: When the jobs must have ended.
+        hold: Hold the jobs, so that nobody takes the files over meanwhile. What another holds at
+            the moment is wanted for now: to wait for several of them could mean to wait for ever.
+
+    Returns:
+        The steps of any job by prefix.
+    """
+    its_own = aliased(Step)
+    prefixes = select(its_own.output_prefix).where(its_own.job_id == job_id)
+    having = select(Step).where(Step.output_prefix.in_(prefixes))
+    old = select(Job.id).where(_is_over(before), Job.id.in_(having.with_only_columns(Step.job_id)))
+    if hold:
+        old = old.order_by(Job.id).with_for_update(skip_locked=True)
+    jobs = set(session.scalars(old))
+    # Only now: a job that has been held meanwhile may have got another prefix, or none.
+    found: dict[str, list[Step]] = defaultdict(list)
+    for step in session.scalars(having.execution_options(populate_existing=True)):
+        if step.output_prefix is not None:
+            found[step.output_prefix].append(step)
+    return {
+        prefix: steps
+        for prefix, steps in found.items()
+        if all(step.job_id in jobs and step.is_final for step in steps)
+    }
+
+
+def _expire_job(session: Session, job_id: str, before: datetime) -> int:
+    unwanted = _unwanted(session, job_id, before, hold=True)
+    steps = [step for steps in unwanted.values() for step in steps]
+    if not steps:
+        return 0
+    for step in steps:
+        step.output_prefix = None
+    session.execute(
+        update(Artifact)
+        .where(Artifact.step_id.in_([step.id for step in steps]), Artifact.removed_at.is_(None))
+        .values(removed_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+    workspace_id = steps[0].workspace_id
+    promise(session, workspace_id, unwanted)
+    trail = AuditTrail(session, workspace_id)
+    for expired_id in sorted({step.job_id for step in steps}):
+        trail.append("system", "job.expire", expired_id)
+    return len(unwanted)
+
+
+def prune(database: Database) -> int:
+    """Delete rows that nobody asks for any more; return how many.
+
+    These are idempotency keys after a week, and of jobs that ended a month ago every event but the
+    last. (Rings of the doorbell that were sent go with ``store.sweeping.sweep``.)
+    """
+    now = utc_now()
+    later = aliased(JobEvent)
+    is_over = Job.status.in_(FINAL_JOB_STATES) & (Job.finished_at < now - _KEEP_EVENTS)
+    last = select(func.max(later.id)).where(later.job_id == JobEvent.job_id).scalar_subquery()
+    statements: list[Delete] = [
+        delete(IdempotencyKey).where(IdempotencyKey.created_at < now - _KEEP_IDEMPOTENCY_KEYS),
+        delete(JobEvent).where(
+            JobEvent.job_id.in_(select(Job.id).where(is_over)), JobEvent.id < last
+        ),
+    ]
+    pruned = 0
+    for statement in statements:
+        with database.write() as session:
+            done = session.execute(statement.execution_options(synchronize_session=False))
+            pruned += done.rowcount  # type: ignore[attr-defined]
+    return pruned
