@@ -1,19 +1,16 @@
-"""What tests of more than one room need."""
+"""What tests of several rooms need: the servers of ``tests/support``, and one option."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+pytest_plugins = ("postgres_server", "swift_server")
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """The address of a real HTTP server that speaks S3."""
-    from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-statements",
+        action="store_true",
+        help="write what the code asks of its database now to tests/migrations/recorded/: part of"
+        " a release that brought a new version of the schema (see recorded_statements.py)",
+    )

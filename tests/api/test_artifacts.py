@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import urllib.request
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
 from api.app import create_app
 from api.http_rules import has_tag, wanted_range
+from graft.client import Client
 from store.objects import Objects
 from store.tables import Artifact
 
@@ -114,32 +121,76 @@ def test_entity_tags_are_compared_weakly() -> None:
     assert not has_tag(None, '"a"')
 
 
-def test_from_a_bucket_a_download_is_sent_on_to_a_signed_address(
-    settings: Any, database: Any, hospital: Any, report: Any, admin_key: str
-) -> None:
-    with database.read() as session:
+@pytest.fixture
+def in_bucket(settings: Any, s3_server: Any, hospital: Any, report: Any) -> Any:
+    """The settings of a service whose files, the report among them, are in a bucket."""
+    changed = settings.model_copy(
+        update={
+            "object_store_url": f"s3://{s3_server.new_bucket()}",
+            "s3_endpoint": s3_server.endpoint,
+            "s3_region": s3_server.region,
+            "s3_access_key_id": SecretStr(s3_server.access_key),
+            "s3_secret_access_key": SecretStr(s3_server.secret_key),
+        }
+    )
+    with hospital.database.read() as session:
         key = session.get_one(Artifact, report["id"]).object_key
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    Objects.from_settings(changed).put_file(key, hospital.objects.local_path(key), "text/html")
+    return changed
+
+
+def test_from_a_bucket_a_download_is_sent_on_to_a_signed_address(
+    in_bucket: Any, database: Any, report: Any, admin_key: str
+) -> None:
+    client = TestClient(create_app(in_bucket, database=database), follow_redirects=False)
+    headers = {"Authorization": f"Bearer {admin_key}"}
+    answer = client.get(report["links"]["content"], headers=headers)
+    assert (answer.status_code, answer.content) == (307, b"")
+    assert answer.headers["cache-control"] == "no-store"
+    found = httpx.get(answer.headers["location"])
+    assert (found.status_code, found.content) == (200, CONTENT)
+    assert found.headers["content-type"] == "text/html"
+    assert found.headers["content-disposition"] == 'attachment; filename="report.html"'
+
+
+def test_our_client_goes_on_with_a_download_in_the_bucket_and_keeps_its_key_to_itself(
+    in_bucket: Any, database: Any, report: Any, admin_key: str, tmp_path: Path
+) -> None:
+    seen: list[httpx.Request] = []
+
+    class Noted(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            seen.append(request)
+            return super().handle_request(request)
+
+    app = create_app(in_bucket, database=database)
+    with running(app) as address, Client(address, key=admin_key, transport=Noted()) as client:
+        listed = client.artifacts.list(report["job_id"])
+        found = next(artifact for artifact in listed if artifact.id == report["id"])
+        # What an attempt that was cut off left.
+        (tmp_path / f".report.html.{found.sha256[:16]}.part").write_bytes(CONTENT[:1000])
+        path = client.artifacts.download(found, tmp_path / "report.html")
+    assert path.read_bytes() == CONTENT
+    ours, theirs = seen[-2:]
+    assert ours.headers["authorization"] == f"Bearer {admin_key}"
+    assert str(theirs.url).startswith(in_bucket.s3_endpoint)
+    assert theirs.headers["range"] == "bytes=1000-"
+    assert "authorization" not in theirs.headers
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """Serve an app on a free port of loopback."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
     try:
-        host, port = server.get_host_and_port()
-        make = urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")
-        urllib.request.urlopen(make).close()  # noqa: S310
-        in_bucket = settings.model_copy(
-            update={
-                "object_store_url": "s3://bucket",
-                "s3_endpoint": f"http://{host}:{port}",
-                "s3_access_key_id": SecretStr("test"),
-                "s3_secret_access_key": SecretStr("test"),
-            }
-        )
-        Objects.from_settings(in_bucket).put_file(key, hospital.objects.local_path(key))
-        client = TestClient(create_app(in_bucket, database=database), follow_redirects=False)
-        headers = {"Authorization": f"Bearer {admin_key}"}
-        answer = client.get(report["links"]["content"], headers=headers)
-        assert (answer.status_code, answer.content) == (307, b"")
-        assert answer.headers["cache-control"] == "no-store"
-        with urllib.request.urlopen(answer.headers["location"]) as found:  # noqa: S310
-            assert found.read() == CONTENT
+        until = time.monotonic() + 30
+        while not server.started and time.monotonic() < until:
+            time.sleep(0.02)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
     finally:
-        server.stop()
+        server.should_exit = True
+        thread.join(timeout=30)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import tempfile
-import urllib.request
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,69 +38,6 @@ FACTS = DatasetFacts(
 )
 
 
-def _postgres_programs() -> Path | None:
-    places = [Path(p).parent for p in [shutil.which("initdb")] if p]
-    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    for place in places:
-        if (place / "initdb").exists() and (place / "postgres").exists():
-            return place
-    return None
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A real server on a free loopback port; run as another user when we are root."""
-    given = os.environ.get("GRAFT_TEST_POSTGRES_URL")
-    if given:
-        migrations.upgrade(given)
-        yield given
-        return
-    programs = _postgres_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed here (no initdb)")
-    is_root = os.geteuid() == 0
-    if is_root and shutil.which("setpriv") is None:
-        pytest.skip("PostgreSQL refuses to run as root, and there is no setpriv")
-    as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if is_root else []
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    directory = Path(tempfile.mkdtemp(prefix="graft-postgres-"))
-    if is_root:
-        os.chown(directory, 65534, 65534)
-    data = directory / "data"
-    subprocess.run(
-        [*as_user, programs / "initdb", "-D", data, "-A", "trust", "-U", "graft", "--no-sync"],
-        check=True,
-        capture_output=True,
-        cwd="/",
-    )
-    server = subprocess.Popen(
-        [
-            *(*as_user, programs / "postgres", "-D", data, "-p", str(port), "-k", directory),
-            *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-    )
-    url = f"postgresql://graft@127.0.0.1:{port}/postgres"
-    try:
-        database = Database(url)
-        for _ in range(200):
-            if database.is_answering():
-                break
-            server.poll()
-            assert server.returncode is None, "PostgreSQL ended at once"
-        database.dispose()
-        migrations.upgrade(url)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "graft.db"
@@ -136,22 +68,9 @@ def objects(tmp_path: Path) -> Objects:
 
 
 @pytest.fixture
-def bucket(s3: str) -> Objects:
-    make = urllib.request.Request(f"{s3}/bucket", method="PUT")  # noqa: S310
-    urllib.request.urlopen(make).close()  # noqa: S310
-    made = Objects(
-        "s3://bucket/below",
-        s3={
-            "endpoint": s3,
-            "region": "us-east-1",
-            "access_key_id": "test",
-            "secret_access_key": "test",
-            "client_options": {"allow_http": True},
-        },
-    )
-    for area in ("a/", "workspaces/"):
-        made.delete_prefix(area)
-    return made
+def bucket(s3_server: Any) -> Objects:
+    """An empty part of an empty bucket."""
+    return Objects(f"s3://{s3_server.new_bucket()}/below", s3=s3_server.options())
 
 
 @pytest.fixture(params=["file", "s3"])

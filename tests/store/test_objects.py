@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import resource
-import urllib.error
-import urllib.request
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from store.objects import Objects
 
 CONTENT = bytes(range(256)) * 80_000  # 20 MB: several parts of an upload
+
+
+def in_bucket(server: Any, **changes: Any) -> Objects:
+    return Objects(f"s3://{server.new_bucket()}/below", s3=server.options(**changes))
 
 
 def _stored(store: Objects, key: str, content: bytes, tmp_path: Path) -> None:
@@ -104,16 +109,88 @@ def test_some_objects_are_deleted_although_others_of_them_are_gone(
     assert store.list("a/") == {}
 
 
-def test_a_bucket_hands_out_addresses_that_need_no_key(store: Objects, tmp_path: Path) -> None:
-    _stored(store, "a/report.html", b"hello", tmp_path)
+def test_a_directory_hands_out_no_addresses(tmp_path: Path) -> None:
+    assert Objects((tmp_path / "objects").as_uri()).presign("a/report.html", 60) is None
+
+
+def test_a_bucket_hands_out_addresses_that_need_no_key(s3_server: Any, tmp_path: Path) -> None:
+    store = in_bucket(s3_server)
+    path = tmp_path / "source"
+    path.write_bytes(b"<p>hello</p>")
+    store.put_file("a/report.html", path, "text/html")
     address = store.presign("a/report.html", 60)
-    if store.local_path("a/report.html") is not None:
-        assert address is None
-        return
     assert address is not None
-    with urllib.request.urlopen(address) as answer:  # noqa: S310
-        assert answer.read() == b"hello"
-        assert answer.headers["Content-Disposition"] == 'attachment; filename="report.html"'
+    answer = httpx.get(address)
+    assert (answer.status_code, answer.content) == (200, b"<p>hello</p>")
+    assert answer.headers["content-type"] == "text/html"
+    assert answer.headers["content-disposition"] == 'attachment; filename="report.html"'
+    part = httpx.get(address, headers={"Range": "bytes=3-7"})
+    assert (part.status_code, part.content) == (206, b"hello")
+
+
+def test_a_bucket_is_closed_to_whoever_has_no_valid_signature(
+    s3_server: Any, tmp_path: Path
+) -> None:
+    store = in_bucket(s3_server)
+    for name in ("mine", "other"):
+        _stored(store, f"a/{name}", b"secret", tmp_path)
+    address = store.presign("a/mine", 60)
+    assert address is not None
+    assert httpx.get(address).status_code == 200
+    bare, signature = address.split("?")[0], address.rsplit("=", 1)[1]
+    forged = ("1" if signature[0] == "0" else "0") + signature[1:]
+    for tried in (
+        address.replace(signature, forged),
+        address.replace("/a/mine", "/a/other"),
+        address.replace("X-Amz-Expires=60", "X-Amz-Expires=600"),
+    ):
+        answer = httpx.get(tried)
+        assert (answer.status_code, b"secret" in answer.content) == (403, False), tried
+    assert httpx.put(address, content=b"overwritten").status_code == 403
+    unsigned = httpx.get(bare)
+    assert (unsigned.is_client_error, b"secret" in unsigned.content) == (True, False)
+    assert b"".join(store.iterate("a/mine")) == b"secret"
+
+
+def test_an_address_lapses(s3_server: Any, tmp_path: Path) -> None:
+    store = in_bucket(s3_server)
+    _stored(store, "a/x", b"secret", tmp_path)
+    address = store.presign("a/x", 1)
+    assert address is not None
+    time.sleep(2.1)  # the moment of signing is told in whole seconds
+    answer = httpx.get(address)
+    assert (answer.status_code, b"expired" in answer.content) == (403, True)
+
+
+def test_a_large_file_goes_up_in_parts_and_comes_down_as_one(
+    s3_server: Any, tmp_path: Path
+) -> None:
+    store = in_bucket(s3_server)
+    content = CONTENT + CONTENT[:10_000_000]  # 30 MB: four parts of at most 8 MiB
+    _stored(store, "a/large.zip", content, tmp_path)
+    address = store.presign("a/large.zip", 60)
+    assert address is not None
+    answer = httpx.get(address)
+    assert answer.headers["etag"].strip('"').endswith("-4")
+    assert answer.headers["content-disposition"] == 'attachment; filename="large.zip"'
+    assert hashlib.sha256(answer.content).digest() == hashlib.sha256(content).digest()
+    assert (
+        b"".join(store.iterate("a/large.zip", 8_388_600, 8_388_620))
+        == (content[8_388_600:8_388_620])
+    )
+
+
+def test_a_wrong_secret_opens_nothing(s3_server: Any, tmp_path: Path) -> None:
+    store = in_bucket(s3_server, secret_access_key="guessed")
+    assert not store.is_answering()
+    with pytest.raises(OSError, match="SignatureDoesNotMatch"):
+        _stored(store, "a/x", b"x", tmp_path)
+
+
+def test_what_is_newer_than_asked_for_is_left_out_of_a_list(store: Objects, tmp_path: Path) -> None:
+    _stored(store, "a/x", b"xy", tmp_path)
+    assert store.list("a/", older_than_seconds=3600) == {}
+    assert store.list("a/", older_than_seconds=0.0) == {"a/x": 2}
 
 
 def test_it_says_whether_it_answers(store: Objects) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -101,18 +100,17 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
 
 
 @pytest.fixture
-def bucket(s3: str) -> Callable[[Settings], Settings]:
+def bucket(s3_server: Any) -> Callable[[Settings], Settings]:
     """Return the same settings with an empty bucket, the same for all calls of one test."""
-    name = f"graft-{uuid4().hex}"
-    make = urllib.request.Request(f"{s3}/{name}", method="PUT")  # noqa: S310
-    urllib.request.urlopen(make).close()  # noqa: S310
+    name = s3_server.new_bucket()
 
     def in_bucket(settings: Settings) -> Settings:
         given = settings.model_dump() | {
             "object_store_url": f"s3://{name}",
-            "s3_endpoint": s3,
-            "s3_access_key_id": "test",
-            "s3_secret_access_key": "test",
+            "s3_endpoint": s3_server.endpoint,
+            "s3_region": s3_server.region,
+            "s3_access_key_id": s3_server.access_key,
+            "s3_secret_access_key": s3_server.secret_key,
         }
         return Settings(**given)
 

@@ -1,0 +1,293 @@
+"""Everything that the service does with its database, once: what ``--record-statements`` plays.
+
+One portal, one administrator and one worker, over the API where it has an address for something
+and over the store where it has none. What they ask for is trivial; every query must be asked.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from driven_house import SPEC, Bell, House
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from store.bootstrap import ensure_admin
+from store.columns import new_id, utc_now
+from store.database import Database
+from store.fairness import next_steps
+from store.objects import Objects
+from store.orphans import remove_orphans
+from store.outbox import relay_outbox
+from store.records import StepError
+from store.removals import carry_out, is_pending, remove_spent_uploads
+from store.repositories import AuditTrail, JobRepository, KeyRepository
+from store.retention import expire, prune
+from store.settings import Settings
+from store.step_tables import Step
+from store.sweeping import over_among, ring_when_idle, sweep
+from store.tables import Job, WorkerSeen, Workspace
+from store.workers import WorkerRegister
+
+_BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
+
+
+def play_whole_house(settings: Settings, database: Database) -> None:
+    """Ask everything of an empty, migrated database.
+
+    Args:
+        settings: Prepared; with a broker that does not answer and a directory of objects.
+        database: Whose statements are recorded.
+    """
+    key = ensure_admin(database, settings)
+    assert key is not None
+    assert ensure_admin(database, settings) is None
+    app = create_app(settings, database=database)
+    with TestClient(app, headers={"Authorization": f"Bearer {key}"}) as client:
+        house = House(client, database, Objects.from_settings(settings))
+        _keys(house, settings)
+        dataset_id = _datasets(house)
+        done = _a_job_that_succeeds(house, dataset_id)
+        _what_it_left(house, done)
+        _reuse(house, dataset_id)
+        _trouble(house, dataset_id)
+        _doing_without(house, dataset_id)
+        _cancelling(house, dataset_id)
+        _sweeping(house, dataset_id)
+        _workers(house)
+        _lists(house, dataset_id)
+        _tidying(house, dataset_id, done)
+        _trail(house)
+
+
+def _keys(house: House, settings: Settings) -> None:
+    asked = {"name": "portal", "scopes": ["researcher"], "expires_at": "2999-01-01T00:00:00Z"}
+    made = house.ask("POST", "/v1/keys", 201, json=asked)
+    theirs = {"Authorization": f"Bearer {made['key']}"}
+    house.ask("GET", "/v1/jobs", 200, headers=theirs)
+    house.ask("GET", "/v1/keys", 403, headers=theirs)
+    page = house.ask("GET", "/v1/keys?limit=1", 200)
+    house.ask("GET", f"/v1/keys?limit=1&cursor={page['next_cursor']}", 200)
+    for _ in range(2):
+        house.ask("DELETE", f"/v1/keys/{made['id']}", 204)
+    house.ask("GET", "/v1/jobs", 401, headers=theirs)
+    [admin] = [k for k in house.ask("GET", "/v1/keys", 200)["items"] if "admin" in k["scopes"]]
+    house.ask("DELETE", f"/v1/keys/{admin['id']}", 409)
+    assert settings.secret_key is not None
+    with house.database.write() as session:
+        workspace = Workspace(id=new_id("ws"), name="another hospital")
+        session.add(workspace)
+        session.flush()
+        pepper = settings.secret_key.get_secret_value()
+        KeyRepository(session, workspace.id).add("theirs", ["admin"], pepper)
+
+
+def _datasets(house: House) -> str:
+    sent_twice = {"Idempotency-Key": "upload-1"}
+    dataset_id, job_id = house.upload("first", **sent_twice)
+    assert house.upload("first", **sent_twice) == (dataset_id, job_id)
+    house.ask("POST", "/v1/jobs", 409, json=SPEC | {"dataset_id": dataset_id})
+    house.run(job_id)
+    assert house.ask("GET", f"/v1/datasets/{dataset_id}", 200)["status"] == "ready"
+    # The same zip again is not read again.
+    house.upload("first")
+    # Another one cannot be read.
+    _rejected, broken = house.upload("broken")
+    claimed = house.claim(broken)
+    with house.ledger() as ledger:
+        assert ledger.fail(claimed.id, claimed.token, _BROKEN, retryable=False, max_attempts=2)
+    page = house.ask("GET", "/v1/datasets?limit=1", 200)
+    house.ask("GET", f"/v1/datasets?limit=1&status=ready&cursor={page['next_cursor']}", 200)
+    house.ask("GET", "/v1/datasets/ds_none", 404)
+    return dataset_id
+
+
+def _a_job_that_succeeds(house: House, dataset_id: str) -> str:
+    spec = SPEC | {"dataset_id": dataset_id}
+    house.ask("POST", "/v1/jobs?dry_run=true", 200, json=spec)
+    once = {"Idempotency-Key": "job-1"}
+    job_id: str = house.ask("POST", "/v1/jobs", 202, json=spec, headers=once)["id"]
+    assert house.ask("POST", "/v1/jobs", 202, json=spec, headers=once)["id"] == job_id
+    house.ask("POST", "/v1/jobs", 422, json=spec | {"name": "x"}, headers=once)
+    assert relay_outbox(house.database, Bell(is_silent=True)) == 0
+    assert relay_outbox(house.database, Bell()) > 0
+    house.ask("GET", f"/v1/jobs/{job_id}/results", 409)
+    house.run(job_id)
+    assert house.status(job_id) == "succeeded"
+    return job_id
+
+
+def _what_it_left(house: House, job_id: str) -> None:
+    for path in ("", "/steps", "/artifacts", "/results", "/events"):
+        house.ask("GET", f"/v1/jobs/{job_id}{path}", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/events", 200, headers={"Last-Event-ID": "0"})
+    [artifact] = house.ask("GET", f"/v1/jobs/{job_id}/artifacts", 200)["items"]
+    house.ask("GET", artifact["links"]["self"], 200)
+    house.ask("HEAD", artifact["links"]["content"], 200)
+    house.ask("GET", artifact["links"]["content"], 200)
+    house.ask("GET", "/v1/artifacts/art_none", 404)
+
+
+def _reuse(house: House, dataset_id: str) -> None:
+    house.ask("POST", "/v1/jobs?dry_run=true", 200, json=SPEC | {"dataset_id": dataset_id})
+    assert house.submit(dataset_id)["status"] == "succeeded"
+    # Of two alike at once, the later finds the earlier one's steps finished when it claims.
+    first, second = (house.submit_small(dataset_id, "twin") for _ in range(2))
+    house.run(first)
+    while queued := house.steps(second, "queued"):
+        with house.ledger() as ledger:
+            found = ledger.claim(queued[0], worker_id="w", lease_seconds=60, max_attempts=2)
+            assert found is None
+    assert house.status(second) == "succeeded"
+
+
+def _trouble(house: House, dataset_id: str) -> None:
+    """A step is handed back, tried again, and then fails for good."""
+    job_id = house.submit_small(dataset_id, "troubled")
+    claimed = house.claim(job_id)
+    with house.ledger() as ledger:
+        assert not ledger.heartbeat(claimed.id, "not its token", lease_seconds=60).held
+        assert ledger.heartbeat(claimed.id, claimed.token, lease_seconds=60).held
+        assert not ledger.is_published(claimed.id, claimed.output_prefix)
+    with house.ledger() as ledger:
+        assert ledger.release(claimed.id, claimed.token)
+    for _ in range(2):
+        claimed = house.claim(job_id)
+        with house.ledger() as ledger:
+            assert ledger.fail(claimed.id, claimed.token, _BROKEN, retryable=True, max_attempts=2)
+    assert house.status(job_id) == "failed"
+    house.ask("GET", f"/v1/jobs/{job_id}/steps", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/results", 409)
+    with house.ledger() as ledger:
+        assert ledger.claim(claimed.id, worker_id="w", lease_seconds=60, max_attempts=2) is None
+        assert ledger.claim("step_none", worker_id="w", lease_seconds=60, max_attempts=2) is None
+
+
+def _doing_without(house: House, dataset_id: str) -> None:
+    """A step is tried again after a pause; one fails for good, and the report does without it."""
+    job_id = house.submit_small(dataset_id, "soft", "train-a", "train-b")
+    for pause_seconds in (0.0, 0.001):
+        claimed = house.claim(job_id)
+        with house.ledger() as ledger:
+            assert ledger.fail(
+                *(claimed.id, claimed.token, _BROKEN),
+                retryable=True,
+                max_attempts=3,
+                pause_seconds=pause_seconds,
+            )
+    time.sleep(0.01)
+    sweep(house.database, max_attempts=3, ring_again_after=0.0)
+    claimed = house.claim(job_id)
+    with house.database.read() as session:
+        assert next_steps(session, "cpu")
+    with house.ledger() as ledger:
+        assert ledger.fail(claimed.id, claimed.token, _BROKEN, retryable=False, max_attempts=3)
+    house.run(job_id)
+    assert house.status(job_id) == "succeeded"
+
+
+def _cancelling(house: House, dataset_id: str) -> None:
+    waiting = house.submit_small(dataset_id, "waiting")
+    for _ in range(2):
+        house.ask("POST", f"/v1/jobs/{waiting}/cancel", 202)
+    running = house.submit_small(dataset_id, "running")
+    claimed = house.claim(running)
+    assert house.ask("POST", f"/v1/jobs/{running}/cancel", 202)["status"] == "cancelling"
+    with house.ledger() as ledger:
+        assert ledger.heartbeat(claimed.id, claimed.token, lease_seconds=60).stop
+        assert ledger.cancelled(claimed.id, claimed.token)
+    assert house.status(running) == "cancelled"
+    _dataset, ingest = house.upload("unwanted")
+    house.ask("POST", f"/v1/jobs/{ingest}/cancel", 202)
+    house.ask("POST", "/v1/jobs/job_none/cancel", 404)
+
+
+def _sweeping(house: House, dataset_id: str) -> None:
+    database = house.database
+    # A worker goes silent twice, which is once too often; another's job is cancelled meanwhile.
+    job_id, cancelled = (house.submit_small(dataset_id, name) for name in ("silent", "unwanted"))
+    house.claim(job_id, lease_seconds=-1)
+    house.claim(cancelled, lease_seconds=-1)
+    house.ask("POST", f"/v1/jobs/{cancelled}/cancel", 202)
+    assert sweep(database, max_attempts=2).requeued == 1
+    house.claim(job_id, lease_seconds=-1)
+    assert sweep(database, max_attempts=2).failed == 1
+    assert (house.status(job_id), house.status(cancelled)) == ("failed", "cancelled")
+    # Its lease lapsed, and another worker was faster than the sweeper.
+    job_id = house.submit_small(dataset_id, "overtaken")
+    lapsed = house.claim(job_id, lease_seconds=-1)
+    with house.ledger() as ledger:
+        again = ledger.claim(lapsed.id, worker_id="w2", lease_seconds=60, max_attempts=2)
+        assert again is not None
+        assert ledger.expire(lapsed.id, max_attempts=2) is None
+        assert not ledger.complete(lapsed.id, lapsed.token, [])
+    # Nobody heard the ring.
+    job_id = house.submit_small(dataset_id, "unheard")
+    for slots in (9, 0):
+        ring_when_idle(database, "worker@here", ["cpu"], slots=slots, after_seconds=-1)
+    relay_outbox(database, Bell())
+    assert sweep(database, max_attempts=2, ring_again_after=0.0).rung > 0
+    # Its worker died between the last step and the job.
+    with database.write() as session:
+        for step in JobRepository(session, session.get_one(Job, job_id).workspace_id).steps(job_id):
+            step.status, step.finished_at = "succeeded", utc_now()
+    assert sweep(database, max_attempts=2).settled == 1
+    assert lapsed.id not in over_among(database, [lapsed.id, "step_none"])
+
+
+def _tidying(house: House, dataset_id: str, done: str) -> None:
+    """What is not wanted any more is deleted, what is old expires, and what was lost is found."""
+    database, objects = house.database, house.objects
+    unwanted, ingest = house.upload("left behind")
+    house.ask("DELETE", f"/v1/datasets/{unwanted}", 409)
+    house.ask("POST", f"/v1/jobs/{ingest}/cancel", 202)
+    house.ask("DELETE", f"/v1/datasets/{unwanted}", 204)
+    house.ask("DELETE", f"/v1/datasets/{dataset_id}", 409)
+    [failed] = house.ask("GET", "/v1/jobs?status=failed&kind=study&limit=1", 200)["items"]
+    house.ask("DELETE", f"/v1/jobs/{failed['id']}", 204)
+    again = house.ask("POST", f"/v1/jobs/{done}/retry", 202)["id"]
+    house.ask("DELETE", f"/v1/jobs/{again}", 204)
+    assert is_pending(database)
+    carry_out(database, objects)
+    remove_spent_uploads(database, objects)
+    remove_orphans(database, objects, older_than_seconds=0.0)
+    assert expire(database, retention_days=0.0) > 0
+    carry_out(database, objects)
+    prune(database)
+    house.ask("GET", f"/v1/jobs/{done}/results", 410)
+
+
+def _workers(house: House) -> None:
+    about = {"host": "here", "queues": ["gpu", "cpu"], "version": "0.1.0"}
+
+    def seen(worker_id: str, step_id: str | None = None) -> None:
+        with house.database.write() as session:
+            WorkerRegister(session).seen(worker_id, step_id=step_id, **about)
+
+    seen("w1")
+    seen("w1", "step_1")
+    seen("w2")
+    with house.database.write() as session:
+        WorkerRegister(session).gone("w2")
+    seen("w3")
+    with house.database.write() as session:
+        assert WorkerRegister(session).living(60)
+        session.get_one(WorkerSeen, "w3").seen_at = utc_now() - timedelta(days=2)
+    sweep(house.database, max_attempts=2)
+    assert "graft_worker_silent_seconds" in house.ask("GET", "/metrics", 200)
+    house.ask("GET", "/readyz", 503)  # the broker
+
+
+def _lists(house: House, dataset_id: str) -> None:
+    filters = ["status=failed", f"dataset_id={dataset_id}", "kind=study"]
+    for chosen in ["", *filters, "&".join(filters)]:
+        page = house.ask("GET", f"/v1/jobs?limit=1&{chosen}", 200)
+        house.ask("GET", f"/v1/jobs?limit=1&{chosen}&cursor={page['next_cursor']}", 200)
+
+
+def _trail(house: House) -> None:
+    with house.database.read() as session:
+        for workspace in session.query(Workspace).all():
+            assert AuditTrail(session, workspace.id).first_broken() is None
+        assert session.get(Step, "step_none") is None
