@@ -47,10 +47,10 @@ def run(context: StepContext) -> list[Output]:
     # Each model of a job has a name of its own, for whoever downloads them all.
     name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
     result.model.save(context.outputs / f"{name}.safetensors")
-    context.write_json(
-        f"{name}.json",
-        {**result.model.card(), "training": params, "device": describe_device(device)},
-    )
+    card = {**result.model.card(), "training": params, "device": describe_device(device)}
+    if result.notices:
+        card["notices"] = result.notices
+    context.write_json(f"{name}.json", card)
     context.write_json("history.json", result.history)
     np.savez(
         context.outputs / "snapshots.npz",

@@ -13,7 +13,6 @@ from gan_core.spec.errors import GraftError
 from gan_core.steps import Output, StepContext, StepSettings, run_step
 from gan_core.steps import generate as generate_step
 from gan_core.steps import upscale as upscale_step
-from gan_core.steps.protocol import _is_out_of_memory
 
 
 def context_of(
@@ -75,17 +74,6 @@ def test_images_made_in_blocks_are_those_made_at_once(
     made = np.load(context.outputs / "images.npy")
     np.testing.assert_array_equal(made, generate(model, range(5, 12)))
     assert np.load(context.outputs / "seeds.npy").tolist() == list(range(5, 12))
-
-
-def test_running_out_of_memory_is_told_from_other_failures() -> None:
-    import torch
-
-    assert _is_out_of_memory(MemoryError())
-    assert _is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(2**60, dtype=torch.uint8)
-    assert _is_out_of_memory(caught.value)
-    assert not _is_out_of_memory(RuntimeError("shapes differ"))
 
 
 def test_weights_other_than_the_planned_ones_are_refused_before_any_image(tmp_path: Path) -> None:
