@@ -42,8 +42,10 @@ def run(context: StepContext) -> list[Output]:
         features = None
         if wants_probe:
             start = _FEATURES_SHARE
-            features = FeatureExtractor(device=device).extract(
+            features = FeatureExtractor(device=device).extract_into(
+                context.checkpoints / "fakes-features.npy",
                 images,
+                context.key,
                 on_progress=part(context.on_progress, 0.0, start),
                 should_stop=context.should_stop,
             )
@@ -60,6 +62,7 @@ def run(context: StepContext) -> list[Output]:
         fakes=fakes,
         device=device,
         checkpoint_dir=context.checkpoints,
+        checkpoint_seconds=context.settings.checkpoint_seconds,
         on_progress=part(context.on_progress, start, 1.0),
         should_stop=context.should_stop,
     )

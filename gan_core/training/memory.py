@@ -131,25 +131,23 @@ def _again(network: nn.Module, trained: list[bool]) -> Iterator[None]:
     """Let a forward pass be run a second time: as the first, and leaving no second trace."""
     weights = list(network.parameters())
     now = [weight.requires_grad for weight in weights]
-    # A module that does not track statistics normalises by those of the batch all the same.
-    tracking = [
-        module
+    buffers = [
+        (module, name, buffer)
         for module in network.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        and module.training
-        and module.track_running_stats
+        for name, buffer in module.named_buffers(recurse=False)
     ]
     for weight, is_trained in zip(weights, trained, strict=True):
         weight.requires_grad_(is_trained)
-    for module in tracking:
-        module.track_running_stats = False
+    for module, name, buffer in buffers:
+        # Running statistics move in a forward pass: this time it is a copy of them that does.
+        setattr(module, name, buffer.clone())
     try:
         yield
     finally:
         for weight, was_trained in zip(weights, now, strict=True):
             weight.requires_grad_(was_trained)
-        for module in tracking:
-            module.track_running_stats = True
+        for module, name, buffer in buffers:
+            setattr(module, name, buffer)
 
 
 def _to_host(tensor: Tensor) -> tuple[torch.device, Tensor]:
