@@ -7,6 +7,7 @@ study without the service, ``verify ZIP`` checks a synthetic.zip and makes some 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -184,4 +185,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    # While Python shuts down it puts the default handlers back: a request to stop that comes now
+    # would turn work that is done into a process that was killed.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(exit_code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from gan_core.out_of_memory import ShrinkingBatch
 from gan_core.progress import (
     OnProgress,
     Progress,
@@ -27,6 +29,7 @@ from gan_core.progress import (
     ignore_progress,
     never_stop,
 )
+from gan_core.resumable import ResumableArray
 from gan_core.spec.errors import GraftError
 
 NAME = "EfficientNet-Lite0"
@@ -97,6 +100,61 @@ class FeatureExtractor:
             ValueError: ``images`` is not of that shape and type, or ``batch_size`` < 1.
             Stopped: ``should_stop()`` said so.
         """
+        features = np.empty((len(images), self.dimensions), np.float32)
+        done = 0
+        for batch in self.batches(images, batch_size=batch_size, should_stop=should_stop):
+            features[done : done + len(batch)] = batch
+            done += len(batch)
+            on_progress(self._progress(done, len(images)))
+        return features
+
+    def extract_into(
+        self,
+        path: Path,
+        images: npt.NDArray[np.uint8],
+        key: str,
+        *,
+        on_progress: OnProgress = ignore_progress,
+        should_stop: ShouldStop = never_stop,
+    ) -> npt.NDArray[np.float32]:
+        """Compute features into a ``.npy`` file, going on where an earlier call was interrupted.
+
+        Args:
+            path: The file; see ``ResumableArray``.
+            images: uint8 [N, S, S, 3], RGB; may be memory-mapped.
+            key: Names the images: other images, another key.
+            on_progress: Told after each batch.
+            should_stop: Asked before each batch.
+
+        Returns:
+            float32 [N, 1280], memory-mapped from ``path``, read-only.
+
+        Raises:
+            ValueError: ``images`` is not of that shape and type.
+            Stopped: ``should_stop()`` said so; call again to go on.
+            OSError: The disk is full, ...
+        """
+        shape = (len(images), self.dimensions)
+        with ResumableArray(path, shape, np.float32, f"{self.fingerprint} {key}") as made:
+            for batch in self.batches(images[made.done :], should_stop=should_stop):
+                made.put(batch)
+                on_progress(self._progress(made.done, len(images)))
+        return made.finished()
+
+    def batches(
+        self,
+        images: npt.NDArray[np.uint8],
+        *,
+        batch_size: int | None = None,
+        should_stop: ShouldStop = never_stop,
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Compute features batch by batch; arguments and errors as ``extract``.
+
+        Where memory runs out, batches are halved from there on, which may change the last bits.
+
+        Yields:
+            float32 [n, 1280], in the order of the images.
+        """
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise ValueError(
                 f"images must be uint8 [N, S, S, 3], not {images.dtype} {images.shape}"
@@ -106,16 +164,22 @@ class FeatureExtractor:
             batch_size = 8 if self.device.type == "cpu" else 128
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        features = np.empty((len(images), self.dimensions), np.float32)
-        for start in range(0, len(images), batch_size):
+        shrinking = ShrinkingBatch(batch_size)
+        done = 0
+
+        def some(size: int) -> npt.NDArray[np.float32]:
+            # A copy: a read-only map is not what torch wants to look at.
+            return self._extract_batch(np.array(images[done : done + size]), size)
+
+        while done < len(images):
             if should_stop():
                 raise Stopped
-            # A copy: a read-only map is not what torch wants to look at.
-            batch = np.array(images[start : start + batch_size])
-            done = start + len(batch)
-            features[start:done] = self._extract_batch(batch, batch_size)
-            on_progress(Progress(done / len(images), f"{self.name}, image {done}/{len(images)}"))
-        return features
+            batch = shrinking.run(some)
+            done += len(batch)
+            yield batch
+
+    def _progress(self, done: int, total: int) -> Progress:
+        return Progress(done / total, f"{self.name}, image {done}/{total}")
 
     @torch.inference_mode()
     def _extract_batch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gan_core.gans import registry
 from gan_core.gans.base import Gan, Latents
+from gan_core.out_of_memory import ShrinkingBatch
 from gan_core.progress import (
     OnProgress,
     Progress,
@@ -139,10 +140,47 @@ def generate(
         GraftError: seed_out_of_range.
         Stopped: should_stop() said so.
     """
+    return _together(
+        generate_batches(model, seeds, device=device, should_stop=should_stop),
+        len(seeds),
+        model,
+        on_progress,
+    )
+
+
+def generate_batches(
+    model: TrainedGenerator,
+    seeds: Sequence[int],
+    *,
+    device: str | torch.device = "cpu",
+    should_stop: ShouldStop = never_stop,
+) -> Iterator[NDArray[np.uint8]]:
+    """Make one image for each seed, some at a time: what ``generate`` gives at once.
+
+    Where memory runs out, batches are halved from there on; on a GPU the last bit of what follows
+    may then be another.
+
+    Args:
+        model: What to make them with.
+        seeds: 0 .. 2**32 - 1, one for each image.
+        device: Where to compute.
+        should_stop: Asked before each batch.
+
+    Yields:
+        uint8 [n, S, S, 3], n at most ``BATCH``, in the order of the seeds.
+
+    Raises:
+        GraftError: seed_out_of_range.
+        Stopped: should_stop() said so.
+    """
     gan = _generator(model)
-    if not seeds:
-        return np.empty((0, gan.image_size, gan.image_size, 3), np.uint8)
-    return _images(gan, gan.latents_for(seeds), torch.device(device), on_progress, should_stop)
+    return _batches(
+        gan,
+        lambda start, stop: gan.latents_for(seeds[start:stop]),
+        len(seeds),
+        torch.device(device),
+        should_stop,
+    )
 
 
 def sweep(
@@ -170,7 +208,13 @@ def sweep(
     """
     gan = _generator(model)
     latents = gan.sweep_latents(seed, code, steps)
-    images = _images(gan, latents, torch.device(device), ignore_progress, never_stop)
+    count = len(next(iter(latents.values())))
+
+    def some(start: int, stop: int) -> Latents:
+        return {name: value[start:stop] for name, value in latents.items()}
+
+    batches = _batches(gan, some, count, torch.device(device), never_stop)
+    images = _together(batches, count, model, ignore_progress)
     return images.reshape(-1, steps, *images.shape[1:])
 
 
@@ -191,29 +235,50 @@ def _generator(model: TrainedGenerator) -> Gan:
     return gan
 
 
-def _images(
+def _batches(
     gan: Gan,
-    latents: Latents,
+    latents_of: Callable[[int, int], Latents],
+    count: int,
     device: torch.device,
-    on_progress: OnProgress,
     should_stop: ShouldStop,
-) -> NDArray[np.uint8]:
+) -> Iterator[NDArray[np.uint8]]:
+    """Make ``count`` images; ``latents_of(start, stop)`` gives the latents of some of them."""
     generator = gan.generator.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    count = len(next(iter(latents.values())))
-    images = np.empty((count, gan.image_size, gan.image_size, 3), np.uint8)
-    # A free choice of cuDNN algorithms would be a free choice of the last bit.
-    kernels = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
-    with torch.inference_mode(), kernels, borrowed_randomness(device, 0):
-        for start in range(0, count, BATCH):
-            if should_stop():
-                raise Stopped
-            # The last batch is filled up by repeating its last image.
-            rows = torch.arange(start, start + BATCH).clamp_max(count - 1)
-            batch = generator({name: value[rows].to(device) for name, value in latents.items()})
-            made = min(BATCH, count - start)
-            images[start : start + made] = _to_uint8(batch)[:made]
-            done = start + made
-            on_progress(Progress(done / count, f"{gan.name}, image {done}/{count}"))
+    batch = ShrinkingBatch(BATCH)
+    done = 0
+
+    def some(size: int) -> NDArray[np.uint8]:
+        latents = latents_of(done, min(done + size, count))
+        made = len(next(iter(latents.values())))
+        # The last batch is filled up by repeating its last image.
+        rows = torch.arange(size).clamp_max(made - 1)
+        # A free choice of cuDNN algorithms would be a free choice of the last bit.
+        kernels = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+        with torch.inference_mode(), kernels, borrowed_randomness(device, 0):
+            images = generator({name: value[rows].to(device) for name, value in latents.items()})
+            return _to_uint8(images)[:made]
+
+    while done < count:
+        if should_stop():
+            raise Stopped
+        images = batch.run(some)
+        done += len(images)
+        yield images
+
+
+def _together(
+    batches: Iterator[NDArray[np.uint8]],
+    count: int,
+    model: TrainedGenerator,
+    on_progress: OnProgress,
+) -> NDArray[np.uint8]:
+    size = model.image_size
+    images = np.empty((count, size, size, 3), np.uint8)
+    done = 0
+    for batch in batches:
+        images[done : done + len(batch)] = batch
+        done += len(batch)
+        on_progress(Progress(done / count, f"{model.gan}, image {done}/{count}"))
     return images
 
 

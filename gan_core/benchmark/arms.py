@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gan_core.classifiers.seed_cnn import Sampling
+from gan_core.classifiers.seed_cnn_order import Sampling
 from gan_core.spec.errors import GraftError
 
 BalanceTo = Literal["full-class", "majority"] | int

@@ -141,6 +141,7 @@ class _Runner:
     config: SeedCnnConfig
     device: torch.device | str
     checkpoint_dir: Path | None
+    checkpoint_seconds: float
     should_stop: ShouldStop
 
     def run(
@@ -168,10 +169,15 @@ class _Runner:
             is_real=made_of.is_real,
             device=self.device,
             checkpoint_dir=self.checkpoint_dir and self.checkpoint_dir / folder,
+            checkpoint_seconds=self.checkpoint_seconds,
             on_progress=part(tell, 0.0, 0.97),
             should_stop=self.should_stop,
         )
-        scores = result.predict(self.data.test_images, on_progress=part(tell, 0.97, 1.0))
+        scores = result.predict(
+            self.data.test_images,
+            on_progress=part(tell, 0.97, 1.0),
+            should_stop=self.should_stop,
+        )
         return scores, [_point(record) for record in result.history]
 
     def _probe(
@@ -213,6 +219,7 @@ def evaluate_arms(
     fakes: Fakes | None = None,
     device: torch.device | str = "cpu",
     checkpoint_dir: Path | None = None,
+    checkpoint_seconds: float = 60.0,
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
 ) -> Evaluation:
@@ -231,6 +238,7 @@ def evaluate_arms(
         fakes: Made by a GAN that saw this subset alone.
         device: Where to train.
         checkpoint_dir: An evaluation that was stopped goes on from here.
+        checkpoint_seconds: Time from one checkpoint of a training to the next, at least.
         on_progress: Told of the whole.
         should_stop: Asked before every step of a training.
 
@@ -245,7 +253,7 @@ def evaluate_arms(
     chosen = nested_subset(data.train_labels, data.rare_index, real_count, subset)
     n_fake = 0 if fakes is None else fakes.images.shape[0]
     positive = data.test_labels == data.rare_index
-    runner = _Runner(data, fakes, seed_cnn, device, checkpoint_dir, should_stop)
+    runner = _Runner(data, fakes, seed_cnn, device, checkpoint_dir, checkpoint_seconds, should_stop)
     runs = list(product(classifiers, [arm_named(name) for name in arms], seeds))
     # A probe takes less than a second: it is not worth a share of the bar.
     costs = np.cumsum([0.0] + [1.0 if run[0] == "seed-cnn" else 0.01 for run in runs])

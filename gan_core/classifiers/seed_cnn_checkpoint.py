@@ -1,10 +1,11 @@
-"""Keeps a classifier's training between epochs: safetensors, never a pickle."""
+"""Keeps a classifier's training between two steps: safetensors, never a pickle."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,25 @@ def digest_of(config: Mapping[str, Any], *arrays: NDArray[Any]) -> str:
     return sha256.hexdigest()
 
 
+@dataclass
+class Position:
+    """Where a training is, and what it has found so far.
+
+    Attributes:
+        history: A record of each whole epoch, JSON-able.
+        batch: Batches done in the epoch that is under way.
+        shown: Images that they held.
+        total: float64 [2], sum of the losses and right answers of these images.
+    """
+
+    total: Tensor
+    history: list[dict[str, Any]] = field(default_factory=list)
+    batch: int = 0
+    shown: int = 0
+
+
 class Checkpoint:
-    """The last whole epoch of one training.
+    """The last state of one training that was kept.
 
     Args:
         directory: Made when missing; None: nothing is kept.
@@ -41,9 +59,7 @@ class Checkpoint:
         self._path = None if directory is None else directory / "seed-cnn.safetensors"
         self._digest = digest
 
-    def write(
-        self, net: nn.Module, optimizer: torch.optim.Adam, history: list[dict[str, Any]]
-    ) -> None:
+    def write(self, net: nn.Module, optimizer: torch.optim.Adam, position: Position) -> None:
         """Replace what is kept by this state.
 
         Raises:
@@ -53,11 +69,19 @@ class Checkpoint:
             return
         tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
         for name, parameter in net.named_parameters():
-            state = optimizer.state[parameter]
-            tensors |= {f"adam.{name}.{kind}": state[kind] for kind in _MOMENTS}
+            # Before the first step there is none.
+            state = optimizer.state.get(parameter, {})
+            tensors |= {f"adam.{name}.{kind}": state[kind] for kind in _MOMENTS if kind in state}
+        tensors["total"] = position.total
+        note = {
+            "digest": self._digest,
+            "history": position.history,
+            "batch": position.batch,
+            "shown": position.shown,
+        }
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(self._path, pack(tensors, {"digest": self._digest, "history": history}))
+            write_durably(self._path, pack(tensors, note))
         except OSError as error:
             raise GraftError(
                 "checkpoint_not_written",
@@ -65,20 +89,23 @@ class Checkpoint:
                 "Make room on the disk, then run the step again.",
             ) from error
 
-    def restore(self, net: nn.Module, optimizer: torch.optim.Adam) -> list[dict[str, Any]]:
-        """Put the kept state into ``net`` and ``optimizer`` and return the history so far.
+    def restore(self, net: nn.Module, optimizer: torch.optim.Adam) -> Position | None:
+        """Put the kept state into ``net`` and ``optimizer`` and return where the training was.
 
-        A file that is cut short or damaged counts as none: the training starts again.
+        A file that is cut short or damaged counts as none, as one of an earlier version does: the
+        training starts again.
 
         Raises:
             GraftError: ``checkpoint_mismatch`` when it belongs to another training.
         """
         if self._path is None or not self._path.exists():
-            return []
+            return None
         try:
             tensors, note = unpack(self._path.read_bytes())
         except UnreadableError:
-            return []
+            return None
+        if "batch" not in note:
+            return None
         if note["digest"] != self._digest:
             raise GraftError(
                 "checkpoint_mismatch",
@@ -90,9 +117,12 @@ class Checkpoint:
             {k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")}
         )
         for name, parameter in net.named_parameters():
-            state: dict[str, Tensor] = {}
-            for kind in _MOMENTS:
-                state[kind] = tensors[f"adam.{name}.{kind}"].to(device)
-            optimizer.state[parameter] = state
-        history: list[dict[str, Any]] = note["history"]
-        return history
+            state: dict[str, Tensor] = {
+                kind: tensors[f"adam.{name}.{kind}"].to(device)
+                for kind in _MOMENTS
+                if f"adam.{name}.{kind}" in tensors
+            }
+            if state:
+                optimizer.state[parameter] = state
+        total = tensors["total"].to(device)
+        return Position(total, note["history"], note["batch"], note["shown"])

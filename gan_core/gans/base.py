@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gan_core.spec.errors import GraftError
+from gan_core.training.memory import PLAIN, MemoryPlan, accumulate
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -40,18 +41,27 @@ class Gan(ABC):
         settings_type: The frozen dataclass of its settings; every field has a default.
         settings: The settings of this one.
         generator: ``generator(latents) -> float [N, 3, S, S]`` in [-1, 1].
-        optimizers: By name; filled by ``prepare_training``.
+        optimizers: By name; filled by ``prepare_training``. Their learning rates are the loop's:
+            a training that diverged goes on with smaller ones, so a schedule multiplies what it
+            finds and never sets a rate of its own.
+        couples_images: Whether the images of one batch have an influence on each other (batch
+            normalisation, minibatch standard deviation). Where they have none, a step may be cut
+            into micro-batches: say so with False, and let ``step`` use ``descend``.
+        memory: How a step is fitted into memory; set by the loop.
     """
 
+    couples_images: ClassVar[bool] = True
     name: ClassVar[str]
     settings_type: ClassVar[type[DataclassInstance]]
 
     settings: DataclassInstance
     generator: nn.Module
     optimizers: dict[str, Optimizer]
+    memory: MemoryPlan
 
     def __init__(self) -> None:
         self.optimizers = {}
+        self.memory = PLAIN
         self.device = torch.device("cpu")
         self._compute_dtype = torch.float32
 
@@ -144,6 +154,27 @@ class Gan(ABC):
         """The mixed precision that ``step`` runs its forward passes (not its losses) under."""
         mixed = self._compute_dtype is not torch.float32
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=mixed)
+
+    def descend(self, optimizer: str, loss_of: Callable[[slice], Tensor], count: int) -> Tensor:
+        """Make one step of an optimizer, in as many micro-batches as memory asks for.
+
+        For GANs that do not couple images; a penalty that is computed on the batch as a whole must
+        be a mean over images, too.
+
+        Args:
+            optimizer: Its name.
+            loss_of: The mean loss over the images in a slice of the batch; runs their forward
+                passes itself, with random numbers that were drawn for the whole batch before.
+            count: Images of the batch.
+
+        Returns:
+            The mean loss over the batch, detached.
+        """
+        # The step before may have left gradients in weights that this one trains too.
+        self.optimizers[optimizer].zero_grad(set_to_none=True)
+        loss = accumulate(loss_of, count, 1 if self.couples_images else self.memory.parts)
+        self.optimizers[optimizer].step()
+        return loss
 
     def latents_for(self, seeds: Sequence[int]) -> Latents:
         """Latents of images, each drawn from its own seed alone; on the CPU.

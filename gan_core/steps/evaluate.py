@@ -27,9 +27,9 @@ def run(context: StepContext) -> list[Output]:
     device = context.settings.torch_device()
     wants_probe = "probe" in params["classifiers"]
     data = BenchmarkData(
-        train_images=_sided(dataset.images("train")),
+        train_images=_sided(context, dataset.images("train")),
         train_labels=dataset.labels("train"),
-        test_images=_sided(dataset.images("test")),
+        test_images=_sided(context, dataset.images("test")),
         test_labels=dataset.labels("test"),
         rare_index=dataset.classes.index(params["rare_class"]),
         train_features=_features(context, "train") if wants_probe else None,
@@ -42,12 +42,14 @@ def run(context: StepContext) -> list[Output]:
         features = None
         if wants_probe:
             start = _FEATURES_SHARE
-            features = FeatureExtractor(device=device).extract(
+            features = FeatureExtractor(device=device).extract_into(
+                context.checkpoints / "fakes-features.npy",
                 images,
+                context.key,
                 on_progress=part(context.on_progress, 0.0, start),
                 should_stop=context.should_stop,
             )
-        fakes = Fakes(_sided(images), features)
+        fakes = Fakes(_sided(context, images), features)
     evaluation = evaluate_arms(
         params["arms"],
         data,
@@ -60,6 +62,7 @@ def run(context: StepContext) -> list[Output]:
         fakes=fakes,
         device=device,
         checkpoint_dir=context.checkpoints,
+        checkpoint_seconds=context.settings.checkpoint_seconds,
         on_progress=part(context.on_progress, start, 1.0),
         should_stop=context.should_stop,
     )
@@ -69,11 +72,16 @@ def run(context: StepContext) -> list[Output]:
     return [Output("rows.json"), Output("scores.npy"), Output("curves.json")]
 
 
-def _sided(images: np.ndarray) -> np.ndarray:
+def _sided(context: StepContext, images: np.ndarray) -> np.ndarray:
     """Bring images to the classifiers' size; those that have it stay a map of their file."""
     if images.shape[1:3] == (_SIDE, _SIDE):
         return images
-    return fit_to_size(images, _SIDE)
+    return fit_to_size(
+        images,
+        _SIDE,
+        on_progress=part(context.on_progress, 0.0, 0.0),
+        should_stop=context.should_stop,
+    )
 
 
 def _features(context: StepContext, split: str) -> np.ndarray:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gan_core.features import FeatureExtractor
 from gan_core.progress import part
 from gan_core.reading import PackedDataset
 from gan_core.reading.dataset import Split
+from gan_core.resumable import publish
 from gan_core.steps.context import Output, StepContext
 
 
@@ -20,12 +19,16 @@ def run(context: StepContext) -> list[Output]:
     start = 0.0
     for split, size in zip(splits, sizes, strict=True):
         end = start + size / sum(sizes)
-        features = extractor.extract(
+        # Built among the checkpoints, so that an interrupted step goes on where it was.
+        made = context.checkpoints / f"{split}.npy"
+        extractor.extract_into(
+            made,
             dataset.images(split),
+            f"{dataset.digest} {split}",
             on_progress=part(context.on_progress, start, end),
             should_stop=context.should_stop,
         )
-        np.save(context.outputs / f"{split}.npy", features, allow_pickle=False)
+        publish(made, context.outputs / f"{split}.npy")
         start = end
     context.write_json("extractor.json", {"name": extractor.name})
     return [Output("train.npy"), Output("test.npy"), Output("extractor.json")]

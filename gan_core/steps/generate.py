@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
-from gan_core.generating import TrainedGenerator, generate
+from gan_core.generating import TrainedGenerator, generate_batches
 from gan_core.progress import Progress
+from gan_core.resumable import ResumableArray, publish
 from gan_core.steps.context import Output, StepContext, model_in
-
-# Images in memory at once; an image is the same in whichever block it is made.
-_BLOCK = 1024
 
 
 def run(context: StepContext) -> list[Output]:
     """Write ``images.npy`` (uint8 [N, S, S, 3]) and ``seeds.npy`` (int64 [N])."""
-    model = TrainedGenerator.load(model_in(context.inputs["train"]))
-    first = context.params["first_seed"]
-    seeds = range(first, first + context.params["count"])
-    count, size = len(seeds), model.image_size
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    with (context.outputs / "images.npy").open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, count, _BLOCK):
-            block = seeds[start : start + _BLOCK]
-
-            def report(progress: Progress, start: int = start, size: int = len(block)) -> None:
-                done = start + round(progress.fraction * size)
-                context.on_progress(Progress(done / count, f"{model.gan}, image {done}/{count}"))
-
-            images = generate(
-                model,
-                block,
-                device=context.settings.torch_device(),
-                on_progress=report,
-                should_stop=context.should_stop,
-            )
-            file.write(images.data)
+    model_file = model_in(context.inputs["train"])
+    model = TrainedGenerator.load(model_file)
+    device = context.settings.torch_device()
+    first, count = context.params["first_seed"], context.params["count"]
+    seeds = range(first, first + count)
+    # Built among the checkpoints, so that an interrupted step goes on where it was.
+    made = context.checkpoints / "images.npy"
+    with model_file.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    with ResumableArray(
+        made,
+        (count, model.image_size, model.image_size, 3),
+        np.uint8,
+        f"{sha256} {first} {count} {device.type}",
+    ) as images:
+        batches = generate_batches(
+            model, seeds[images.done :], device=device, should_stop=context.should_stop
+        )
+        for batch in batches:
+            images.put(batch)
+            done = images.done
+            context.on_progress(Progress(done / count, f"{model.gan}, image {done}/{count}"))
+    publish(made, context.outputs / "images.npy")
     np.save(context.outputs / "seeds.npy", np.array(seeds, dtype=np.int64), allow_pickle=False)
     return [Output("images.npy"), Output("seeds.npy")]

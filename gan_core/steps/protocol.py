@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+from gan_core.out_of_memory import is_out_of_memory
 from gan_core.progress import Progress, Stopped
 from gan_core.spec.errors import GraftError
 from gan_core.steps.run import load_step, run_step
@@ -75,16 +76,6 @@ def die_with_parent(parent: int) -> None:
         os._exit(EXIT_STOPPED)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    # torch.OutOfMemoryError (of a GPU) and torch's CPU allocator raise RuntimeErrors; a step that
-    # needs no torch must not load it to find out.
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
-
-
 def main(step_dir: Path, *, parent: int | None) -> int:
     """Run the step in ``step_dir`` and return the process's exit code.
 
@@ -103,10 +94,11 @@ def main(step_dir: Path, *, parent: int | None) -> int:
     except Stopped:
         return EXIT_STOPPED
     except GraftError as error:
-        events.write("failed", code=error.code, detail=error.detail, hint=error.hint)
+        evidence = {"evidence": error.evidence} if error.evidence else {}
+        events.write("failed", code=error.code, detail=error.detail, hint=error.hint, **evidence)
         return EXIT_FAILED
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         events.write(
             "failed",

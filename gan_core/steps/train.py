@@ -8,6 +8,7 @@ from gan_core.benchmark.subsets import nested_subset
 from gan_core.environment import describe_device
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
+from gan_core.progress import part
 from gan_core.reading import PackedDataset
 from gan_core.steps.context import Output, StepContext
 from gan_core.training.fit import fit_to_size
@@ -22,7 +23,12 @@ def run(context: StepContext) -> list[Output]:
     chosen = nested_subset(
         dataset.labels("train"), rare_index, params["real_count"], params["subset"]
     )
-    images = fit_to_size(dataset.images("train")[chosen], params["image_size"])
+    images = fit_to_size(
+        dataset.images("train")[chosen],
+        params["image_size"],
+        on_progress=part(context.on_progress, 0.0, 0.0),
+        should_stop=context.should_stop,
+    )
     gan = create(params["gan"], image_size=params["image_size"])
     config = TrainConfig(
         batch_size=params["batch_size"],
@@ -47,10 +53,10 @@ def run(context: StepContext) -> list[Output]:
     # Each model of a job has a name of its own, for whoever downloads them all.
     name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
     result.model.save(context.outputs / f"{name}.safetensors")
-    context.write_json(
-        f"{name}.json",
-        {**result.model.card(), "training": params, "device": describe_device(device)},
-    )
+    card = {**result.model.card(), "training": params, "device": describe_device(device)}
+    if result.notices:
+        card["notices"] = result.notices
+    context.write_json(f"{name}.json", card)
     context.write_json("history.json", result.history)
     np.savez(
         context.outputs / "snapshots.npz",

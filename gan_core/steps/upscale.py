@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import numpy as np
 
+from gan_core.resumable import publish
 from gan_core.spec.errors import GraftError
 from gan_core.steps.context import Output, StepContext
 from gan_core.upscaling import create, upscale_set
@@ -49,7 +49,7 @@ def run(context: StepContext) -> list[Output]:
         on_progress=context.on_progress,
         should_stop=context.should_stop,
     )
-    shutil.copyfile(done, context.outputs / "images.npy")
+    publish(done, context.outputs / "images.npy")
     context.write_json(
         "upscaler.json", {"engine": upscaler.name, "fingerprint": upscaler.fingerprint}
     )

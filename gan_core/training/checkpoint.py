@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from gan_core.training.durable import write_durably
 from gan_core.training.tensorfile import UnreadableError, pack, unpack
 
 KEPT = 2
+MILESTONE = "milestone.safetensors"
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +39,13 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     progress: dict[str, Any]
 
+    def copied(self) -> Checkpoint:
+        """The same on the CPU, sharing nothing with the training."""
+        tensors = {
+            name: value.detach().to("cpu", copy=True) for name, value in self.tensors.items()
+        }
+        return Checkpoint(self.config_hash, self.step, tensors, copy.deepcopy(self.progress))
+
 
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint and delete all but the last two.
@@ -42,25 +53,10 @@ def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
     Raises:
         GraftError: checkpoint_not_written, when the disk is full or the like.
     """
-    note = {
-        "config_hash": checkpoint.config_hash,
-        "step": checkpoint.step,
-        "progress": checkpoint.progress,
-    }
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        write_durably(
-            directory / f"checkpoint-{checkpoint.step:012d}.safetensors",
-            pack(checkpoint.tensors, note),
-        )
+    with _disk_errors():
+        _write(directory / f"checkpoint-{checkpoint.step:012d}.safetensors", checkpoint)
         for old in _newest_first(directory)[KEPT:]:
             old.unlink(missing_ok=True)
-    except OSError as error:
-        raise GraftError(
-            "checkpoint_not_written",
-            f"A checkpoint of the training could not be written: {error.strerror or 'disk error'}.",
-            "Free some disk space and start the job again; it goes on from the checkpoint before.",
-        ) from error
 
 
 def load_checkpoint(directory: Path, config_hash: str) -> Checkpoint | None:
@@ -72,20 +68,78 @@ def load_checkpoint(directory: Path, config_hash: str) -> Checkpoint | None:
         GraftError: checkpoint_mismatch, when it belongs to another training.
     """
     for path in _newest_first(directory):
-        try:
-            tensors, note = unpack(path.read_bytes())
-            checkpoint = Checkpoint(note["config_hash"], note["step"], tensors, note["progress"])
-        except (UnreadableError, KeyError, OSError) as error:
-            _log.warning("%s is damaged and passed over: %s", path.name, error)
-            continue
-        if checkpoint.config_hash != config_hash:
-            raise GraftError(
-                "checkpoint_mismatch",
-                "The checkpoint that lies here was made with other settings, images or code.",
-                "Train in an empty directory, or delete the old checkpoints.",
-            )
-        return checkpoint
+        if (checkpoint := _read(path, config_hash)) is not None:
+            return checkpoint
     return None
+
+
+def delete_checkpoints(directory: Path) -> None:
+    """Delete all checkpoints, but not the milestone.
+
+    Raises:
+        GraftError: checkpoint_not_written.
+    """
+    with _disk_errors():
+        for old in _newest_first(directory):
+            old.unlink(missing_ok=True)
+
+
+def save_milestone(directory: Path, checkpoint: Checkpoint) -> None:
+    """Write the one milestone that is kept beside the checkpoints, in the place of the one before.
+
+    Raises:
+        GraftError: checkpoint_not_written.
+    """
+    with _disk_errors():
+        _write(directory / MILESTONE, checkpoint)
+
+
+def load_milestone(directory: Path, config_hash: str) -> Checkpoint | None:
+    """Read the milestone; None where there is none that is whole.
+
+    Raises:
+        GraftError: checkpoint_mismatch.
+    """
+    path = directory / MILESTONE
+    return _read(path, config_hash) if path.exists() else None
+
+
+def _write(path: Path, checkpoint: Checkpoint) -> None:
+    note = {
+        "config_hash": checkpoint.config_hash,
+        "step": checkpoint.step,
+        "progress": checkpoint.progress,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, pack(checkpoint.tensors, note))
+
+
+def _read(path: Path, config_hash: str) -> Checkpoint | None:
+    try:
+        tensors, note = unpack(path.read_bytes())
+        checkpoint = Checkpoint(note["config_hash"], note["step"], tensors, note["progress"])
+    except (UnreadableError, KeyError, OSError) as error:
+        _log.warning("%s is damaged and passed over: %s", path.name, error)
+        return None
+    if checkpoint.config_hash != config_hash:
+        raise GraftError(
+            "checkpoint_mismatch",
+            "The checkpoint that lies here was made with other settings, images or code.",
+            "Train in an empty directory, or delete the old checkpoints.",
+        )
+    return checkpoint
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise GraftError(
+            "checkpoint_not_written",
+            f"A checkpoint of the training could not be written: {error.strerror or 'disk error'}.",
+            "Free some disk space and start the job again; it goes on from the checkpoint before.",
+        ) from error
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
@@ -111,7 +165,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         if tensor.shape == weight.shape:
             placed = weight.detach().clone().to(tensor.dtype).copy_(tensor)
         else:
-            placed = tensor
+            placed = tensor.clone()
         state.setdefault(int(index), {})[name] = placed
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 

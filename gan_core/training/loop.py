@@ -4,13 +4,17 @@ The real images lie on the device as uint8 and are cut into batches there: an ep
 permutation, its last batch may be short. All randomness comes from ``config.seed``, and all state
 goes into checkpoints, so that a training that was interrupted ends, on the CPU, with the same bits
 as one that was not.
+
+What goes wrong on the way is mended once: a training whose numbers or samples are spoiled goes
+back to its last healthy milestone and on with half the learning rates; one that runs out of memory
+goes on by the next plan for less (``memory``).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +23,7 @@ from numpy.typing import NDArray
 
 from gan_core.gans.base import Gan
 from gan_core.generating import TrainedGenerator
+from gan_core.out_of_memory import free_memory, is_out_of_memory
 from gan_core.progress import (
     OnProgress,
     Progress,
@@ -28,56 +33,26 @@ from gan_core.progress import (
     never_stop,
 )
 from gan_core.spec.errors import GraftError
-from gan_core.training.checkpoint import load_checkpoint, save_checkpoint
-from gan_core.training.precision import Precision
+from gan_core.training.config import TrainConfig, images_digest, training_identity
+from gan_core.training.health import JUDGED_SAMPLES, MILESTONES, SpoiledError, is_collapsed, spread
+from gan_core.training.keeping import Keeper
+from gan_core.training.memory import memory_plans
 from gan_core.training.randomness import borrowed_randomness
-from gan_core.training.run import Run, SampleGrid, images_digest
+from gan_core.training.run import Run, SampleGrid, Setbacks, setbacks_of
+from gan_core.training.setbacks import after_out_of_memory, after_spoiling
 from gan_core.training.snapshots import (
     OnSnapshot,
     Snapshot,
+    judged_samples,
     snapshot_epochs,
     take_snapshot,
     trained_generator,
 )
+from gan_core.training.timing import CheckpointTimer
 
 __all__ = ["OnSnapshot", "Snapshot", "TrainConfig", "TrainResult", "train"]
 
 PROGRESS_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How to train, whatever the GAN.
-
-    Attributes:
-        batch_size: Real images a step; the last batch of an epoch may be smaller.
-        epochs: Passes over the real images.
-        seed: Of the weights, the order of the images, latents and dropout; 0 .. 2**32 - 1.
-        precision: "auto" computes in bfloat16 where the hardware does.
-        ema_decay: Of the generator's moving average, a step; None samples from the raw weights.
-        snapshots: How many times to look at samples, evenly spaced, the end included; 0 for never.
-        sample_count: Images in a snapshot, made from the seeds 0, 1, 2, ...
-        checkpoint_seconds: Time from one checkpoint to the next.
-        label: What progress calls this training ("infogan, 100 real").
-    """
-
-    batch_size: int
-    epochs: int
-    seed: int = 0
-    precision: Precision = "auto"
-    ema_decay: float | None = None
-    snapshots: int = 4
-    sample_count: int = 16
-    checkpoint_seconds: float = 60.0
-    label: str = "training"
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.epochs < 1:
-            raise ValueError("batch_size and epochs are at least 1")
-        if self.snapshots < 0 or self.sample_count < 1:
-            raise ValueError("snapshots is at least 0 and sample_count at least 1")
-        if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
-            raise ValueError("ema_decay is at least 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -89,11 +64,13 @@ class TrainResult:
         history: At most 500 points in order: "epoch" (epochs done) and each loss' mean since the
             point before; JSON-able.
         snapshots: All, those from before an interruption included.
+        notices: What went wrong and was mended on the way, a plain sentence each.
     """
 
     model: TrainedGenerator
     history: list[dict[str, float]]
     snapshots: list[Snapshot]
+    notices: list[str] = field(default_factory=list)
 
 
 def train(
@@ -120,59 +97,136 @@ def train(
         on_progress: Told about every half second.
         should_stop: Asked before each step.
         on_snapshot: Given each snapshot when it is made; after an interruption perhaps once more,
-            with the same images.
+            with the same images, and after a rollback with others.
 
     Raises:
-        GraftError: too_few_images, diverged, checkpoint_mismatch, checkpoint_not_written.
+        GraftError: too_few_images; diverged, with the curves, when the training was spoiled again
+            after a rollback; out_of_memory; checkpoint_mismatch, checkpoint_not_written.
         Stopped: should_stop() said so; a checkpoint has been written.
         ValueError: ``images`` has another shape or type.
     """
     _check(gan, images)
     device = torch.device(device)
-    with borrowed_randomness(device, config.seed):
-        run = Run(
-            gan,
-            images,
-            batch_size=config.batch_size,
-            epochs=config.epochs,
-            seed=config.seed,
-            precision=config.precision,
-            ema_decay=config.ema_decay,
-            device=device,
-        )
-        identity = run.identity(snapshots=config.snapshots, sample_count=config.sample_count)
-        if checkpoint_dir is not None:
-            checkpoint = load_checkpoint(checkpoint_dir, identity)
-            if checkpoint is not None:
-                run.restore(checkpoint)
-        digest = data_digest or images_digest(images)
-        due = snapshot_epochs(config.epochs, config.snapshots)
+    timer = CheckpointTimer(config.checkpoint_seconds, share=config.checkpoint_share)
+    keeper = Keeper(checkpoint_dir, training_identity(gan, images, config, device), timer)
+    plans = memory_plans(
+        couples_images=gan.couples_images, batch_size=config.batch_size, device=device
+    )
+    course = _Course(
+        config=config,
+        keeper=keeper,
+        digest=data_digest or images_digest(images),
+        real_spread=spread(images),
+        on_progress=on_progress,
+        should_stop=should_stop,
+        on_snapshot=on_snapshot,
+    )
+    start = keeper.newest()
+    setbacks = Setbacks() if start is None else setbacks_of(start)
+    went_back = False
+    while True:
+        run: Run | None = None
+        history: list[dict[str, float]] = []
+        epoch = 0
+        spoiled: SpoiledError | None = None
+        try:
+            with borrowed_randomness(device, config.seed):
+                run = Run(gan, images, config, device)
+                if start is not None:
+                    run.restore(start)
+                run.face(setbacks, plans[setbacks.memory_level])
+                if went_back:
+                    # From here on, whoever resumes knows of it.
+                    keeper.save(run)
+                    went_back = False
+                return course.follow(run)
+        except SpoiledError as error:
+            spoiled = error
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        if run is not None:
+            history, epoch = run.history, run.epoch
+        # Nothing of the old run may be in memory when the new one begins: not here, and not in a
+        # traceback, which is why this is outside the except blocks.
+        run = None
+        gan.optimizers = {}
+        free_memory()
+        if spoiled is None:
+            start = keeper.newest()
+            setbacks = after_out_of_memory(setbacks, plans, epoch)
+        else:
+            start = keeper.milestone()
+            went_back_to = 0 if start is None else start.progress["epoch"]
+            setbacks = after_spoiling(setbacks, spoiled, went_back_to, history)
+            keeper.forget_checkpoints()
+            went_back = True
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What a training goes through, whichever state it begins with."""
+
+    config: TrainConfig
+    keeper: Keeper
+    digest: str
+    real_spread: float
+    on_progress: OnProgress
+    should_stop: ShouldStop
+    on_snapshot: OnSnapshot | None
+
+    def follow(self, run: Run) -> TrainResult:
+        """Train to the end.
+
+        Raises:
+            SpoiledError: The numbers or the samples are of no use any more.
+            Stopped: A checkpoint has been written.
+        """
+        config = self.config
+        snapshots_due = snapshot_epochs(config.epochs, config.snapshots)
+        milestones = snapshot_epochs(config.epochs, MILESTONES)
         model: TrainedGenerator | None = None
-        last_checkpoint, last_report = time.monotonic(), -math.inf
+        last_report = -math.inf
         while run.epoch < config.epochs:
-            if should_stop():
-                if checkpoint_dir is not None:
-                    save_checkpoint(checkpoint_dir, run.checkpoint(identity))
+            if self.should_stop():
+                self.keeper.save(run)
                 raise Stopped
             epoch_is_over = run.step()
-            if epoch_is_over and run.epoch in due:
-                model = trained_generator(run, digest)
-                snapshot = take_snapshot(run, model, config.sample_count)
-                run.sample_grids.append(SampleGrid(run.epoch, run.steps, snapshot.images))
-                if on_snapshot is not None:
-                    on_snapshot(snapshot)
+            if epoch_is_over and run.epoch in snapshots_due | milestones:
+                model = trained_generator(run, self.digest)
+                if run.epoch in milestones:
+                    self._judge(run, model)
+                if run.epoch in snapshots_due:
+                    self._look(run, model)
+                if run.epoch in milestones and run.epoch < config.epochs:
+                    self.keeper.keep_milestone(run)
+            self.keeper.save_if_due(run)
             now = time.monotonic()
-            if checkpoint_dir is not None and now - last_checkpoint >= config.checkpoint_seconds:
-                save_checkpoint(checkpoint_dir, run.checkpoint(identity))
-                last_checkpoint = time.monotonic()
             if now - last_report >= PROGRESS_SECONDS or run.epoch == config.epochs:
-                on_progress(_progress(run, config))
+                self.on_progress(_progress(run, config))
                 last_report = now
         if model is None or model.step < run.steps:
-            model = trained_generator(run, digest)
-    seeds = tuple(range(config.sample_count))
-    snapshots = [Snapshot(grid.epoch, grid.step, seeds, grid.images) for grid in run.sample_grids]
-    return TrainResult(model, run.history, snapshots)
+            model = trained_generator(run, self.digest)
+        seeds = tuple(range(config.sample_count))
+        return TrainResult(
+            model,
+            run.history,
+            [Snapshot(grid.epoch, grid.step, seeds, grid.images) for grid in run.sample_grids],
+            list(run.setbacks.notices),
+        )
+
+    def _judge(self, run: Run, model: TrainedGenerator) -> None:
+        if not run.is_finite():
+            raise SpoiledError(run.epoch, "a weight was no longer finite")
+        samples = judged_samples(run, model, JUDGED_SAMPLES)
+        if is_collapsed(samples, self.real_spread, steps=run.steps, fraction=run.fraction):
+            raise SpoiledError(run.epoch, "the generator made one and the same image over and over")
+
+    def _look(self, run: Run, model: TrainedGenerator) -> None:
+        snapshot = take_snapshot(run, model, self.config.sample_count)
+        run.sample_grids.append(SampleGrid(run.epoch, run.steps, snapshot.images))
+        if self.on_snapshot is not None:
+            self.on_snapshot(snapshot)
 
 
 def _progress(run: Run, config: TrainConfig) -> Progress:

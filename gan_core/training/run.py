@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -14,14 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_core.gans.base import Gan
-from gan_core.spec.errors import GraftError
 from gan_core.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
+from gan_core.training.config import TrainConfig
 from gan_core.training.ema import MovingAverage, sampling_weights
-from gan_core.training.precision import Precision, compute_dtype
+from gan_core.training.health import SpoiledError
+from gan_core.training.memory import PLAIN, MemoryPlan, applied
+from gan_core.training.precision import compute_dtype
 from gan_core.training.randomness import global_state, set_global_state
 
-CHECKPOINT_FORMAT = 1
 HISTORY_POINTS = 500
+RATE_AFTER_SETBACK = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,22 @@ class SampleGrid:
     images: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Setbacks:
+    """What went wrong so far, and how the training goes on since.
+
+    Attributes:
+        rollbacks: How often the state was spoiled and an earlier one taken up again; each time
+            with half the learning rates.
+        memory_level: Number of the plan in ``memory.memory_plans`` that the steps fit into.
+        notices: What happened, a plain sentence each.
+    """
+
+    rollbacks: int = 0
+    memory_level: int = 0
+    notices: tuple[str, ...] = ()
+
+
 class Run:
     """The state of one training. The caller has seeded PyTorch's global generators.
 
@@ -41,42 +57,27 @@ class Run:
         steps: Steps done.
         history: Points so far; see ``loop.TrainResult``.
         sample_grids: Snapshots so far.
+        setbacks: What went wrong so far; set by ``face``.
     """
 
     def __init__(
-        self,
-        gan: Gan,
-        images: NDArray[np.uint8],
-        *,
-        batch_size: int,
-        epochs: int,
-        seed: int,
-        precision: Precision,
-        ema_decay: float | None,
-        device: torch.device,
+        self, gan: Gan, images: NDArray[np.uint8], config: TrainConfig, device: torch.device
     ) -> None:
         self.gan, self.device = gan, device
         self.real_count = len(images)
-        self._batch_size, self._epochs, self._seed = batch_size, epochs, seed
-        self._dtype = compute_dtype(precision, device)
+        self._batch_size, self._epochs, self._seed = config.batch_size, config.epochs, config.seed
         gan.initialise()
-        gan.prepare_training(device, self._dtype)
-        self.average = None if ema_decay is None else MovingAverage(gan.generator, ema_decay)
-        self._images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-        self._random = torch.Generator(device).manual_seed(seed)
-        self._order = torch.empty(0, dtype=torch.int64)
-        self._identity = {
-            "format": CHECKPOINT_FORMAT,
-            "gan": gan.name,
-            "settings": gan.settings_dict(),
-            "networks": _shapes(gan),
-            "images": images_digest(images),
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "seed": seed,
-            "ema_decay": ema_decay,
-            "compute": f"{device.type} {self._dtype}",
+        gan.prepare_training(device, compute_dtype(config.precision, device))
+        self._rates = {
+            name: [float(group["lr"]) for group in optimizer.param_groups]
+            for name, optimizer in gan.optimizers.items()
         }
+        self.average = None
+        if config.ema_decay is not None:
+            self.average = MovingAverage(gan.generator, config.ema_decay)
+        self._images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+        self._random = torch.Generator(device).manual_seed(config.seed)
+        self._order = torch.empty(0, dtype=torch.int64)
         self.epoch = 0
         self.steps = 0
         self._batch = 0
@@ -85,18 +86,29 @@ class Run:
         # Sums of the losses since the last point of the history, on the device.
         self._tally: dict[str, Tensor] = {}
         self._tallied = 0
-        self._batches = math.ceil(self.real_count / batch_size)
-        self._epochs_a_point = math.ceil(epochs / HISTORY_POINTS)
+        self._batches = math.ceil(self.real_count / self._batch_size)
+        self._epochs_a_point = math.ceil(self._epochs / HISTORY_POINTS)
+        self._memory = PLAIN
+        self.setbacks = Setbacks()
+        self.face(self.setbacks, PLAIN)
+
+    def face(self, setbacks: Setbacks, memory: MemoryPlan) -> None:
+        """Go on as what went wrong asks for.
+
+        Args:
+            setbacks: What went wrong so far.
+            memory: The plan of ``setbacks.memory_level``.
+        """
+        self.setbacks, self._memory, self.gan.memory = setbacks, memory, memory
+        scale = RATE_AFTER_SETBACK**setbacks.rollbacks
+        for name, optimizer in self.gan.optimizers.items():
+            for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
+                group["lr"] = rate * scale
 
     @property
     def fraction(self) -> float:
         """The share of all steps that is done."""
         return self.steps / (self._epochs * self._batches)
-
-    def identity(self, **more: Any) -> str:
-        """A hash of everything that decides how this training goes, and of ``more``."""
-        text = json.dumps({**self._identity, **more}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
 
     def step(self) -> bool:
         """Train on the next batch.
@@ -105,14 +117,15 @@ class Run:
             Whether that was the last one of its epoch.
 
         Raises:
-            GraftError: diverged.
+            SpoiledError: A loss was no longer finite; looked at when a point of the history is due.
         """
         if self._batch == 0 or not len(self._order):
             self._order = epoch_order(self.real_count, self._seed, self.epoch).to(self.device)
         start = self._batch * self._batch_size
         chosen = self._images[self._order[start : start + self._batch_size]]
         real = chosen.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1)
-        losses = self.gan.step(real, self._random, self.fraction)
+        with applied(self._memory, self.gan.networks()):
+            losses = self.gan.step(real, self._random, self.fraction)
         if self.average is not None:
             self.average.update()
         for name, loss in losses.items():
@@ -132,20 +145,25 @@ class Run:
         """The generator's state to sample with; see ``ema.sampling_weights``.
 
         Raises:
-            GraftError: diverged.
+            SpoiledError: A weight is not finite.
         """
         weights = sampling_weights(self.gan, self.average)
-        if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-            raise _diverged(self.epoch)
+        if not _all_finite(weights.values()):
+            raise SpoiledError(self.epoch, "a weight was no longer finite")
         return weights
 
-    def checkpoint(self, config_hash: str) -> Checkpoint:
-        """All state, for ``restore``.
+    def is_finite(self) -> bool:
+        """Whether all weights, and all losses since the last point of the history, are finite."""
+        networks = self.gan.networks().values()
+        averaged = {} if self.average is None else self.average.weights()
+        return (
+            _all_finite(self._tally.values())
+            and _all_finite(averaged.values())
+            and all(_all_finite(network.state_dict().values()) for network in networks)
+        )
 
-        Raises:
-            GraftError: diverged; a spoiled state would only be resumed again and again.
-        """
-        self._mean_losses()
+    def checkpoint(self, config_hash: str) -> Checkpoint:
+        """All state, for ``restore``; its tensors are the live ones."""
         tensors = {f"random.{name}": state for name, state in global_state(self.device).items()}
         tensors["random.latents"] = self._random.get_state()
         for name, network in self.gan.networks().items():
@@ -162,13 +180,14 @@ class Run:
             "batch": self._batch,
             "tallied": self._tallied,
             "average_updates": 0 if self.average is None else self.average.updates,
-            "history": self.history,
+            "history": list(self.history),
             "grids": [[grid.epoch, grid.step] for grid in self.sample_grids],
+            "setbacks": asdict(self.setbacks),
         }
         return Checkpoint(config_hash, self.steps, tensors, progress)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take over the state of a checkpoint with the same identity."""
+        """Take over the state of a checkpoint with the same identity; ``face`` comes after it."""
         tensors, progress = checkpoint.tensors, checkpoint.progress
         for name, network in self.gan.networks().items():
             network.load_state_dict(_under(f"network.{name}.", tensors))
@@ -183,7 +202,7 @@ class Run:
             name: value.to(self.device) for name, value in _under("tally.", tensors).items()
         }
         self._tallied = progress["tallied"]
-        self.history = progress["history"]
+        self.history = list(progress["history"])
         self.sample_grids = [
             SampleGrid(epoch, step, tensors[f"grid.{number}"].numpy())
             for number, (epoch, step) in enumerate(progress["grids"])
@@ -203,7 +222,7 @@ class Run:
     def _mean_losses(self) -> dict[str, float]:
         means = {name: float(total) / self._tallied for name, total in self._tally.items()}
         if not all(math.isfinite(mean) for mean in means.values()):
-            raise _diverged(self.epoch)
+            raise SpoiledError(self.epoch, "a loss was no longer finite")
         return means
 
 
@@ -213,27 +232,14 @@ def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(count))
 
 
-def images_digest(images: NDArray[np.uint8]) -> str:
-    """SHA-256 of the images' shape and pixels, hexadecimal."""
-    sha256 = hashlib.sha256(str(images.shape).encode())
-    sha256.update(np.ascontiguousarray(images).data)
-    return sha256.hexdigest()
+def setbacks_of(checkpoint: Checkpoint) -> Setbacks:
+    """What had gone wrong when a checkpoint was made."""
+    saved = checkpoint.progress["setbacks"]
+    return Setbacks(saved["rollbacks"], saved["memory_level"], tuple(saved["notices"]))
 
 
-def _diverged(epoch: int) -> GraftError:
-    return GraftError(
-        "diverged",
-        f"The training diverged by epoch {epoch + 1}: a loss or weight is no longer finite.",
-        "Lower the learning rate, take another seed, or set the precision to float32.",
-    )
-
-
-def _shapes(gan: Gan) -> dict[str, list[int]]:
-    return {
-        f"{name}.{key}": list(value.shape)
-        for name, network in gan.networks().items()
-        for key, value in network.state_dict().items()
-    }
+def _all_finite(tensors: Iterable[Tensor]) -> bool:
+    return all(bool(torch.isfinite(value).all()) for value in tensors)
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

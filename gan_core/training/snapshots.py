@@ -45,7 +45,7 @@ def trained_generator(run: Run, data_digest: str) -> TrainedGenerator:
     """Copy the generator out of a training, ready to sample from.
 
     Raises:
-        GraftError: diverged.
+        SpoiledError: A weight is not finite.
     """
     return TrainedGenerator(
         gan=run.gan.name,
@@ -63,3 +63,8 @@ def take_snapshot(run: Run, model: TrainedGenerator, sample_count: int) -> Snaps
     seeds = tuple(range(sample_count))
     images = generate(model, seeds, device=run.device)
     return Snapshot(run.epoch, run.steps, seeds, images, model)
+
+
+def judged_samples(run: Run, model: TrainedGenerator, count: int) -> NDArray[np.uint8]:
+    """Images from the seeds 0, 1, 2, ... to judge a training by, uint8 [count, S, S, 3]."""
+    return generate(model, range(count), device=run.device)

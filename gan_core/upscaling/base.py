@@ -8,17 +8,14 @@ repeatable alone, and a set resumable.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gan_core.out_of_memory import ShrinkingBatch
 from gan_core.progress import (
     OnProgress,
     Progress,
@@ -27,12 +24,9 @@ from gan_core.progress import (
     ignore_progress,
     never_stop,
 )
-from gan_core.training.durable import write_durably
+from gan_core.resumable import ResumableArray
 
 Images = npt.NDArray[np.uint8]
-
-# At most this much work is lost to a crash.
-_SECONDS_BETWEEN_RECORDS = 2.0
 
 
 class Upscaler(ABC):
@@ -98,17 +92,28 @@ class Upscaler(ABC):
     ) -> Iterator[tuple[int, Images]]:
         """Upscale ``images`` from number ``start`` on, batch by batch.
 
+        Where memory runs out, batches are halved from there on; on a GPU the last bit of what
+        follows may then be another.
+
         Yields:
             (How many images are done, counted from number 0; the batch just done.)
 
         Raises:
             Stopped: ``should_stop()`` said so before a batch.
         """
-        for first in range(start, len(images), self.micro_batch):
+        batch_size = ShrinkingBatch(self.micro_batch)
+        done = start
+
+        def some(count: int) -> Images:
+            self.micro_batch = count
+            return self.upscale_batch(np.ascontiguousarray(images[done : done + count]), size=size)
+
+        while done < len(images):
             if should_stop():
                 raise Stopped
-            batch = np.ascontiguousarray(images[first : first + self.micro_batch])
-            yield first + len(batch), self.upscale_batch(batch, size=size)
+            batch = batch_size.run(some)
+            done += len(batch)
+            yield done, batch
 
 
 def check(images: Images, size: int) -> None:
@@ -142,9 +147,8 @@ def upscale_set(
 ) -> Images:
     """Upscale images into a ``.npy`` file, going on where an earlier call was interrupted.
 
-    Beside ``out`` lies ``<out>.progress.json``, which says how many images are on the disk and of
-    which input, engine and size; a call with anything else starts anew. The result equals that of
-    an undisturbed call bit for bit.
+    A call with another input, engine or size starts anew (``ResumableArray``). The result equals
+    that of an undisturbed call bit for bit.
 
     Args:
         upscaler: The engine.
@@ -163,54 +167,13 @@ def upscale_set(
         OSError: The disk is full, ...
     """
     check(images, size)
-    record = out.with_name(out.name + ".progress.json")
-    key = _key(upscaler, images, size)
-    done = _recorded(record, out, key)
-    if done is None:
-        # First the record, then the file: never an old record beside a new file.
-        record.unlink(missing_ok=True)
-        _reserve(out, (len(images), size, size, 3))
-        done = 0
-    # An empty array cannot be mapped.
-    if len(images) == 0:
-        empty: Images = np.load(out, allow_pickle=False)
-        return empty
-    target: Any = np.load(out, mmap_mode="r+", allow_pickle=False)
-
-    def save(count: int) -> None:
-        target.flush()
-        write_durably(record, json.dumps({"key": key, "done": count}).encode())
-
-    saved, saved_at = done, time.monotonic()
-    try:
-        for now, batch in upscaler.batches(images, done, size, should_stop):
-            target[done:now] = batch
-            done = now
+    shape = (len(images), size, size, 3)
+    with ResumableArray(out, shape, np.uint8, _key(upscaler, images, size)) as made:
+        for done, batch in upscaler.batches(images, made.done, size, should_stop):
+            made.put(batch)
             on_progress(_progress(upscaler, done, len(images)))
-            if time.monotonic() - saved_at > _SECONDS_BETWEEN_RECORDS:
-                save(done)
-                saved, saved_at = done, time.monotonic()
-    finally:
-        if saved != done:
-            save(done)
-    finished: Images = np.load(out, mmap_mode="r", allow_pickle=False)
+    finished: Images = made.finished()
     return finished
-
-
-def _reserve(out: Path, shape: tuple[int, ...]) -> None:
-    """Make the file at its full size, with its blocks allocated.
-
-    A write into a hole of a memory-mapped file kills the process with SIGBUS when the disk is full;
-    allocated first, a full disk is an ordinary OSError.
-    """
-    with out.open("wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        file.flush()
-        start, count = file.tell(), int(np.prod(shape))
-        if count:
-            os.posix_fallocate(file.fileno(), start, count)
-        os.fsync(file.fileno())
 
 
 def _key(upscaler: Upscaler, images: Images, size: int) -> str:
@@ -218,14 +181,3 @@ def _key(upscaler: Upscaler, images: Images, size: int) -> str:
     for image in images:
         total.update(np.ascontiguousarray(image).data)
     return total.hexdigest()
-
-
-def _recorded(record: Path, out: Path, key: str) -> int | None:
-    """Return how many images of this very work are in ``out``; None: start anew."""
-    try:
-        found = json.loads(record.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    if not isinstance(found, dict) or found.get("key") != key or not out.is_file():
-        return None
-    return int(found["done"])

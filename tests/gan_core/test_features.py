@@ -127,3 +127,39 @@ def test_a_changed_weight_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(GraftError) as caught:
         load_imagenet_net()
     assert caught.value.code == "weights_unrecognised"
+
+
+def test_an_extraction_that_was_stopped_goes_on_and_leaves_the_same_bytes(
+    extractor: FeatureExtractor, tmp_path: Path
+) -> None:
+    images = some_images(10)
+    told: list[Progress] = []
+    with pytest.raises(Stopped):
+        extractor.extract_into(
+            tmp_path / "f.npy",
+            images,
+            "a",
+            on_progress=told.append,
+            should_stop=lambda: len(told) == 1,
+        )
+    found = extractor.extract_into(tmp_path / "f.npy", images, "a", on_progress=told.append)
+    assert [report.fraction for report in told] == [0.8, 1.0]
+    np.save(tmp_path / "whole.npy", extractor.extract(images))
+    assert (tmp_path / "f.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    assert np.array_equal(found, np.load(tmp_path / "whole.npy"))
+
+
+def test_where_memory_runs_out_features_are_computed_in_smaller_batches(
+    extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = some_images(3)
+    plain = extractor.extract(images)
+    compute = FeatureExtractor._extract_batch
+
+    def hungry(self: FeatureExtractor, batch: np.ndarray, size: int) -> np.ndarray:
+        if size > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return compute(self, batch, size)
+
+    monkeypatch.setattr(FeatureExtractor, "_extract_batch", hungry)
+    np.testing.assert_allclose(extractor.extract(images), plain, atol=1e-5, rtol=0)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gan_core.gans import registry
-from gan_core.gans.infogan import InfoGAN
+from gan_core.gans.infogan import Generator, InfoGAN
 from gan_core.generating import BATCH, TrainedGenerator, codes, generate, sweep
 from gan_core.progress import Progress, Stopped
 from gan_core.spec.errors import GraftError
@@ -119,6 +119,24 @@ def test_progress_is_told_and_a_stop_is_heard(model: TrainedGenerator) -> None:
     assert [report.fraction for report in reports] == [BATCH / (BATCH + 1), 1.0]
     with pytest.raises(Stopped):
         generate(model, range(BATCH + 1), should_stop=lambda: True)
+
+
+def test_where_memory_runs_out_images_are_made_in_smaller_batches(
+    model: TrainedGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = generate(model, range(19))
+    forward = Generator.forward
+    sizes: list[int] = []
+
+    def hungry(self: Generator, latents: dict[str, torch.Tensor]) -> torch.Tensor:
+        sizes.append(len(latents["noise"]))
+        if sizes[-1] > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, latents)
+
+    monkeypatch.setattr(Generator, "forward", hungry)
+    assert np.array_equal(generate(model, range(19)), plain)
+    assert sizes == [16, 8, 4, 4, 4, 4, 4]
 
 
 def test_a_sweep_has_a_row_for_each_category_and_a_column_for_each_step(

@@ -71,11 +71,12 @@ def test_a_step_that_gets_on_may_crash_as_often_as_it_likes(house: Any) -> None:
 def test_a_step_that_always_ends_at_the_same_place_fails_after_its_attempts(house: Any) -> None:
     job_id = house.submit(house.chain("a"))
     words = []
-    for _ in range(3):
+    for _ in range(4):
         claimed = house.claim_named(job_id, "a")
         get_to(house, claimed, 0.9)
         words.append(crash(house, claimed))
-    assert words == ["retried", "retried", "failed"]
+    # The first got somewhere; three more did not get further.
+    assert words == ["retried", "retried", "retried", "failed"]
     assert house.job(job_id).error["code"] == "crashed"
 
 
@@ -85,8 +86,8 @@ def test_an_attempt_that_shows_nothing_does_not_pass_for_the_one_before_it(house
     get_to(house, claimed, 0.5)
     words = [crash(house, claimed)]
     # These end before they have told anything: what the row still shows is not theirs.
-    words += [crash(house, house.claim_named(job_id, "a")) for _ in range(2)]
-    assert words == ["retried", "retried", "failed"]
+    words += [crash(house, house.claim_named(job_id, "a")) for _ in range(3)]
+    assert words == ["retried", "retried", "retried", "failed"]
 
 
 def test_progress_after_two_bad_attempts_gives_it_new_ones(house: Any) -> None:
@@ -96,7 +97,8 @@ def test_progress_after_two_bad_attempts_gives_it_new_ones(house: Any) -> None:
     claimed = house.claim_named(job_id, "a")
     get_to(house, claimed, 0.2)
     assert crash(house, claimed) == "retried"
-    assert crash(house, house.claim_named(job_id, "a")) == "retried"
+    for _ in range(2):
+        assert crash(house, house.claim_named(job_id, "a")) == "retried"
     assert crash(house, house.claim_named(job_id, "a")) == "failed"
 
 
@@ -177,7 +179,7 @@ def test_a_lease_far_in_the_future_was_written_by_a_clock_that_was_set_back(hous
     job_id = house.submit(house.chain("a"))
     claimed = house.claim_named(job_id, "a")
     set_lease(house, claimed, 2 * 24 * 3600)
-    assert sweep(house.database, max_attempts=3, lease_seconds=60) == Swept(1, 0, 0, 0)
+    assert sweep(house.database, max_attempts=3) == Swept(1, 0, 0, 0)
     assert house.statuses(job_id) == {"a": "queued"}
 
 
@@ -190,13 +192,13 @@ def test_a_lease_far_in_the_future_can_be_claimed_as_a_lapsed_one_can(house: Any
     assert new.token != old.token
 
 
-@pytest.mark.parametrize("left", [20, 60, 100])
-def test_a_lease_within_the_slack_of_two_clocks_holds(house: Any, left: float) -> None:
+@pytest.mark.parametrize("left", [20, 60, 3600])
+def test_a_lease_as_long_as_leases_can_be_holds(house: Any, left: float) -> None:
     job_id = house.submit(house.chain("a"))
     claimed = house.claim_named(job_id, "a")
     set_lease(house, claimed, left)
-    assert not has_lapsed(utc_now() + timedelta(seconds=left), 60, utc_now())
-    assert sweep(house.database, max_attempts=3, lease_seconds=60).requeued == 0
+    assert not has_lapsed(utc_now() + timedelta(seconds=left), utc_now())
+    assert sweep(house.database, max_attempts=3).requeued == 0
     assert house.claim(claimed.id, "w2") is None
 
 
@@ -205,7 +207,7 @@ def test_the_lease_of_a_worker_that_was_given_longer_ones_is_left_alone(house: A
     house.lease_seconds = 300.0
     job_id = house.submit(house.chain("a"))
     claimed = house.claim_named(job_id, "a")
-    assert sweep(house.database, max_attempts=3, lease_seconds=60).requeued == 0
+    assert sweep(house.database, max_attempts=3).requeued == 0
     assert house.finish(claimed)
 
 

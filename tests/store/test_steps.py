@@ -178,7 +178,9 @@ def test_an_error_that_a_person_caused_is_not_tried_again(house: Any) -> None:
     assert house.job(job_id).status == "failed"
 
 
-def test_a_released_step_keeps_its_attempt_and_is_rung_for_again(house: Any) -> None:
+def test_a_released_step_is_rung_for_again_as_an_attempt_of_its_own(
+    house: Any,
+) -> None:
     job_id = house.submit(house.chain("a"))
     relay_outbox(house.database, Bell())
     first = house.claim_named(job_id, "a")
@@ -186,7 +188,7 @@ def test_a_released_step_keeps_its_attempt_and_is_rung_for_again(house: Any) -> 
         assert StepLedger(session).release(first.id, first.token)
     assert relay_outbox(house.database, Bell()) == 1
     second = house.claim_named(job_id, "a")
-    assert second.attempt == first.attempt
+    assert second.attempt == first.attempt + 1
     assert second.output_prefix != first.output_prefix
 
 

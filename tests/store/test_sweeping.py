@@ -141,6 +141,7 @@ def test_an_idle_worker_rings_for_a_step_whose_message_was_lost(house: Any) -> N
 def test_a_worker_that_is_at_work_rings_for_nothing(house: Any) -> None:
     house.claim_named(house.submit(house.chain("a", "b")), "a")
     house.submit(house.chain("c", "d"))
+    relay_outbox(house.database, Bell())
     _age_rings(house)
     assert ring_for_idle(house, "w1") == 0
     assert ring_for_idle(house, "w1", slots=2) == 1
@@ -149,6 +150,7 @@ def test_a_worker_that_is_at_work_rings_for_nothing(house: Any) -> None:
 def test_an_idle_worker_rings_for_no_more_steps_than_it_has_slots(house: Any) -> None:
     for name in "abcd":
         house.submit(house.chain(name * 2, "end"))
+    relay_outbox(house.database, Bell())
     _age_rings(house)
     assert ring_for_idle(house, slots=3) == 3
 

@@ -315,7 +315,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_step_back_and_another_goes_on(
     assert house.run(job_id, CHECKPOINTS) == "released"
     begun.join()
     step = house.step(job_id)
-    assert (step.status, step.attempt) == ("queued", 0)
+    assert (step.status, step.strikes) == ("queued", 0)
     house.shared = SharedState()  # another worker
     assert house.run(job_id, CHECKPOINTS) == "done"
     assert house.output(job_id) == "went on from epoch 7"
@@ -453,7 +453,7 @@ def test_without_room_nothing_is_begun_and_with_room_it_is(house: House) -> None
     house.settings.min_free_bytes = 2**62
     assert house.run(job_id, GOOD) == "not_claimed"
     step = house.step(job_id)
-    assert (step.status, step.attempt) == ("queued", 0)
+    assert (step.status, step.strikes) == ("queued", 0)
     house.settings.min_free_bytes = 0
     assert house.run(job_id, GOOD) == "done"
 

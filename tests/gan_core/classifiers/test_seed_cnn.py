@@ -1,10 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from gan_core.classifiers import seed_cnn, seed_cnn_checkpoint, seed_cnn_training
 from gan_core.classifiers.seed_cnn import (
     SeedCnnConfig,
     SeedCnnResult,
@@ -91,7 +93,9 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(
     resumed = train_seed_cnn(
         images, labels, config, checkpoint_dir=tmp_path, on_progress=seen.append
     )
-    assert seen[0].detail == "seed-cnn, epoch 2/3"
+    # Stopped in the midst of an epoch, it goes on with the next batch.
+    trained = [report for report in seen if "epoch" in report.detail]
+    assert trained[0].fraction > last.fraction
     assert resumed.history == undisturbed.history
     for name, value in weights(undisturbed).items():
         assert torch.equal(value, weights(resumed)[name]), name
@@ -209,3 +213,63 @@ def test_a_training_set_of_one_class_is_refused() -> None:
     with pytest.raises(GraftError) as refused:
         train_seed_cnn(images, np.zeros(4, np.int64), SeedCnnConfig())
     assert refused.value.code == "one_class_only"
+
+
+def test_without_a_stop_a_checkpoint_is_written_by_time_and_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = seed_cnn_checkpoint.Checkpoint.write
+
+    def counted(self: Any, *given: Any) -> None:
+        written.append(len(given[2].history))
+        write(self, *given)
+
+    monkeypatch.setattr(seed_cnn_checkpoint.Checkpoint, "write", counted)
+    images, labels = coloured(4)
+    config = SeedCnnConfig(epochs=3, validation_fraction=0.0)
+    train_seed_cnn(images, labels, config, checkpoint_dir=tmp_path)
+    assert written == [3]
+
+
+def test_a_device_without_room_for_all_images_fetches_each_batch_from_the_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    images, labels = coloured(4)
+    config = SeedCnnConfig(epochs=1, batch_size=2, validation_fraction=0.0)
+    plain = train_seed_cnn(images, labels, config)
+    monkeypatch.setattr(seed_cnn, "keeps_resident", lambda _: True)
+    tried: list[bool] = []
+    step = SeedCnnTraining.train_batch
+
+    def full(self: SeedCnnTraining, *given: Any) -> torch.Tensor:
+        tried.append(self.resident is not None)
+        if self.resident is not None and len(tried) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return step(self, *given)
+
+    monkeypatch.setattr(SeedCnnTraining, "train_batch", full)
+    in_need = train_seed_cnn(images, labels, config, checkpoint_dir=tmp_path)
+    assert tried == [True, True, False, False]
+    assert in_need.history == plain.history
+    assert all(torch.equal(weights(plain)[k], weights(in_need)[k]) for k in weights(plain))
+
+
+def test_images_that_do_not_fit_onto_the_device_stay_where_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(seed_cnn_training.torch, "cat", full)
+    images, labels = coloured(2)
+    device = torch.device("cpu")
+    run = SeedCnnTraining(images, labels, SeedCnnConfig(), device, is_resident=True)
+    assert run.resident is None
+
+
+def test_scoring_can_be_stopped() -> None:
+    images, labels = coloured(4)
+    result = train_seed_cnn(images, labels, SeedCnnConfig(epochs=1, validation_fraction=0.0))
+    with pytest.raises(Stopped):
+        result.predict(images, should_stop=lambda: True)

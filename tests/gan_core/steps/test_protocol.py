@@ -15,6 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gan_core.progress import never_stop
+from gan_core.spec.errors import GraftError
+from gan_core.steps import protocol
+
 RUN = [sys.executable, "-m", "gan_core", "run"]
 
 
@@ -83,6 +87,27 @@ def test_a_failure_that_a_person_can_mend_is_an_event_and_exit_code_3(tmp_path: 
     assert last["event"] == "failed"
     assert last["code"] == "not_a_zip"
     assert last["detail"].endswith(".")
+
+
+def test_what_shows_how_it_came_to_a_failure_goes_along_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = [{"epoch": 1, "generator": 0.5}]
+
+    def diverge(_: object) -> None:
+        raise GraftError("diverged", "It diverged.", evidence={"history": history})
+
+    monkeypatch.setattr(protocol, "run_step", diverge)
+    monkeypatch.setattr(protocol, "StopRequest", lambda: never_stop)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # stands in for stdout from then on
+    out = sys.stdout
+    try:
+        code = protocol.main(ingest_folder(tmp_path), ends_with_parent=False)
+    finally:
+        sys.stdout = out
+    assert code == 3
+    (event,) = events_of(capsys.readouterr().out)
+    assert event["evidence"] == {"history": history}
 
 
 def test_a_crash_is_neither_done_nor_failed_and_its_traceback_is_on_stderr(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What run_step does around a step, and what single steps leave, on data of a few bytes."""
 
+import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,10 @@ import pytest
 
 from gan_core.gans.registry import create
 from gan_core.generating import TrainedGenerator, generate
-from gan_core.progress import ignore_progress, never_stop
+from gan_core.progress import Stopped, ignore_progress, never_stop
 from gan_core.spec.errors import GraftError
 from gan_core.steps import Output, StepContext, StepSettings, run_step
-from gan_core.steps import generate as generate_step
 from gan_core.steps import upscale as upscale_step
-from gan_core.steps.protocol import _is_out_of_memory
 
 
 def context_of(
@@ -53,9 +53,7 @@ def test_a_checkpoint_of_another_machine_is_thrown_away_and_the_step_begins_anew
     assert (made["name"], made["size"]) == ("made", 3)
 
 
-def test_images_made_in_blocks_are_those_made_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def trained(folder: Path) -> TrainedGenerator:
     gan = create("infogan", image_size=32)
     model = TrainedGenerator(
         gan=gan.name,
@@ -66,26 +64,32 @@ def test_images_made_in_blocks_are_those_made_at_once(
         step=1,
         data_digest="d",
     )
-    train = tmp_path / "train"
-    train.mkdir()
-    model.save(train / "model-infogan-2-s0.safetensors")
-    monkeypatch.setattr(generate_step, "_BLOCK", 3)
-    context = context_of(tmp_path, "generate", {"count": 7, "first_seed": 5}, {"train": train})
-    run_step(context)
-    made = np.load(context.outputs / "images.npy")
-    np.testing.assert_array_equal(made, generate(model, range(5, 12)))
-    assert np.load(context.outputs / "seeds.npy").tolist() == list(range(5, 12))
+    folder.mkdir()
+    model.save(folder / "model-infogan-2-s0.safetensors")
+    return model
 
 
-def test_running_out_of_memory_is_told_from_other_failures() -> None:
-    import torch
-
-    assert _is_out_of_memory(MemoryError())
-    assert _is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(2**60, dtype=torch.uint8)
-    assert _is_out_of_memory(caught.value)
-    assert not _is_out_of_memory(RuntimeError("shapes differ"))
+def test_a_generate_step_that_was_stopped_goes_on_and_leaves_the_same_bytes(
+    tmp_path: Path,
+) -> None:
+    model = trained(tmp_path / "train")
+    params = {"count": 35, "first_seed": 5}
+    context = context_of(tmp_path, "generate", params, {"train": tmp_path / "train"})
+    told: list[str] = []
+    stopped = replace(
+        context,
+        should_stop=lambda: len(told) == 1,
+        on_progress=lambda progress: told.append(progress.detail),
+    )
+    with pytest.raises(Stopped):
+        run_step(stopped)
+    stopped = replace(stopped, should_stop=never_stop)
+    run_step(stopped)
+    assert told == [f"infogan, image {done}/35" for done in (16, 32, 35)]
+    expected = io.BytesIO()
+    np.save(expected, generate(model, range(5, 40)))
+    assert (context.outputs / "images.npy").read_bytes() == expected.getvalue()
+    assert np.load(context.outputs / "seeds.npy").tolist() == list(range(5, 40))
 
 
 def test_weights_other_than_the_planned_ones_are_refused_before_any_image(tmp_path: Path) -> None:

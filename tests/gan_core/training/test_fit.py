@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gan_core.progress import Progress, Stopped
 from gan_core.training.fit import fit_to_size
 
 
@@ -40,3 +41,12 @@ def test_many_images_come_back_in_order() -> None:
     images = np.zeros((130, 8, 8, 3), np.uint8)
     images[:] = np.arange(130, dtype=np.uint8)[:, None, None, None]
     assert fit_to_size(images, 4)[:, 0, 0, 0].tolist() == list(range(130))
+
+
+def test_fitting_tells_how_far_it_is_and_can_be_stopped() -> None:
+    images = np.zeros((70, 8, 8, 3), np.uint8)
+    told: list[Progress] = []
+    fit_to_size(images, 4, on_progress=told.append)
+    assert [report.fraction for report in told] == [64 / 70, 1.0]
+    with pytest.raises(Stopped):
+        fit_to_size(images, 4, should_stop=lambda: True)

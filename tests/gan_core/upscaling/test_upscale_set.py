@@ -149,10 +149,20 @@ def test_an_empty_set_is_an_empty_file(tmp_path: Path) -> None:
     assert result.shape == (0, 8, 8, 3)
 
 
-def test_a_full_disk_is_an_ordinary_error(tmp_path: Path) -> None:
-    # More than any disk holds; written into holes instead, it would be found out by SIGBUS.
-    many = np.broadcast_to(np.zeros((1, 4, 4, 3), np.uint8), (2**31, 4, 4, 3))
-    from gan_core.upscaling.base import _reserve
+class Hungry(Counting):
+    """Has memory for one image at a time."""
 
-    with pytest.raises(OSError, match=r".+"):
-        _reserve(tmp_path / "images.npy", (len(many), 2**14, 2**14, 3))
+    micro_batch = 4
+
+    def upscale_batch(self, images: Images, *, size: int) -> Images:
+        if len(images) > 1:
+            raise MemoryError
+        return super().upscale_batch(images, size=size)
+
+
+def test_where_memory_runs_out_batches_are_halved(tmp_path: Path) -> None:
+    hungry = Hungry()
+    result = upscale_set(hungry, numbered(5), tmp_path / "images.npy", size=8)
+    assert np.array_equal(result, upscale_set(Counting(), numbered(5), tmp_path / "b", size=8))
+    assert hungry.seen == [0, 1, 2, 3, 4]
+    assert hungry.micro_batch == 1

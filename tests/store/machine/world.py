@@ -32,8 +32,7 @@ from tests.store.machine.graphs import FACTS
 from tests.store.machine.looking import Look, assert_fair, look
 
 LEASE_SECONDS = 60.0
-LONGEST_LEASE_SECONDS = 24 * 3600.0
-CLOCK_SLACK_SECONDS = 60.0
+LONGEST_LEASE_SECONDS = 2 * 3600.0
 MAX_ATTEMPTS = 3
 IDLE_RING_SECONDS = 10.0
 WORKSPACES = 3
@@ -294,9 +293,9 @@ class World:
     def holds(self, attempt: Attempt) -> bool:
         return self.holders.get(attempt.step.id) is attempt
 
-    def has_lapsed(self, attempt: Attempt, lease_seconds: float = LEASE_SECONDS) -> bool:
+    def has_lapsed(self, attempt: Attempt) -> bool:
         left = (attempt.expires_at - self.clock.moment).total_seconds()
-        return left < 0 or left > lease_seconds + CLOCK_SLACK_SECONDS
+        return left < 0 or left > LONGEST_LEASE_SECONDS
 
     def lose(self, attempt: Attempt) -> None:
         del self.holders[attempt.step.id]
@@ -312,9 +311,7 @@ class World:
         """Take a step from a worker that is known to be gone (worker.abandoned)."""
         holder = self.holders.get(attempt.step.id)
         is_cancelled = self.look().jobs[attempt.step.job_id].status == "cancelling"
-        is_due = holder is not None and (
-            holder is attempt or self.has_lapsed(holder, LONGEST_LEASE_SECONDS)
-        )
+        is_due = holder is not None and (holder is attempt or self.has_lapsed(holder))
         with self.database.write() as session:
             outcome = StepLedger(session).expire(
                 attempt.step.id, max_attempts=MAX_ATTEMPTS, dead_token=attempt.step.token
@@ -330,7 +327,7 @@ class World:
     def sweep(self) -> Swept:
         before = self.look()
         lapsed = [held for held in self.holders.values() if self.has_lapsed(held)]
-        swept = sweep(self.database, max_attempts=MAX_ATTEMPTS, lease_seconds=LEASE_SECONDS)
+        swept = sweep(self.database, max_attempts=MAX_ATTEMPTS)
         wanted = [held for held in lapsed if before.jobs[held.step.job_id].status == "running"]
         assert swept.requeued + swept.failed == len(wanted), "of a cancelled job nothing is tried"
         for attempt in lapsed:
