@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from store.clock import now_of
 from store.database import Database
@@ -48,3 +48,10 @@ def relay_outbox(database: Database, doorbell: Rings, limit: int = 100) -> int:
                 update(OutboxRow).where(OutboxRow.id.in_(sent)).values(sent_at=now_of(session))
             )
     return len(sent)
+
+
+def unsent_rings(database: Database) -> int:
+    """Return how many rings the broker has not taken yet."""
+    with database.read() as session:
+        unsent = select(func.count()).select_from(OutboxRow).where(OutboxRow.sent_at.is_(None))
+        return session.scalar(unsent) or 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 
@@ -11,7 +12,7 @@ import structlog
 from gan_core import __version__
 from store.database import Database
 from store.doorbell import Doorbell
-from store.outbox import relay_outbox
+from store.outbox import relay_outbox, unsent_rings
 from store.removals import is_pending
 from store.room import lack_of_room
 from store.settings import Settings
@@ -19,6 +20,7 @@ from store.sweeping import over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 from worker.abandoned import take_abandoned
 from worker.cleaning import CleaningProcess
+from worker.deafness import Listening
 from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import remove_forgotten, step_dirs
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 _HOUR = 3600.0
 _HUNG_SECONDS = 180.0
+_MISSED_ROUNDS = 6
 _EXIT_HUNG = 70
 _DAY = 24 * _HOUR
 
@@ -45,6 +48,7 @@ class Housekeeper:
         self._settings = settings
         self._concurrency = concurrency
         self._place = place_of(settings.data_dir)
+        self._listening = Listening(shared, settings.sweep_seconds * _MISSED_ROUNDS)
         self._shared = shared
         self._queues = queues
         self._round = threading.Lock()
@@ -104,8 +108,9 @@ class Housekeeper:
                 )
             taken = take_abandoned(database, settings, self._place)
             swept = sweep(database, max_attempts=settings.max_attempts)
+            rung = 0
             if no_room is None and not self._shared.is_stopping:
-                ring_when_idle(
+                rung = ring_when_idle(
                     database,
                     self._shared.worker_id,
                     self._queues,
@@ -113,6 +118,8 @@ class Housekeeper:
                     after_seconds=settings.sweep_seconds,
                 )
             relay_outbox(database, doorbell)
+            if self._listening.note(database, rung, unsent_rings(database)):
+                self._start_anew()
             over = over_among(database, step_dirs(self._settings)) if is_hourly else frozenset()
             has_removals = is_pending(database)
             if taken or swept.requeued or swept.failed or swept.settled:
@@ -132,6 +139,14 @@ class Housekeeper:
         if not self._ending.is_set():
             self._cleaning.tend(has_removals=has_removals, is_hourly=is_hourly)
 
+    def _start_anew(self) -> None:
+        """End this worker as if it had been told to; it is kept running by somebody else."""
+        log.error("deaf", detail="rings are sent and not heard; the worker ends to be started anew")
+        os.kill(os.getpid(), signal.SIGTERM)
+        watch = threading.Timer(_HUNG_SECONDS, _unheard_of_end)
+        watch.daemon = True
+        watch.start()
+
     def _keep(self) -> None:
         while not self._ending.is_set():
             # A database that neither answers nor refuses would keep the worker deaf for ever.
@@ -146,6 +161,11 @@ class Housekeeper:
             finally:
                 watch.cancel()
             self._ending.wait(self._settings.sweep_seconds)
+
+
+def _unheard_of_end() -> None:
+    log.error("shutdown_hangs")
+    os._exit(_EXIT_HUNG)
 
 
 def _give_up() -> None:

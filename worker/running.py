@@ -110,6 +110,7 @@ class StepRunner:
         Returns:
             What became of it, in a word, for the log.
         """
+        self._shared.hear()
         try:
             step = self._claim_next(step_id)
             if step is None:

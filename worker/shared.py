@@ -14,6 +14,7 @@ import uuid
 _STOP = 0
 _STEP = slice(1, 129)
 _TROUBLE = slice(129, 641)
+_HEARD = slice(641, 649)
 
 
 class SharedState:
@@ -54,3 +55,12 @@ class SharedState:
     @trouble.setter
     def trouble(self, value: str | None) -> None:
         self._page[_TROUBLE] = (value or "").encode()[:512].ljust(512, b"\0")
+
+    @property
+    def heard(self) -> int:
+        """How many messages the pool processes have been given."""
+        return int.from_bytes(self._page[_HEARD], "little")
+
+    def hear(self) -> None:
+        """Count a message; two processes that do so at once may count one."""
+        self._page[_HEARD] = (self.heard + 1).to_bytes(8, "little")

@@ -49,7 +49,7 @@ def test_an_idle_worker_rings_for_such_a_step(clock: FakeClock, house: Any) -> N
     relay_outbox(house.database, Deaf())
     clock.move(-A_DAY)
     clock.move(600.0)
-    assert ring_when_idle(house.database, "w1", ["gpu"], slots=1, after_seconds=10.0) == 1
+    assert ring_when_idle(house.database, "w1", ["cpu"], slots=1, after_seconds=10.0) == 1
 
 
 def test_a_pause_before_another_try_does_not_grow_by_what_the_clock_was_set_back(
