@@ -33,6 +33,7 @@ class Size:
         studies: How many different ones there are.
         jobs: How many jobs there are at least.
         workspaces: Among which they are shared out; each study is run once in each at most.
+        at_once: How many jobs are at work at a time.
         epochs: Of the shortest training.
         patience: Seconds that the jobs have to end after the last fault.
         longest: Seconds after which no more faults strike.
@@ -44,7 +45,8 @@ class Size:
     studies: int = 6
     jobs: int = 12
     workspaces: int = 8
-    epochs: int = 60
+    at_once: int = 4
+    epochs: int = 30
     patience: float = 600.0
     longest: float = 3600.0
     names: frozenset[str] = frozenset()
@@ -71,6 +73,7 @@ def play(plan: Plan, size: Size, tell: Tell, *, keep: bool = False) -> Outcome:
     try:
         images = make_images(folder / "images")
         begin = time.monotonic()
+        tell(f"{size.studies} studies, undisturbed")
         reference = _reference(plan, size, images, folder / "reference", tell)
         seconds = time.monotonic() - begin
         tell(f"the undisturbed run of {size.studies} studies took {seconds:.0f} s")
@@ -101,7 +104,7 @@ def _reference(plan: Plan, size: Size, images: Path, out: Path, tell: Tell) -> d
             out,
             specs=size.studies,
             first=size.studies,
-            at_once=2 * plan.workers,
+            at_once=size.at_once,
             epochs=size.epochs,
         )
         portals.start()
@@ -136,7 +139,7 @@ def _disturbed(
             specs=size.studies,
             first=size.jobs,
             goes_on=lambda: is_raging,
-            at_once=2 * plan.workers,
+            at_once=size.at_once,
             epochs=size.epochs,
         )
         watcher = Watcher(house, portals)

@@ -37,9 +37,9 @@ def make_images(folder: Path) -> Path:
     return folder
 
 
-def make_spec(number: int, epochs: int = 60) -> dict[str, Any]:
+def make_spec(number: int, epochs: int = 30) -> dict[str, Any]:
     """Return one of as many different small studies as are wanted."""
-    classifiers = [["probe"], ["seed-cnn"], []][number % 3]
+    classifiers = [[], ["seed-cnn"], ["probe"]][number % 3]
     upscalers = [{"engine": "lanczos", "size": 64}, {"engine": "realesr-compact-x2", "size": 64}]
     gan = {"name": "infogan", "image_size": 32, "batch_size": 6, "snapshots": 2}
     return {
@@ -48,7 +48,7 @@ def make_spec(number: int, epochs: int = 60) -> dict[str, Any]:
         "real_counts": [12 + 6 * (number % 2)],
         "gans": [gan | {"epochs": epochs + 10 * (number // 2)}],
         "balance_to": 26,
-        "upscale": upscalers[number // 3 % 2],
+        "upscale": upscalers[number % 2],
         "benchmark": {
             "classifiers": classifiers,
             "subsets": [number],
@@ -101,7 +101,7 @@ class Portals:
         first: int,
         goes_on: Callable[[], bool] = lambda: False,
         at_once: int = 4,
-        epochs: int = 60,
+        epochs: int = 30,
     ) -> None:
         self._house = house
         self._images = images
