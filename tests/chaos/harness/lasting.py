@@ -11,7 +11,7 @@ from harness.clocks import why_no_clocks
 from harness.house import House
 from harness.processes import descendants_of, send
 from harness.proxy import Line, Proxy
-from harness.striking import Fault, Struck, both, goes_on, rings, some_held, works
+from harness.striking import Fault, Struck, both, finishes, goes_on, rings, some_held, works
 
 _LEAST_FREE = 64 * 1024
 
@@ -84,7 +84,7 @@ def full_disk(house: House, chance: random.Random) -> Struck | None:
         os.posix_fallocate(descriptor, 0, free)
     finally:
         os.close(descriptor)
-    note, forward = _later(lambda: works(house))
+    note, forward = _later(lambda: finishes(house))
 
     def lift() -> None:
         ballast.unlink(missing_ok=True)

@@ -45,7 +45,7 @@ class Size:
     studies: int = 6
     jobs: int = 12
     workspaces: int = 8
-    at_once: int = 4
+    at_once: int = 3
     epochs: int = 30
     patience: float = 600.0
     longest: float = 3600.0

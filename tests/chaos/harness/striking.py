@@ -78,6 +78,12 @@ def goes_on(house: House, held: Held) -> Callable[[], bool]:
     return question
 
 
+def finishes(house: House) -> Callable[[], bool]:
+    """Return the question whether, from now on, a step has succeeded, or nothing is left to do."""
+    done = house.ledger.done()
+    return lambda: house.ledger.done() > done >= 0 or house.ledger.unfinished_jobs() == 0
+
+
 def works(house: House) -> Callable[[], bool]:
     """Return the question whether, from now on, anything has come forward at the workers.
 
