@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.house import Plan
 from harness.promise import keep_promise
-from harness.scene import Size, play
+from harness.scene import Outcome, Size, play
 from harness.servers import why_no_postgres
 from harness.table import show_checks, show_faults, summary
 from rich.console import Console
@@ -40,10 +40,11 @@ def main(arguments: list[str]) -> int:
         seed=asked.seed,
         studies=asked.studies,
         jobs=asked.jobs,
+        longest=asked.minutes * 60,
         names=frozenset(asked.only),
     )
     plan = Plan(is_postgres=reason is None, workspaces=size.workspaces)
-    outcome = play(plan, size, tell, keep=asked.keep)
+    outcome = play(plan, size, tell, keep=asked.keep) if asked.faults else Outcome()
     if asked.default_kills:
         records, checks = keep_promise(asked.default_kills, reason is None, tell)
         outcome.records += records
@@ -60,10 +61,11 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--faults", type=int, default=100, help="how many strike")
+    parser.add_argument("--faults", type=int, default=100, help="how many strike; 0: none")
     parser.add_argument("--seed", type=int, default=0, help="of their order and their victims")
     parser.add_argument("--jobs", type=int, default=12, help="how many there are at least")
     parser.add_argument("--studies", type=int, default=6, help="how many different ones")
+    parser.add_argument("--minutes", type=float, default=60, help="no fault strikes after these")
     parser.add_argument(
         "--default-kills", type=int, default=2, help="workers killed with the default lease"
     )
