@@ -47,16 +47,23 @@ def keep_promise(
                 record, lost = _kill(house)
                 records.append(record)
                 if record.seconds is None or record.seconds > PROMISED_SECONDS:
-                    in_time.wrong.append(f"{record.seconds} s")
+                    in_time.wrong.append(_said(record.seconds))
                 # A beat or two of progress may not have been told yet.
                 if lost is None or lost > _CHECKPOINT_SECONDS + 5.0:
-                    kept.wrong.append(f"{lost} s of training")
-                tell(f"{record.name}: back after {record.seconds} s, {lost} s of training lost")
+                    kept.wrong.append(f"{_said(lost)} of training")
+                tell(
+                    f"{record.name}: {_said(record.seconds)} until it went on,"
+                    f" {_said(lost)} of training lost"
+                )
             portals.give_up.set()
     finally:
         house.close(keep=False)
     in_time.note = ", ".join(f"{r.seconds:.0f} s" for r in records if r.seconds is not None)
     return records, [in_time, kept]
+
+
+def _said(seconds: float | None) -> str:
+    return "unknown" if seconds is None else f"{seconds:.1f} s"
 
 
 def _training(house: House) -> Held | None:

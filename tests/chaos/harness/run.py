@@ -13,7 +13,7 @@ from harness.striking import Fault, Struck
 RECOVERY_SECONDS = 150.0
 _LOOK_SECONDS = 0.2
 # How often the next fault does not wait for the one before to be over.
-_OVERLAP = 0.3
+_OVERLAP = 0.4
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Storm:
         while len(self.records) < count and time.monotonic() < until and is_work_left():
             fault = next(order)
             overlaps = self._chance.random() < _OVERLAP
-            pause = self._chance.uniform(0.3, 3.0)
+            pause = self._chance.uniform(0.3, 2.5)
             self._wait(pause)
             if fault.lasts and any(struck.lasts for _, struck in self._open):
                 # One that lasts may be joined by one that does not, not by another such.

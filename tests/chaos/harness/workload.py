@@ -149,9 +149,9 @@ class Portals:
 
     def _keep(self) -> None:
         while (turn := self._take()) is not None:
-            # Neighbours in time are of different workspaces.
-            workspace = turn % len(self._house.keys)
-            number = turn // len(self._house.keys) % self._specs
+            # Neighbours in time differ in both, and no pair comes twice.
+            number = turn % self._specs
+            workspace = (number + turn // self._specs) % len(self._house.keys)
             try:
                 with self._house.client(workspace) as client:
                     finished = self._see_through(client, number, workspace)
