@@ -20,8 +20,12 @@ def _seconds(values: Sequence[float], pick: Any) -> str:
 
 
 def show_faults(console: Console, records: Sequence[Record], skipped: Mapping[str, str]) -> None:
-    """Print a line a fault; lasting ones are counted from when they were lifted."""
-    table = Table(title="Faults")
+    """Print a line a fault."""
+    caption = (
+        "Seconds to recover: a lasting fault's count from its end (a sleeper's from its start);"
+        " those of a step or ring include the wait for a free worker."
+    )
+    table = Table(title="Faults", caption=caption, min_width=60)
     table.add_column("fault")
     for heading in ("times", "recovered", "median s", "max s"):
         table.add_column(heading, justify="right")
