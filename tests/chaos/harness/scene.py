@@ -14,6 +14,7 @@ from harness import checks
 from harness.artifacts import Prints
 from harness.checks import Check
 from harness.faults import AT_ONCE
+from harness.hearing import check_hearing
 from harness.house import House, Plan
 from harness.lasting import LASTING
 from harness.run import Record, Storm
@@ -151,6 +152,8 @@ def _disturbed(
         tell(f"{len(storm.records)} faults in {storm_seconds:.0f} s; the jobs may end now")
         _wait(portals, time.monotonic() + size.patience)
         watcher.stop()
+        checks.wait_until_idle(house)
+        outcome.checks += check_hearing(house, images)
         checks.wait_until_idle(house)
         outcome.records, outcome.skipped = storm.records, storm.skipped
         outcome.checks += _storm_checks(storm, size, watcher)
