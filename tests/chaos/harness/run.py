@@ -26,6 +26,7 @@ class Record:
         struck_at: Monotonic time.
         counts_from: Monotonic time from which the recovery is timed; None while the fault lasts.
         seconds: Until things were back; None when they were not.
+        is_given_up: Whether it was waited for too long.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Record:
     struck_at: float
     counts_from: float | None
     seconds: float | None = None
+    is_given_up: bool = False
 
 
 class Storm:
@@ -118,6 +120,7 @@ class Storm:
             if struck.lasts or (record.seconds is None and not is_late):
                 still.append((record, struck))
             elif record.seconds is None:
+                record.is_given_up = True
                 self._tell(record)
         self._open = still
 

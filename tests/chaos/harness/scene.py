@@ -17,7 +17,7 @@ from harness.faults import AT_ONCE
 from harness.hearing import check_hearing
 from harness.house import House, Plan
 from harness.lasting import LASTING
-from harness.run import Record, Storm
+from harness.run import RECOVERY_SECONDS, Record, Storm
 from harness.watcher import Watcher
 from harness.workload import Portals, make_images
 
@@ -204,4 +204,6 @@ def _wait(portals: Portals, until: float) -> None:
 def _said(record: Record, storm: Storm, size: Size) -> str:
     number = storm.records.index(record) + 1
     end = "" if record.seconds is None else f": back after {record.seconds:.1f} s"
+    if record.is_given_up:
+        end = f": NOT back after {RECOVERY_SECONDS:.0f} s"
     return f"{number:>4}/{size.faults}  {record.name} ({record.what}){end}"
