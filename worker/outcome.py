@@ -96,7 +96,7 @@ Outcome = Done | Failed | Ended
 
 # Others may free what they took meanwhile; and no step is begun until there is room (store.room).
 _DISK_WAS_FULL = Failed(DISK_FULL, is_retryable=True, pause_seconds=15.0)
-_OF_THE_DISK = ("disk_full", "checkpoint_not_written")
+_OF_THE_DISK = ("disk_full", "checkpoint_not_written", "zip_not_written")
 _STORAGE_PAUSE = 5.0
 _LARGEST_EVIDENCE = 200_000
 

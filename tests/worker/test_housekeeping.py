@@ -32,6 +32,24 @@ class Bell:
         return
 
 
+class NoCleaning:
+    """Stands for the process that cleans up, which has tests of its own."""
+
+    def __init__(self, *_: Any) -> None:
+        return
+
+    def tend(self, *_: Any, **__: Any) -> None:
+        return
+
+    def stop(self) -> None:
+        return
+
+
+@pytest.fixture(autouse=True)
+def _no_cleaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.housekeeping.CleaningProcess", NoCleaning)
+
+
 @pytest.fixture(autouse=True)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     heard: list[str] = []

@@ -464,7 +464,8 @@ def test_a_child_that_shows_no_progress_is_ended_and_tried_again(house: House) -
     started = time.monotonic()
     assert house.run(job_id, HANGS) == "retried"
     assert time.monotonic() - started < 15
-    assert house.run(job_id, HANGS) == "failed"
+    # The first got somewhere before it hung; of those that do not, so many are tried.
+    assert [house.run(job_id, HANGS) for _ in range(2)] == ["retried", "failed"]
     error = house.job(job_id).error
     assert error is not None
     assert error["code"] == "silent"
