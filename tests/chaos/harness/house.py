@@ -35,6 +35,8 @@ SHORT = {
     "GRAFT_SWEEP_SECONDS": "2",
     "GRAFT_CHECKPOINT_SECONDS": "1",
     "GRAFT_MAX_ATTEMPTS": "100",
+    # Of a disk of one GiB.
+    "GRAFT_MIN_FREE_BYTES": str(64 << 20),
 }
 _DISK_BYTES = 1 << 30
 
