@@ -229,6 +229,7 @@ def _gan_sections(
                     "batch size": str(training["batch_size"]),
                     "weights": card["weights_kind"],
                     **({"trained on": card["device"]["name"]} if "device" in card else {}),
+                    **({"on the way": " ".join(card["notices"])} if "notices" in card else {}),
                 },
             )
         )

@@ -152,7 +152,6 @@ def trained(dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
     return undisturbed(step_folder(folder, "train", TRAIN, {"dataset": dataset}, cache))
 
 
-@pytest.mark.chaos
 def test_an_upscaling_killed_once_leaves_the_same_bytes(tmp_path: Path, cache: Path) -> None:
     made = tmp_path / "made"
     made.mkdir()
