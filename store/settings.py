@@ -25,7 +25,11 @@ class Settings(BaseSettings):
     """Settings from ``GRAFT_…`` variables; arguments given to the constructor win over them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GRAFT_", extra="ignore", use_attribute_docstrings=True
+        env_prefix="GRAFT_",
+        # A compose file hands on what is not set as an empty string.
+        env_ignore_empty=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
     )
 
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("graft")))
