@@ -17,7 +17,10 @@ def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedS
     """Return what a worker must know of a step that it has just been given."""
     dataset = session.get_one(Dataset, job.dataset_id)
     session.flush()
-    named = session.execute(select(Step.name, Step.key).where(Step.job_id == job.id))
+    # In the plan's order: the report and the manifest list them so, always with the same bytes.
+    named = session.execute(
+        select(Step.name, Step.key).where(Step.job_id == job.id).order_by(Step.position)
+    )
     keys = {name: key for name, key in named}  # noqa: C416  # rows, not pairs
     read = [source["step"] for source in step.inputs.values() if source["source"] == "step"]
     made = session.execute(

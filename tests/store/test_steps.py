@@ -75,6 +75,7 @@ def test_a_claim_tells_where_the_inputs_are_and_where_outputs_go(house: Any) -> 
     second = house.claim_named(job_id, "b")
     assert second.inputs["a"][0].object_key == f"{first.output_prefix}out.bin"
     assert second.step_keys == {"a": "a" * 64, "b": "b" * 64}
+    assert list(second.step_keys) == ["a", "b"]
     assert house.workspace_id in second.output_prefix
     assert second.output_prefix != first.output_prefix
 
