@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ from harness.processes import descendants_of, send
 from harness.proxy import Line, Proxy
 from harness.striking import Fault, Struck, both, finishes, goes_on, rings, some_held, works
 
+_BALLAST_STEP = 1 << 20
 _LEAST_FREE = 64 * 1024
 
 
@@ -81,7 +83,12 @@ def full_disk(house: House, chance: random.Random) -> Struck | None:
         return None
     descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        os.posix_fallocate(descriptor, 0, free)
+        # Others write at the same time: what was free just now may not be any more.
+        for start in range(0, free, _BALLAST_STEP):
+            os.posix_fallocate(descriptor, start, min(_BALLAST_STEP, free - start))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
     finally:
         os.close(descriptor)
     note, forward = _later(lambda: finishes(house))
