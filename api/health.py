@@ -5,11 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
+from sqlalchemy import select
 from starlette.responses import Response
 
 from api.context import Context, Ctx
 from api.problems import Problem, described
 from store.room import lack_of_room
+from store.step_tables import Step
 from store.workers import WorkerRegister
 
 router = APIRouter(tags=["health"])
@@ -61,8 +63,16 @@ def _problems(ctx: Context) -> list[str]:
     problems = [reason] if (reason := lack_of_room(ctx.settings)) is not None else []
     with ctx.database.read() as session:
         workers = WorkerRegister(session).living(ctx.settings.sweep_seconds * _MISSED_ROUNDS)
+        served = {queue for worker in workers for queue in worker.queues}
+        waiting = session.scalars(select(Step.queue).where(Step.status == "queued").distinct())
+        unserved = sorted(set(waiting) - served)
     if not workers:
         problems.append("no_worker: no worker has given a sign of life; jobs wait until one does.")
+    else:
+        problems += [
+            f"no_worker: steps wait in the queue {queue}, on which no living worker works."
+            for queue in unserved
+        ]
     problems += sorted({worker.paused for worker in workers if worker.paused} - set(problems))
     return problems
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,6 +16,9 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
+# The CPU's allocator, the CUDA driver ("CUDA error: out of memory"), cuBLAS and cuDNN.
+_SAYS_SO = re.compile(r"can't allocate memory|out of memory|_ALLOC_FAILED")
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on a device or on the host."""
@@ -22,7 +26,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (isinstance(error, RuntimeError) and _SAYS_SO.search(str(error)) is not None)
     )
 
 

@@ -32,6 +32,9 @@ from gan_core.spec.steps import (
 from gan_core.steps import StepSettings, load_step, run_step
 from gan_core.upscaling import create
 
+# What a person mends on the machine, and what then goes on where it was.
+PASSING = ("disk_full", "checkpoint_not_written", "zip_not_written")
+
 
 def facts(dataset: PackedDataset) -> DatasetFacts:
     """Return what planning has to know of a packed data set."""
@@ -157,12 +160,14 @@ def _carry_out(
             label: packed if given.step is None else outputs[given.step]
             for label, given in step.inputs.items()
         }
-        _lay_out(step, folder, sources, record)
+        _lay_out(step, folder, sources, _with_keys(record, keys))
         on_progress(Progress(before, step.name))
         context = load_step(folder, on_progress=report, should_stop=should_stop)
         try:
             described = run_step(context)
         except GraftError as error:
+            if error.code in PASSING:
+                raise
             # Its column fails, and the others do not.
             failures[step.name] = error
             lost.add(step.name)
@@ -240,6 +245,12 @@ def run_study(
     on_progress(Progress(1.0, "done"))
     results = out / "results.json"
     return Results.model_validate_json(results.read_text(encoding="utf-8"))
+
+
+def _with_keys(record: dict[str, Any], keys: dict[str, str]) -> dict[str, Any]:
+    """Return the record with the keys that steps turned out to have, failures considered."""
+    context = record["context"]
+    return {**record, "context": {**context, "steps": {**context["steps"], **keys}}}
 
 
 def _fitted(

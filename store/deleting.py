@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from store.removals import promise
@@ -72,11 +72,9 @@ def delete_dataset(session: Session, dataset: Dataset) -> None:
     """Delete a data set's row, and promise to delete its upload. Its jobs must be gone already.
 
     The packed images go with the job that made them, unless the same upload was made another data
-    set, too.
+    set, too: each upload is an object of its own, but what is read from it is used again.
     """
-    is_anothers = exists().where(Dataset.upload_key == dataset.upload_key, Dataset.id != dataset.id)
-    if not session.scalar(select(is_anothers)):
-        promise(session, dataset.workspace_id, [dataset.upload_key])
+    promise(session, dataset.workspace_id, [dataset.upload_key])
     session.execute(
         delete(Dataset).where(Dataset.id == dataset.id).execution_options(synchronize_session=False)
     )

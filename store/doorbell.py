@@ -22,8 +22,8 @@ class DoorbellSilent(Exception):  # noqa: N818  # it is a state of the broker, n
 def transport_options(settings: Settings) -> dict[str, Any]:
     """Return Celery's ``broker_transport_options``, the same for those who ring and who listen.
 
-    All apps on one broker share the shortest visibility timeout, so it must be the same in all;
-    and it must be longer than any step, or a second copy of a live step is delivered.
+    All apps on one broker share the shortest visibility timeout, so it must be the same in all.
+    A step that takes longer is delivered once more, and then found taken.
     """
     return {
         "visibility_timeout": settings.max_step_seconds + 3600,

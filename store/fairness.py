@@ -5,7 +5,7 @@ share the workers: the one that has the fewest steps at work goes first, and of 
 was served longest ago. So a study of a thousand steps delays a small job of somebody else by the
 steps that are at work, not by those that wait. Within a workspace a job of higher priority goes
 first, and of equals they take turns in the same way. Work that a person waits for at the screen
-(reading an upload) goes before everything.
+(reading an upload) goes before everything, one step of each workspace at a time.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def in_turn(waiting: Sequence[Waiting], at_work: AtWork) -> list[Waiting]:
 
     def place(job: Waiting) -> tuple[bool, int, datetime, int, int, datetime, str]:
         return (
-            job.priority < INTERACTIVE,
+            # One at a time of each workspace, so that a thousand of one do not keep all others.
+            job.priority < INTERACTIVE or at_work.by_workspace[job.workspace_id] > 0,
             at_work.by_workspace[job.workspace_id],
             at_work.served_at.get(job.workspace_id, _NEVER_SERVED),
             -job.priority,

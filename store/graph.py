@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import insert, literal, select
 from sqlalchemy.orm import Session
 
 from gan_core.spec import Plan
 from store.clock import now_of
-from store.columns import new_id
+from store.columns import UtcDateTime, new_id
 from store.database import FOR_NO_KEY_UPDATE
 from store.objects import Objects
 from store.readiness import ready_steps, skip_what_cannot_be
@@ -103,15 +103,14 @@ def ring(session: Session, step: Step, *, after_seconds: float = 0.0) -> None:
 
 def ring_for_twins(session: Session, step: Step) -> None:
     """Ring for queued steps with the key of one that is over: they waited for what it leaves."""
-    twins = session.execute(
-        select(Step.id, Step.queue).where(
-            Step.workspace_id == step.workspace_id,
-            Step.key == step.key,
-            Step.status == "queued",
-            Step.id != step.id,
-        )
+    # One statement: a twin can be deleted with its job between a look and an insert.
+    twins = select(Step.id, Step.queue, literal(now_of(session), UtcDateTime())).where(
+        Step.workspace_id == step.workspace_id,
+        Step.key == step.key,
+        Step.status == "queued",
+        Step.id != step.id,
     )
-    session.add_all([OutboxRow(step_id=twin_id, queue=queue) for twin_id, queue in twins])
+    session.execute(insert(OutboxRow).from_select(["step_id", "queue", "created_at"], twins))
 
 
 def reuse(session: Session, job: Job, step: Step, objects: Objects | None) -> bool:

@@ -72,7 +72,11 @@ class Objects:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Return the object store that the settings name."""
-        options: dict[str, Any] = {"region": settings.s3_region}
+        options: dict[str, Any] = {
+            "region": settings.s3_region,
+            # A store that does not answer must not hold up whoever holds a row meanwhile.
+            "retry_config": {"max_retries": 4, "retry_timeout": timedelta(seconds=30)},
+        }
         if settings.s3_endpoint is not None:
             options["endpoint"] = settings.s3_endpoint
             options["client_options"] = {"allow_http": settings.s3_endpoint.startswith("http:")}

@@ -39,7 +39,12 @@ def measure(steps: Sequence[Step], now: datetime, *, has_begun: bool) -> Measure
         now: The time.
         has_begun: Whether a worker has had any of them.
     """
-    own = [step for step in steps if step.reused_from is None]
+    # What failed, or cannot be done for that, is no work that is left.
+    own = [
+        step
+        for step in steps
+        if step.reused_from is None and (step.status == "succeeded" or not step.is_final)
+    ]
     total = sum(step.estimate_seconds for step in own)
     done = sum(
         step.estimate_seconds * (1.0 if step.status == "succeeded" else step.fraction)

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from store.columns import utc_now
+from store.clock import now_of
 from store.database import Database
 from store.objects import Objects
 from store.step_tables import Step
@@ -74,26 +74,37 @@ def carry_out(database: Database, objects: Objects) -> int:
         How many objects were deleted.
 
     Raises:
-        OSError: The object store does not answer; the next call goes on.
+        OSError: Some could not be deleted; their promises stay, and the next call goes on.
     """
-    deleted = 0
+    deleted = last = 0
+    failure: OSError | None = None
     while True:
         with database.read() as session:
             rows = session.execute(
                 select(Removal.id, Removal.workspace_id, Removal.prefix)
+                .where(Removal.id > last)
                 .order_by(Removal.id)
                 .limit(_AT_ONCE)
             ).all()
         if not rows:
-            return deleted
-        for _, workspace_id, prefix in rows:
-            if prefix.endswith("/"):
-                deleted += remove_unreferenced(database, objects, workspace_id, prefix)
-            elif not _is_upload(database, prefix):
-                objects.delete(prefix)
-                deleted += 1
+            break
+        kept = []
+        for number, workspace_id, prefix in rows:
+            try:
+                if prefix.endswith("/"):
+                    deleted += remove_unreferenced(database, objects, workspace_id, prefix)
+                else:
+                    objects.delete(prefix)
+                    deleted += 1
+                kept.append(number)
+            except OSError as error:  # one that cannot be deleted must not keep all the others
+                failure = error
         with database.write() as session:
-            session.execute(delete(Removal).where(Removal.id.in_([row.id for row in rows])))
+            session.execute(delete(Removal).where(Removal.id.in_(kept)))
+        last = rows[-1].id
+    if failure is not None:
+        raise failure
+    return deleted
 
 
 def remove_unreferenced(
@@ -138,11 +149,6 @@ def _referenced(session: Session, workspace_id: str, prefixes: Collection[str]) 
     return {prefix for prefix in found if prefix is not None}
 
 
-def _is_upload(database: Database, key: str) -> bool:
-    with database.read() as session:
-        return bool(session.scalar(select(exists().where(Dataset.upload_key == key))))
-
-
 def remove_spent_uploads(database: Database, objects: Objects) -> int:
     """Delete the uploads of data sets that were read or rejected: nothing reads them again.
 
@@ -162,7 +168,9 @@ def remove_spent_uploads(database: Database, objects: Objects) -> int:
         objects.delete(upload_key)
         with database.write() as session:
             session.execute(
-                update(Dataset).where(Dataset.id == dataset_id).values(upload_removed_at=utc_now())
+                update(Dataset)
+                .where(Dataset.id == dataset_id)
+                .values(upload_removed_at=now_of(session))
             )
     return len(spent)
 

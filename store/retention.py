@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Delete, and_, delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from store.columns import utc_now
+from store.clock import now_of
 from store.database import Database
 from store.removals import promise
 from store.repositories.audit import AuditTrail
@@ -28,7 +28,9 @@ def expire(database: Database, *, retention_days: float) -> int:
     younger job has, too, stays with all of its steps. Data sets live until they are deleted, and
     with them what their ingests made. The objects are deleted by ``store.removals.carry_out``.
     """
-    before = utc_now() - timedelta(days=retention_days)
+    with database.read() as session:
+        # By the clock that all share: one that is ahead must not delete what others still keep.
+        before = now_of(session) - timedelta(days=retention_days)
     expired = 0
     last = ""
     while True:
@@ -97,7 +99,7 @@ def _expire_job(session: Session, job_id: str, before: datetime) -> int:
     session.execute(
         update(Artifact)
         .where(Artifact.step_id.in_([step.id for step in steps]), Artifact.removed_at.is_(None))
-        .values(removed_at=utc_now())
+        .values(removed_at=now_of(session))
         .execution_options(synchronize_session=False)
     )
     workspace_id = steps[0].workspace_id
@@ -114,7 +116,8 @@ def prune(database: Database) -> int:
     These are idempotency keys after a week, and of jobs that ended a month ago every event but the
     last. (Rings of the doorbell that were sent go with ``store.sweeping.sweep``.)
     """
-    now = utc_now()
+    with database.read() as session:
+        now = now_of(session)
     later = aliased(JobEvent)
     is_over = Job.status.in_(FINAL_JOB_STATES) & (Job.finished_at < now - _KEEP_EVENTS)
     last = select(func.max(later.id)).where(later.job_id == JobEvent.job_id).scalar_subquery()

@@ -59,7 +59,8 @@ class Settings(BaseSettings):
 
     lease_seconds: int = Field(default=60, ge=1, le=LONGEST_LEASE_SECONDS)
     """How long a worker may be silent before its step is given to another."""
-    heartbeat_seconds: float = Field(default=10, gt=0)
+    heartbeat_seconds: float = Field(default=2, gt=0, le=5)
+    """How often a worker renews its leases, and so learns that a job was cancelled."""
     max_attempts: int = Field(default=3, ge=1)
     """Starts of a step in a row that may end badly without getting further."""
     sweep_seconds: float = Field(default=10, gt=0)

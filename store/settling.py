@@ -77,15 +77,12 @@ def _without_evidence(error: dict[str, Any] | None) -> dict[str, Any]:
 
 def _last_steps(session: Session, steps: Sequence[Step]) -> list[Step]:
     """Return those of a job's steps that no other step reads."""
-    ids = [step.id for step in steps]
     read = set(
         session.scalars(
             select(StepDependency.needs_id)
             .join(Step, Step.id == StepDependency.step_id)
-            .where(Step.job_id == steps[0].job_id)
+            .where(Step.job_id.in_({step.job_id for step in steps}))
         )
-        if ids
-        else ()
     )
     return [step for step in steps if step.id not in read]
 

@@ -105,7 +105,7 @@ class StepLedger:
             return None
         self._session.refresh(step)
         job.served_at = now
-        # The token's start keeps attempts apart that have the same number (see release).
+        # The token's start keeps the prefix from being guessed from the attempt's number.
         step.output_prefix = (
             f"workspaces/{step.workspace_id}/steps/{step.id}/{step.attempt}-{token[:8]}/"
         )
@@ -221,8 +221,13 @@ class StepLedger:
         advance(self._session, job)
         return step.status
 
-    def release(self, step_id: str, token: str) -> bool:
-        """Hand a step back without a mark against it: the worker is asked to stop.
+    def release(self, step_id: str, token: str, *, pause_seconds: float = 0.0) -> bool:
+        """Hand a step back without a mark against it: it is the worker that cannot go on.
+
+        Args:
+            step_id: The step.
+            token: Of the lease.
+            pause_seconds: How long nobody should take it.
 
         Returns:
             False when the lease was lost; then nothing was changed.
@@ -233,7 +238,7 @@ class StepLedger:
         job, step = held
         if job.status != "running":
             return self.cancelled(step_id, token)
-        ring(self._session, step)
+        ring(self._session, step, after_seconds=pause_seconds)
         settle(self._session, job)
         return True
 

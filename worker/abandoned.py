@@ -22,7 +22,7 @@ from worker.step_dir import StepDirBusyError, locked_step_dir
 log = structlog.get_logger(__name__)
 
 _SILENT_SECONDS = 8.0
-"""Of a lease that is renewed every two seconds."""
+"""Of a lease that is renewed every two seconds; longer where it is renewed less often."""
 
 
 def take_abandoned(database: Database, settings: Settings, place: str) -> int:
@@ -59,4 +59,4 @@ def _silent(database: Database, settings: Settings, place: str) -> list[tuple[st
 
 
 def _silence(settings: Settings) -> float:
-    return min(_SILENT_SECONDS, settings.lease_seconds / 2)
+    return min(max(_SILENT_SECONDS, 4 * settings.heartbeat_seconds), settings.lease_seconds / 2)

@@ -33,7 +33,13 @@ def remove_copies(database: Database, cache_dir: Path) -> int:
     if not folder.is_dir():
         return 0
     until = time.time() - _YOUNG_SECONDS
-    unknown = {path.name for path in folder.iterdir() if path.stat().st_mtime < until}
+    unknown = set()
+    for path in folder.iterdir():
+        try:
+            if path.stat().st_mtime < until:
+                unknown.add(path.name)
+        except FileNotFoundError:  # given up, or arrived under its own name, just now
+            continue
     if not unknown:
         return 0
     for key in _known_keys(database):

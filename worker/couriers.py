@@ -21,7 +21,8 @@ from store.records import ClaimedStep
 log = structlog.get_logger(__name__)
 
 _KINDS = ("train", "evaluate")
-_SUFFIXES = (".safetensors",)
+# The last says for which key of the step the others were written (gan_core.steps.run).
+_SUFFIXES = (".safetensors", ".key")
 # Copying may take this share of the time between two copies.
 _LARGEST_SHARE = 0.2
 _ATTEMPT_FILE = "attempt"
@@ -59,7 +60,7 @@ class CheckpointCourier:
         if not self.is_needed:
             return 0
         latest = self._latest_elsewhere()
-        here = self._folder / _ATTEMPT_FILE
+        here = self._folder.parent / _ATTEMPT_FILE
         last_here = _number_in(here)
         fetched = 0
         if latest is not None and latest[0] > last_here:

@@ -17,8 +17,6 @@ log = structlog.get_logger(__name__)
 Beat = Callable[[float | None, str | None], Lease]
 """Renew the lease, with (fraction, detail) when there is news."""
 
-_LONGEST_DEAFNESS = 2.0
-"""Seconds after which a cancel is heard at the latest."""
 _SHORTEST_BEAT = 1.0
 _LONGEST_FAREWELL = 45.0
 
@@ -29,13 +27,13 @@ class LeaseKeeper:
     Args:
         beat: Renews the lease once.
         lease_seconds: How long a lease lasts without renewal.
-        heartbeat_seconds: How often to renew it at the least.
+        heartbeat_seconds: How often to renew it, and to listen.
     """
 
     def __init__(self, beat: Beat, *, lease_seconds: float, heartbeat_seconds: float) -> None:
         self._beat = beat
         self._lease_seconds = lease_seconds
-        self._interval = min(heartbeat_seconds, _LONGEST_DEAFNESS)
+        self._interval = heartbeat_seconds
         self._renewed_at = time.monotonic()
         self._news: tuple[float, str] | None = None
         self._wake = threading.Event()

@@ -19,7 +19,9 @@ EXIT_STOPPED = 4
 _SIGKILLED = -9
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
-_OUT_OF_MEMORY = re.compile(r"\b(OutOfMemoryError|MemoryError|CUDA out of memory|can't allocate)\b")
+_OUT_OF_MEMORY = re.compile(
+    r"\b(OutOfMemoryError|MemoryError|out of memory|can't allocate|\w+_ALLOC_FAILED)\b"
+)
 # The last is NumPy's: a write that was cut short, without an error number.
 _DISK_FULL = re.compile(
     r"No space left on device|Disk quota exceeded|OSError: \d+ requested and \d+ written"
@@ -92,12 +94,21 @@ class Ended:
     reason: EndReason
 
 
-Outcome = Done | Failed | Ended
+@dataclass(frozen=True)
+class Unfit:
+    """This worker cannot carry out such steps, and another may: the step is handed back."""
+
+    error: StepError
+
+
+Outcome = Done | Failed | Ended | Unfit
 
 # Others may free what they took meanwhile; and no step is begun until there is room (store.room).
 _DISK_WAS_FULL = Failed(DISK_FULL, is_retryable=True, pause_seconds=15.0)
 _OF_THE_DISK = ("disk_full", "checkpoint_not_written", "zip_not_written")
+_OF_THE_WORKER = ("no_gpu", "weights_mismatch")
 _STORAGE_PAUSE = 5.0
+_CRASH_PAUSE = 10.0
 _LARGEST_EVIDENCE = 200_000
 
 
@@ -117,13 +128,15 @@ def outcome_of(end: ChildEnd) -> Outcome:
     return _unexplained(end)
 
 
-def _explained(failure: dict[str, Any]) -> Failed:
+def _explained(failure: dict[str, Any]) -> Failed | Unfit:
     error = StepError(
         str(failure.get("code", "failed")),
         str(failure.get("detail", "")),
         str(failure.get("hint", "")),
         _evidence(failure.get("evidence")),
     )
+    if error.code in _OF_THE_WORKER:
+        return Unfit(error)
     if error.code in _OF_THE_DISK:
         return _DISK_WAS_FULL
     return Failed(error, is_retryable=False)
@@ -159,7 +172,7 @@ def _unexplained(end: ChildEnd) -> Failed:
         return Failed(OUT_OF_MEMORY, is_retryable=True)
     if _DISK_FULL.search(last_words):
         return _DISK_WAS_FULL
-    return Failed(CRASHED, is_retryable=True)
+    return Failed(CRASHED, is_retryable=True, pause_seconds=_CRASH_PAUSE)
 
 
 def failure_of(error: Exception) -> Failed:

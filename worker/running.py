@@ -12,14 +12,14 @@ from typing import Any
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from gan_core.spec import DatasetFacts
 from store.database import Database
 from store.fairness import next_steps
 from store.objects import Objects
 from store.outbox import Rings, relay_outbox
-from store.records import ClaimedStep, Ingested, Lease
+from store.records import ClaimedStep, Ingested, Lease, StepError
 from store.room import lack_of_room
 from store.settings import Settings
 from store.step_tables import OutboxRow, Step
@@ -35,6 +35,7 @@ from worker.outcome import (
     Ended,
     Failed,
     Outcome,
+    Unfit,
     failure_of,
     outcome_of,
 )
@@ -49,6 +50,8 @@ _GRACE_SECONDS = 40.0
 _RECORD_PAUSE = 1.0
 _SHUTDOWN_LAG = 2.0
 _EXIT_HUNG = 70
+_UNFIT_PAUSE = 5.0
+_UNFIT_SECONDS = 120.0
 _UNRECORDABLE = Failed(CRASHED, is_retryable=True)
 
 
@@ -67,6 +70,14 @@ def child_environment(environment: Mapping[str, str], step_dir: Path) -> dict[st
         if not name.startswith(("GRAFT_", "AWS_", "CELERY_"))
     }
     return kept | {"TMPDIR": str(step_dir / "tmp"), "PYTHONUNBUFFERED": "1"}
+
+
+class _UnwantedError(Exception):
+    """Ends the bringing of inputs."""
+
+    def __init__(self, reason: EndReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 class StepRunner:
@@ -102,6 +113,8 @@ class StepRunner:
         self._command = command
         self._give_up = give_up
         self._place = place_of(settings.data_dir)
+        self._unfit = ""
+        self._unfit_until = 0.0
         self._cache = ObjectCache(settings.resolved_cache_dir(), settings.cache_max_bytes)
 
     def run(self, step_id: str) -> str:
@@ -117,8 +130,9 @@ class StepRunner:
                 # The claim may have found a finished twin and let other steps through.
                 relay_outbox(self._database, self._doorbell)
                 return "not_claimed"
-        except (OperationalError, InterfaceError) as error:
-            # The message is lost with this; an idle worker is rung for again (store.sweeping).
+        except (OperationalError, InterfaceError, OSError) as error:
+            # The database or the file storage is away. The message is lost with this; an idle
+            # worker is rung for again (store.sweeping).
             log.warning("claim_failed", reason=type(error).__name__)
             return "database_away"
         self._shared.step_id = step.id
@@ -185,19 +199,28 @@ class StepRunner:
                 return claimed
         return None
 
+    def _note_unfit(self, error: StepError) -> None:
+        """Begin nothing for a while: what is wrong here would be wrong for the next step, too."""
+        self._unfit = f"{error.code}: {error.detail} {error.hint}"
+        self._unfit_until = time.monotonic() + _UNFIT_SECONDS
+
     def _is_paused(self) -> bool:
         """Say whether a step that is begun now would fail for what is wrong here, whichever it is.
 
         A step that runs out of room takes the room from those beside it; one that cannot fetch its
         inputs uses up its attempts.
         """
-        reason = lack_of_room(self._settings)
-        if reason is None and not self._objects.is_answering():
-            reason = (
+        trouble = None
+        if time.monotonic() < self._unfit_until:
+            trouble = self._unfit
+        elif not self._objects.is_answering():
+            trouble = (
                 "storage_unavailable: the file storage does not answer; steps are begun again by"
                 " themselves once it does."
             )
-        self._shared.trouble = reason
+        # The housekeeper looks for room itself.
+        self._shared.trouble = trouble
+        reason = trouble or lack_of_room(self._settings)
         if reason is not None:
             log.warning("paused", reason=reason)
         return reason is not None
@@ -210,7 +233,7 @@ class StepRunner:
             if waiting and not self._shared.is_stopping:
                 with self._database.write() as session:
                     session.add(OutboxRow(step_id=waiting[0], queue=queue))
-        except (OperationalError, InterfaceError) as error:
+        except SQLAlchemyError as error:  # the step may have been deleted meanwhile, too
             log.warning("next_not_rung", reason=type(error).__name__)
 
     def _beat(self, step: ClaimedStep, fraction: float | None, detail: str | None) -> Lease:
@@ -230,7 +253,7 @@ class StepRunner:
                 word = self._record(step, outcome, ingested, keeper)
                 if word != "done":
                     self._remove_unpublished(step)
-                if word not in {"released", "retried", "lost"}:
+                if word not in {"released", "handed_back", "retried", "lost"}:
                     empty_step_dir(folder)
                     self._forget_checkpoints(step, folder)
                 return word
@@ -243,7 +266,14 @@ class StepRunner:
     ) -> tuple[Outcome, Ingested | None]:
         courier = self._courier(step, folder)
         try:
-            fill_step_dir(folder, step, self._settings, self._objects, self._cache)
+            fill_step_dir(
+                folder,
+                step,
+                self._settings,
+                self._objects,
+                self._cache,
+                before_each=lambda: self._go_on(keeper),
+            )
             courier.bring()
             courier.start()
             keeper.begin()
@@ -257,11 +287,11 @@ class StepRunner:
                     on_progress=keeper.tell,
                     grace_seconds=_GRACE_SECONDS,
                 )
+                self._notice_shutdown(end)
             finally:
                 # A worker whose lease is lost must write nothing more.
                 is_released = end is not None and end.asked is EndReason.SHUTDOWN
                 courier.stop(is_to_go_on=is_released and not keeper.is_lost)
-            self._notice_shutdown(end)
             outcome = outcome_of(end)
             if isinstance(outcome, Failed):
                 # What it said stays in the log: it may hold paths of this machine.
@@ -275,17 +305,26 @@ class StepRunner:
                 return outcome, None
             ingested = _read_index(folder) if step.kind == "ingest" else None
             for output in outcome.outputs:
-                if keeper.is_lost:
-                    return Ended(EndReason.LOST), None
+                if keeper.is_lost or keeper.is_cancelled:
+                    is_lost = keeper.is_lost
+                    return Ended(EndReason.LOST if is_lost else EndReason.CANCELLED), None
                 self._objects.put_file(
                     f"{step.output_prefix}{output.name}",
                     folder / "outputs" / output.name,
                     output.media_type,
                 )
+        except _UnwantedError as ended:
+            return Ended(ended.reason), None
         except Exception as error:  # noqa: BLE001 - whatever it was, the step must be recorded
             bound.exception("step_error")
             return failure_of(error), None
         return outcome, ingested
+
+    def _go_on(self, keeper: LeaseKeeper) -> None:
+        """Raise when the step is not wanted any more, while its inputs are being brought."""
+        keeper.begin()
+        if (reason := self._end_reason(keeper)) is not None:
+            raise _UnwantedError(reason)
 
     def _courier(self, step: ClaimedStep, folder: Path) -> CheckpointCourier:
         return CheckpointCourier(self._objects, step, folder, self._settings.checkpoint_seconds)
@@ -360,6 +399,10 @@ class StepRunner:
                         pause_seconds=pause_seconds,
                     )
                     return became or "lost"
+                case Unfit(error):
+                    self._note_unfit(error)
+                    is_ours = ledger.release(step.id, step.token, pause_seconds=_UNFIT_PAUSE)
+                    word = "handed_back"
                 case Ended(EndReason.CANCELLED):
                     is_ours = ledger.cancelled(step.id, step.token)
                     word = "cancelled"

@@ -9,12 +9,15 @@ from __future__ import annotations
 import mmap
 import os
 import socket
+import time
 import uuid
 
 _STOP = 0
 _STEP = slice(1, 129)
 _TROUBLE = slice(129, 641)
 _HEARD = slice(641, 649)
+_TROUBLED_AT = slice(649, 657)
+_TROUBLE_LASTS = 300.0
 
 
 class SharedState:
@@ -49,11 +52,18 @@ class SharedState:
 
     @property
     def trouble(self) -> str | None:
-        """Why the last message was not followed, in a sentence for a person; null: it was."""
+        """Why the last message was not followed, in a sentence for a person; null: it was.
+
+        Found anew with each message; without any for some minutes nobody can tell any more.
+        """
+        since = time.monotonic() - int.from_bytes(self._page[_TROUBLED_AT], "little")
+        if since > _TROUBLE_LASTS:
+            return None
         return self._page[_TROUBLE].rstrip(b"\0").decode("utf-8", "ignore") or None
 
     @trouble.setter
     def trouble(self, value: str | None) -> None:
+        self._page[_TROUBLED_AT] = int(time.monotonic()).to_bytes(8, "little")
         self._page[_TROUBLE] = (value or "").encode()[:512].ljust(512, b"\0")
 
     @property

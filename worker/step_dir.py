@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,18 @@ def fill_step_dir(
     settings: Settings,
     objects: Objects,
     cache: ObjectCache | None,
+    *,
+    before_each: Callable[[], None] = lambda: None,
 ) -> None:
     """Write ``step.json`` and bring the inputs.
+
+    Args:
+        folder: The step's, held.
+        step: As claimed.
+        settings: The worker's.
+        objects: Where the inputs lie.
+        cache: Of inputs that were brought before.
+        before_each: Called before each file; what it raises ends the bringing.
 
     Raises:
         InputMissingError: An object is gone.
@@ -114,7 +124,9 @@ def fill_step_dir(
         (folder / "inputs" / label).mkdir(parents=True, exist_ok=True)
         # An upload is read once, and what it holds besides pixels must not linger in a cache.
         kept = None if label == "upload" else cache
-        materialise(files, folder / "inputs" / label, objects, kept)
+        for file in files:
+            before_each()
+            materialise((file,), folder / "inputs" / label, objects, kept)
     (folder / "tmp").mkdir(exist_ok=True)
     settings.resolved_cache_dir().mkdir(parents=True, exist_ok=True)
     text = json.dumps(describe_step(step, settings), ensure_ascii=False, indent=1)
@@ -130,6 +142,11 @@ def step_dirs(settings: Settings) -> list[str]:
     """Return the ids of the steps that have a folder on this machine."""
     root = work_dir(settings)
     return sorted(folder.name for folder in root.iterdir()) if root.is_dir() else []
+
+
+def _last_written(folder: Path) -> float:
+    """Return when anything in a step's folder was written last: its checkpoints, above all."""
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
 
 
 def remove_forgotten(
@@ -148,8 +165,8 @@ def remove_forgotten(
     for step_id in step_dirs(settings):
         folder = work_dir(settings) / step_id
         try:
-            age = time.time() - folder.stat().st_mtime
-        except FileNotFoundError:
+            age = time.time() - _last_written(folder)
+        except FileNotFoundError:  # removed, or a checkpoint replaced, just now
             continue
         if age < older_than_seconds and step_id not in over:
             continue

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api.artifacts.schemas import ArtifactView
-from api.artifacts.service import ArtifactService
+from api.artifacts.service import ArtifactService, gone
 from api.auth import Reader
 from api.context import Ctx
 from api.http_rules import Id, has_tag, wanted_range
@@ -70,12 +70,7 @@ def get_content(
             headers={"Content-Range": f"bytes */{artifact.size}"},
         )
     if ctx.objects.head(artifact.object_key) != artifact.size:
-        raise Problem(
-            410,
-            "artifact_gone",
-            "The file is not in the file storage any more.",
-            "Retry the job: what is missing is made again.",
-        )
+        raise gone()
     with ctx.database.write() as session:
         ArtifactService(session, who).note_download(artifact)
     address = ctx.objects.presign(artifact.object_key, ctx.settings.presigned_seconds)

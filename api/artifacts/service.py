@@ -45,6 +45,16 @@ class ArtifactService:
         )
 
 
+def gone() -> Problem:
+    """Return the answer for a file that the storage has lost."""
+    return Problem(
+        410,
+        "artifact_gone",
+        "The file is not in the file storage any more.",
+        "Retry the job: what is missing is made again.",
+    )
+
+
 def refuse_expired(artifact: Artifact) -> None:
     """Raise the problem 410 ``artifact_expired`` for an artifact that was kept long enough."""
     if artifact.removed_at is not None:

@@ -14,7 +14,7 @@ from api.datasets.intake import Intake
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
 from api.http_rules import Cursor, Id, Limit, PageOf, retry_after
-from api.problems import described
+from api.problems import Problem, described
 from store.columns import new_id
 from store.repositories import Identity
 from store.tables import DatasetStatus
@@ -86,17 +86,20 @@ async def upload_dataset(
 def _register(
     ctx: Context, who: Identity, upload: Upload, idempotency_key: str | None
 ) -> DatasetView:
-    is_new = False
     try:
         try:
             view, is_new = _create(ctx, who, upload, idempotency_key)
         except IntegrityError:
             # The same request came twice at once, and the other was first.
             view, is_new = _create(ctx, who, upload, idempotency_key)
-        return view
-    finally:
-        if not is_new:
-            ctx.objects.delete(upload.object_key)
+    except Problem:
+        ctx.objects.delete(upload.object_key)
+        raise
+    # Not when the database has fallen silent: it may have kept the data set, whose upload this is.
+    # If it has not, the sweep for orphans finds it.
+    if not is_new:
+        ctx.objects.delete(upload.object_key)
+    return view
 
 
 def _create(

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from api.artifacts.service import refuse_expired
+from api.artifacts.service import gone, refuse_expired
 from api.datasets.service import key_reused
 from api.problems import Problem, not_found
 from gan_core.spec import DatasetFacts, JobSpec, Plan, Results, plan_study, resolve
@@ -260,7 +260,10 @@ class JobService:
         found = self._artifacts.of_job(job.id, kind="results-json")
         if found:
             refuse_expired(found[0])
-            content = b"".join(self._objects.iterate(found[0].object_key))
+            try:
+                content = b"".join(self._objects.iterate(found[0].object_key))
+            except FileNotFoundError:
+                raise gone() from None
             return Results.model_validate_json(content), found[0].sha256
         if job.is_final:
             raise Problem(

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
-from gan_core.out_of_memory import is_out_of_memory
 from gan_core.progress import Progress, Stopped
 from gan_core.spec.errors import GraftError
 from gan_core.steps.run import load_step, run_step
@@ -96,16 +95,6 @@ def main(step_dir: Path, *, parent: int | None) -> int:
     except GraftError as error:
         evidence = {"evidence": error.evidence} if error.evidence else {}
         events.write("failed", code=error.code, detail=error.detail, hint=error.hint, **evidence)
-        return EXIT_FAILED
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        events.write(
-            "failed",
-            code="out_of_memory",
-            detail="There was not enough memory for this step.",
-            hint="Ask for fewer or smaller images, or run the worker where there is more memory.",
-        )
         return EXIT_FAILED
     events.write("done", outputs=outputs)
     return EXIT_DONE

@@ -10,11 +10,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gan_core.out_of_memory import is_out_of_memory
 from gan_core.progress import OnProgress, ShouldStop
 from gan_core.spec.errors import GraftError
 from gan_core.steps.context import Output, StepContext, StepSettings
 
 StepFunction = Callable[[StepContext], list[Output]]
+
+KEY_FILE = "step.key"
+"""Among a step's checkpoints: the key that they were written for."""
 
 KINDS = ("ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package")
 
@@ -54,6 +58,20 @@ def load_step(step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldSto
     )
 
 
+def _forget_what_others_kept(context: StepContext) -> None:
+    """Throw checkpoints away that were written for another key: by other code, say.
+
+    What is made from them would be published under a key that promises something else.
+    """
+    note = context.checkpoints / KEY_FILE
+    kept = note.read_text(encoding="ascii") if note.is_file() else None
+    if kept == context.key:
+        return
+    shutil.rmtree(context.checkpoints)
+    context.checkpoints.mkdir()
+    note.write_text(context.key, encoding="ascii")
+
+
 def run_step(context: StepContext) -> list[dict[str, Any]]:
     """Run a step and describe its outputs.
 
@@ -63,7 +81,8 @@ def run_step(context: StepContext) -> list[dict[str, Any]]:
         For each output its ``name``, ``kind``, ``media_type``, ``size`` and ``sha256``.
 
     Raises:
-        GraftError: What a person can mend; ``disk_full`` when there was no room.
+        GraftError: What a person can mend; ``disk_full`` when there was no room, ``out_of_memory``
+            when there was too little.
         Stopped: ``should_stop`` said so; the step can be run again and goes on.
     """
     if context.kind not in KINDS:
@@ -72,6 +91,7 @@ def run_step(context: StepContext) -> list[dict[str, Any]]:
         import torch
 
         torch.set_num_threads(context.settings.threads)
+    _forget_what_others_kept(context)
     # Each kind imports only what it needs: the package step starts without torch.
     function: StepFunction = import_module(f"gan_core.steps.{context.kind}").run
     try:
@@ -82,10 +102,18 @@ def run_step(context: StepContext) -> list[dict[str, Any]]:
                 raise
             # Left by another version or another kind of machine: of no use here, and nothing that
             # the person who asked could delete.
-            shutil.rmtree(context.checkpoints)
-            context.checkpoints.mkdir()
+            (context.checkpoints / KEY_FILE).unlink(missing_ok=True)
+            _forget_what_others_kept(context)
             outputs = function(context)
         return [output.described(context.outputs) for output in outputs]
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise GraftError(
+            "out_of_memory",
+            "There was not enough memory for this step.",
+            "Ask for fewer or smaller images, or run the worker where there is more memory.",
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise GraftError(

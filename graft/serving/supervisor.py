@@ -173,6 +173,18 @@ def _bring_up(
         command = [sys.executable, "-m", "graft", "worker", "--name", f"worker-{number}"]
         log = logs / f"worker-{number}.log"
         house.start(Child(f"worker-{number}", command, env, log, _WORKER_STOP_SECONDS))
+    if options.workers:
+        # So that reading an upload, or a report, does not wait for a training to end.
+        command = [sys.executable, "-m", "graft", "worker", "--name", "short-work"]
+        house.start(
+            Child(
+                "short-work",
+                [*command, "--queues", "cpu"],
+                env,
+                logs / "short-work.log",
+                _WORKER_STOP_SECONDS,
+            )
+        )
     _wait_for_api(url, api, signals)
     announce(settings.data_dir, Service(url=url, pid=os.getpid(), version=__version__))
     options.on_ready(url, settings.data_dir / "admin.key")
