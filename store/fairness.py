@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, exists, func, or_, select
@@ -51,6 +51,8 @@ class AtWork:
     by_workspace: Counter[str]
     by_job: Counter[str]
     served_at: dict[str, datetime]
+    interactive: Counter[str] = field(default_factory=Counter)
+    """Of those by workspace, the steps that somebody waits for at the screen."""
 
 
 def in_turn(waiting: Sequence[Waiting], at_work: AtWork) -> list[Waiting]:
@@ -59,7 +61,7 @@ def in_turn(waiting: Sequence[Waiting], at_work: AtWork) -> list[Waiting]:
     def place(job: Waiting) -> tuple[bool, int, datetime, int, int, datetime, str]:
         return (
             # One at a time of each workspace, so that a thousand of one do not keep all others.
-            job.priority < INTERACTIVE or at_work.by_workspace[job.workspace_id] > 0,
+            job.priority < INTERACTIVE or at_work.interactive[job.workspace_id] > 0,
             at_work.by_workspace[job.workspace_id],
             at_work.served_at.get(job.workspace_id, _NEVER_SERVED),
             -job.priority,
@@ -145,16 +147,21 @@ def next_steps(session: Session, queue: str, limit: int = 20) -> list[str]:
 def _at_work(session: Session, queue: str, waiting: Sequence[Waiting]) -> AtWork:
     by_workspace: Counter[str] = Counter()
     by_job: Counter[str] = Counter()
-    for workspace_id, job_id, count in session.execute(
-        select(Step.workspace_id, Step.job_id, func.count())
+    interactive: Counter[str] = Counter()
+    for workspace_id, job_id, priority, count in session.execute(
+        select(Step.workspace_id, Step.job_id, Job.priority, func.count())
+        .join(Job, Job.id == Step.job_id)
         .where(Step.status == "running", Step.queue == queue)
-        .group_by(Step.workspace_id, Step.job_id)
+        .group_by(Step.workspace_id, Step.job_id, Job.priority)
     ):
         by_workspace[workspace_id] += count
         by_job[job_id] += count
+        if priority >= INTERACTIVE:
+            interactive[workspace_id] += count
     served = session.execute(
         select(Job.workspace_id, func.max(Job.served_at))
         .where(Job.workspace_id.in_({job.workspace_id for job in waiting}))
         .group_by(Job.workspace_id)
     )
-    return AtWork(by_workspace, by_job, {ws: at for ws, at in served if at is not None})
+    last = {ws: at for ws, at in served if at is not None}
+    return AtWork(by_workspace, by_job, last, interactive)

@@ -11,20 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gan_core.spec import DatasetFacts
 from store.database import Database
-from store.fairness import next_steps
 from store.objects import Objects
 from store.outbox import Rings, relay_outbox
-from store.records import ClaimedStep, Ingested, Lease, StepError
-from store.room import lack_of_room
+from store.records import ClaimedStep, Ingested, Lease
 from store.settings import Settings
-from store.step_tables import OutboxRow, Step
 from store.steps import StepLedger
 from worker.child import ChildEnd, EndReason, run_child
+from worker.claiming import Claimer
 from worker.couriers import CheckpointCourier
 from worker.inputs import ObjectCache
 from worker.lease import LeaseKeeper
@@ -39,7 +36,6 @@ from worker.outcome import (
     failure_of,
     outcome_of,
 )
-from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import StepDirBusyError, empty_step_dir, fill_step_dir, locked_step_dir
 
@@ -51,7 +47,6 @@ _RECORD_PAUSE = 1.0
 _SHUTDOWN_LAG = 2.0
 _EXIT_HUNG = 70
 _UNFIT_PAUSE = 5.0
-_UNFIT_SECONDS = 120.0
 _UNRECORDABLE = Failed(CRASHED, is_retryable=True)
 
 
@@ -112,9 +107,7 @@ class StepRunner:
         self._shared = shared
         self._command = command
         self._give_up = give_up
-        self._place = place_of(settings.data_dir)
-        self._unfit = ""
-        self._unfit_until = 0.0
+        self._claimer = Claimer(settings, database, objects, shared)
         self._cache = ObjectCache(settings.resolved_cache_dir(), settings.cache_max_bytes)
 
     def run(self, step_id: str) -> str:
@@ -125,7 +118,7 @@ class StepRunner:
         """
         self._shared.hear()
         try:
-            step = self._claim_next(step_id)
+            step = self._claimer.next_for(step_id)
             if step is None:
                 # The claim may have found a finished twin and let other steps through.
                 relay_outbox(self._database, self._doorbell)
@@ -152,7 +145,7 @@ class StepRunner:
         if keeper.is_stuck:
             bound.error("database_hangs", outcome=word)
             self._give_up()
-        self._ring_for_the_next(step.queue)
+        self._claimer.ring_for_the_next(step.queue)
         self._relay()
         bound.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
         return word
@@ -177,64 +170,6 @@ class StepRunner:
             relay_outbox(self._database, self._doorbell)
         except (OperationalError, InterfaceError) as error:  # the next sweep sends them
             log.warning("relay_failed", reason=type(error).__name__)
-
-    def _claim_next(self, step_id: str) -> ClaimedStep | None:
-        """Claim the step whose turn it is in the queue of the one that was rung for."""
-        if self._shared.is_stopping or self._is_paused():
-            # Acknowledged and not begun: the housekeeper rings again when there is time or room.
-            return None
-        with self._database.read() as session:
-            queue = session.scalar(select(Step.queue).where(Step.id == step_id))
-            candidates = [] if queue is None else next_steps(session, queue)
-        for candidate in candidates:
-            with self._database.write() as session:
-                claimed = StepLedger(session, self._objects).claim(
-                    candidate,
-                    worker_id=self._shared.worker_id,
-                    lease_seconds=self._settings.lease_seconds,
-                    max_attempts=self._settings.max_attempts,
-                    place=self._place,
-                )
-            if claimed is not None:
-                return claimed
-        return None
-
-    def _note_unfit(self, error: StepError) -> None:
-        """Begin nothing for a while: what is wrong here would be wrong for the next step, too."""
-        self._unfit = f"{error.code}: {error.detail} {error.hint}"
-        self._unfit_until = time.monotonic() + _UNFIT_SECONDS
-
-    def _is_paused(self) -> bool:
-        """Say whether a step that is begun now would fail for what is wrong here, whichever it is.
-
-        A step that runs out of room takes the room from those beside it; one that cannot fetch its
-        inputs uses up its attempts.
-        """
-        trouble = None
-        if time.monotonic() < self._unfit_until:
-            trouble = self._unfit
-        elif not self._objects.is_answering():
-            trouble = (
-                "storage_unavailable: the file storage does not answer; steps are begun again by"
-                " themselves once it does."
-            )
-        # The housekeeper looks for room itself.
-        self._shared.trouble = trouble
-        reason = trouble or lack_of_room(self._settings)
-        if reason is not None:
-            log.warning("paused", reason=reason)
-        return reason is not None
-
-    def _ring_for_the_next(self, queue: str) -> None:
-        """Have somebody look again when there is more to do: its own message may have been lost."""
-        try:
-            with self._database.read() as session:
-                waiting = next_steps(session, queue, limit=1)
-            if waiting and not self._shared.is_stopping:
-                with self._database.write() as session:
-                    session.add(OutboxRow(step_id=waiting[0], queue=queue))
-        except SQLAlchemyError as error:  # the step may have been deleted meanwhile, too
-            log.warning("next_not_rung", reason=type(error).__name__)
 
     def _beat(self, step: ClaimedStep, fraction: float | None, detail: str | None) -> Lease:
         with self._database.write() as session:
@@ -400,7 +335,7 @@ class StepRunner:
                     )
                     return became or "lost"
                 case Unfit(error):
-                    self._note_unfit(error)
+                    self._claimer.note_unfit(error)
                     is_ours = ledger.release(step.id, step.token, pause_seconds=_UNFIT_PAUSE)
                     word = "handed_back"
                 case Ended(EndReason.CANCELLED):

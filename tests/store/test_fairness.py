@@ -307,3 +307,16 @@ def test_a_step_of_older_code_is_not_begun_while_the_same_work_of_todays_runs(
     house.claim_named(new, "train:infogan:4:s0")
     assert house.claim(house.steps(old)["train:infogan:4:s0"].id, "w2") is None
     assert begin(house, "w2") is None
+
+
+def test_a_thousand_uploads_of_one_workspace_do_not_keep_another_from_its_report(
+    house: Any, other_workspace: str
+) -> None:
+    for number in range(4):
+        house.submit(many(1, f"u{number}"), priority=INTERACTIVE)
+    house.submit(many(1, "r"), other_workspace)
+    first = begin(house, "w1")
+    second = begin(house, "w2")
+    assert first is not None
+    assert second is not None
+    assert (first.name[0], second.name[0]) == ("u", "r")

@@ -72,7 +72,7 @@ def test_a_data_directory_that_cannot_be_made_is_told_plainly(tmp_path: Path) ->
 
 def test_heartbeats_must_keep_the_lease(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="half of lease_seconds"):
-        Settings(data_dir=tmp_path, lease_seconds=10, heartbeat_seconds=9)
+        Settings(data_dir=tmp_path, lease_seconds=8, heartbeat_seconds=5)
 
 
 def test_a_private_file_is_never_replaced(tmp_path: Path) -> None:

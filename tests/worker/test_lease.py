@@ -57,7 +57,7 @@ def test_a_lost_lease_is_heard_and_ends_the_beating() -> None:
 
 def test_a_cancel_is_heard_within_the_time_that_was_promised() -> None:
     ledger = Ledger(Lease(held=True, stop=False))
-    with LeaseKeeper(ledger.beat, lease_seconds=60, heartbeat_seconds=10) as keeper:
+    with LeaseKeeper(ledger.beat, lease_seconds=60, heartbeat_seconds=2) as keeper:
         assert wait_for(lambda: bool(ledger.beats))
         ledger.answer = Lease(held=True, stop=True)
         started = time.monotonic()

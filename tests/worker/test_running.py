@@ -486,9 +486,9 @@ def test_the_time_that_inputs_take_to_arrive_is_not_the_childs_silence(
     house.settings.silence_seconds = 2.0
     fill = running.fill_step_dir
 
-    def slowly(*args: Any) -> None:
+    def slowly(*args: Any, **how: Any) -> None:
         time.sleep(2.5)
-        fill(*args)
+        fill(*args, **how)
 
     monkeypatch.setattr(running, "fill_step_dir", slowly)
     job_id = house.submit_one()

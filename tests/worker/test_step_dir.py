@@ -44,17 +44,32 @@ def test_a_folder_that_was_emptied_under_lock_can_be_had_again(tmp_path: Path) -
         assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
+def make_old(folder: Path) -> None:
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (1000, 1000))
+
+
 def test_forgotten_folders_are_removed_but_not_those_in_use(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     for name in ("old", "used", "new"):
         with locked_step_dir(settings, name):
             pass
     for name in ("old", "used"):
-        os.utime(work_dir(settings) / name, (1000, 1000))
+        make_old(work_dir(settings) / name)
     with locked_step_dir(settings, "used") as used:
-        os.utime(used, (1000, 1000))
+        make_old(used)
         assert remove_forgotten(settings, older_than_seconds=3600) == 1
     assert sorted(path.name for path in work_dir(settings).iterdir()) == ["new", "used"]
+
+
+def test_a_long_trainings_last_checkpoint_counts_and_not_when_it_began(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with locked_step_dir(settings, "training") as folder:
+        (folder / "checkpoints").mkdir()
+        make_old(folder)
+        (folder / "checkpoints" / "checkpoint-9.safetensors").write_bytes(b"of just now")
+        os.utime(folder / "checkpoints", (1000, 1000))
+    assert remove_forgotten(settings, older_than_seconds=3600) == 0
 
 
 def test_folders_of_steps_that_are_over_are_removed_whatever_their_age(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_what_shows_how_it_came_to_a_failure_goes_along_with_it(
     monkeypatch.setattr(sys, "stderr", io.StringIO())  # stands in for stdout from then on
     out = sys.stdout
     try:
-        code = protocol.main(ingest_folder(tmp_path), ends_with_parent=False)
+        code = protocol.main(ingest_folder(tmp_path), parent=None)
     finally:
         sys.stdout = out
     assert code == 3

@@ -14,6 +14,7 @@ from gan_core.progress import Stopped, ignore_progress, never_stop
 from gan_core.spec.errors import GraftError
 from gan_core.steps import Output, StepContext, StepSettings, run_step
 from gan_core.steps import upscale as upscale_step
+from gan_core.steps.run import KEY_FILE
 
 
 def context_of(
@@ -40,10 +41,11 @@ def test_a_checkpoint_of_another_machine_is_thrown_away_and_the_step_begins_anew
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = context_of(tmp_path, "upscale", {})
+    (context.checkpoints / KEY_FILE).write_text(context.key)
     (context.checkpoints / "old").write_bytes(b"of another machine")
 
     def step(given: StepContext) -> list[Output]:
-        if any(given.checkpoints.iterdir()):
+        if (given.checkpoints / "old").exists():
             raise GraftError("checkpoint_mismatch", "It does not fit.")
         (given.outputs / "made").write_bytes(b"new")
         return [Output("made")]
@@ -51,6 +53,31 @@ def test_a_checkpoint_of_another_machine_is_thrown_away_and_the_step_begins_anew
     monkeypatch.setattr(upscale_step, "run", step)
     (made,) = run_step(context)
     assert (made["name"], made["size"]) == ("made", 3)
+
+
+@pytest.mark.parametrize("kept_for", ["another key", None])
+def test_what_was_kept_for_another_key_is_never_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_for: str | None
+) -> None:
+    # Planned by older code, begun by it, handed back, and claimed by code that gave it a new key.
+    context = context_of(tmp_path, "upscale", {})
+    if kept_for is not None:
+        (context.checkpoints / KEY_FILE).write_text(kept_for)
+    (context.checkpoints / "half").write_bytes(b"by old code")
+    seen: list[str] = []
+
+    def step(given: StepContext) -> list[Output]:
+        seen.extend(path.name for path in given.checkpoints.iterdir())
+        (given.outputs / "made").write_bytes(b"new")
+        return [Output("made")]
+
+    monkeypatch.setattr(upscale_step, "run", step)
+    run_step(context)
+    assert seen == [KEY_FILE]
+    (context.checkpoints / "half").write_bytes(b"by this code")
+    seen.clear()
+    run_step(context)
+    assert sorted(seen) == ["half", KEY_FILE]
 
 
 def trained(folder: Path) -> TrainedGenerator:
