@@ -133,11 +133,16 @@ def rising_gamma(fraction: float, start: float, end: float) -> float:
 
 
 def _gradients(discriminate: Discriminate, images: Tensor) -> Tensor:
-    """The gradient of the logits' sum at each image, differentiable itself; [N, 3, S, S]."""
+    """The gradient of each image's logit at it, differentiable itself; [N, 3, S, S].
+
+    Where an image has many logits, one a patch, it is that of their mean, as in the losses.
+    """
     with torch.autocast(images.device.type, enabled=False), torch.enable_grad():
         images = images.detach()
         if images.dtype is not torch.float64:  # float64 is what tests compare with
             images = images.float()
         images.requires_grad_(True)
-        (gradients,) = torch.autograd.grad(discriminate(images).sum(), images, create_graph=True)
+        (gradients,) = torch.autograd.grad(
+            discriminate(images).flatten(1).mean(1).sum(), images, create_graph=True
+        )
     return gradients

@@ -6,6 +6,14 @@ through T. Both ways here are differentiable and draw from the generator that a 
 """
 
 from gan_core.gans.augment.adaptive import AdaptiveAugment
-from gan_core.gans.augment.differentiable import diff_augment
+from gan_core.gans.augment.base import Augment
+from gan_core.gans.augment.differentiable import DiffAugment
 
-__all__ = ["AdaptiveAugment", "diff_augment"]
+__all__ = ["AUGMENTS", "AdaptiveAugment", "Augment", "DiffAugment"]
+
+AUGMENTS: dict[str, type[Augment]] = {
+    "none": Augment,
+    "diffaugment": DiffAugment,
+    "ada": AdaptiveAugment,
+}
+"""Those that a kind of GAN offers as its setting ``augment``."""

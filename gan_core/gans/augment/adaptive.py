@@ -15,8 +15,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from gan_core.gans.augment.base import Augment
 from gan_core.gans.augment.matrices import (
     about_axis,
     flip,
@@ -33,7 +34,7 @@ SIGN_WEIGHT = 0.25
 """Of the newest batch in the running mean of signs: a memory of about four batches."""
 
 
-class AdaptiveAugment(nn.Module):
+class AdaptiveAugment(Augment):
     """Transforms images with a probability that it adapts; both are in its state.
 
     Attributes:

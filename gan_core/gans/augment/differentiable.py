@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gan_core.gans.augment.base import Augment
+
 BRIGHTNESS = 0.5
 """Added to all pixels: uniform within ± this (images span 2)."""
 TRANSLATION = 0.125
@@ -20,10 +22,13 @@ CUTOUT = 0.5
 """The side of the hole, as a share of the image's."""
 
 
-def diff_augment(images: Tensor, random: torch.Generator) -> Tensor:
-    """Colour, then translation, then cutout; in float32 and channels_last."""
-    augmented = cutout(translate(jitter_colour(images.float(), random), random), random)
-    return augmented.contiguous(memory_format=torch.channels_last)
+class DiffAugment(Augment):
+    """Colour, then translation, then cutout, on every image."""
+
+    def forward(self, images: Tensor, random: torch.Generator) -> Tensor:
+        """Float [N, 3, S, S] in [-1, 1] -> float32 of the same shape, channels_last."""
+        augmented = cutout(translate(jitter_colour(images.float(), random), random), random)
+        return augmented.contiguous(memory_format=torch.channels_last)
 
 
 def jitter_colour(images: Tensor, random: torch.Generator) -> Tensor:
