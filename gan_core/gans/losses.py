@@ -142,7 +142,6 @@ def _gradients(discriminate: Discriminate, images: Tensor) -> Tensor:
         if images.dtype is not torch.float64:  # float64 is what tests compare with
             images = images.float()
         images.requires_grad_(True)
-        (gradients,) = torch.autograd.grad(
-            discriminate(images).flatten(1).mean(1).sum(), images, create_graph=True
-        )
+        logits = discriminate(images).reshape(len(images), -1).mean(1)
+        (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradients

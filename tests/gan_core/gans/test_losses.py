@@ -91,6 +91,15 @@ def test_the_penalties_equal_values_worked_by_hand() -> None:
     assert same.item() == pytest.approx(((3 - 1) ** 2 + (2 - 1) ** 2) / 2, rel=1e-5)
 
 
+def test_many_logits_of_one_image_count_as_their_mean() -> None:
+    images = torch.randn(2, 3, 4, 4)
+    one = squared_gradient(quadratic, images)
+    patches = squared_gradient(
+        lambda seen: quadratic(seen).view(-1, 1, 1, 1).expand(-1, 1, 5, 5), images
+    )
+    torch.testing.assert_close(patches, one)
+
+
 def test_the_mixing_point_is_the_given_generators_and_one_an_image() -> None:
     real, fake = torch.zeros(4, 3, 2, 2), torch.ones(4, 3, 2, 2)
     seen: list[Tensor] = []
