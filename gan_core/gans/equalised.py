@@ -107,7 +107,7 @@ def with_batch_deviation(features: Tensor, group: int | None = None) -> Tensor:
     count, _, height, width = features.shape
     if group is None or count % group:
         group = count
-    grouped = features.float().unflatten(0, (group, count // group))
+    grouped = features.float().reshape(group, count // group, *features.shape[1:])
     variance = (grouped - grouped.mean(0)).square().mean(0)
     deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))
     channel = deviation.to(features.dtype).repeat(group).view(count, 1, 1, 1)
