@@ -162,8 +162,9 @@ class AdversarialGan(Gan):
         if not self.counter.is_due(settings.penalty_every):
             return torch.zeros((), device=seen_real.device)
         gamma = rising_gamma(fraction, settings.gamma_start, settings.gamma_end)
-        both = sum(squared_gradient(self.discriminator, seen) for seen in (seen_real, seen_fake))
-        return gamma / 2 * settings.penalty_every * both
+        r1 = squared_gradient(self.discriminator, seen_real)
+        r2 = squared_gradient(self.discriminator, seen_fake)
+        return gamma / 2 * settings.penalty_every * (r1 + r2)
 
     def _descend(self, name: str, loss: Tensor) -> None:
         self.optimizers[name].zero_grad(set_to_none=True)
