@@ -41,9 +41,10 @@ def keyed_normal(keys: Tensor, layer: int, size: int) -> Tensor:
     hashed = _mix(hashed ^ (keys[:, None] >> 32))
     # The upper 24 bits as numbers in (0, 1): all that a float32 can tell apart.
     uniform = ((hashed >> 8).float() + 0.5) / 2**24
-    radius, angle = uniform.view(len(keys), 2, size, size).split(1, 1)
+    radius, angle = uniform.view(len(keys), 2, size, size).chunk(2, 1)
     # Box and Muller's transform, 1958.
-    return (-2 * radius.log()).sqrt() * (2 * math.pi * angle).cos()
+    normal: Tensor = (-2 * radius.log()).sqrt() * (2 * math.pi * angle).cos()
+    return normal
 
 
 def _mix(value: Tensor) -> Tensor:
