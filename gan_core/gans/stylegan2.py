@@ -221,7 +221,7 @@ class StyleGAN2(Gan):
         The running mean of styles takes them in.
         """
         latents, device = self.random_latents(2 * count, random), random.device
-        one, other = self.generator.style(latents["noise"]).split(count)
+        one, other = self.generator.style(latents["noise"]).chunk(2)
         with torch.no_grad():
             self.generator.style_mean.lerp_(one.mean(0), STYLE_MEAN_WEIGHT)
         layers = self.generator.layers

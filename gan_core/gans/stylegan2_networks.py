@@ -8,6 +8,7 @@ Their filter [1, 3, 3, 1] is three times an average of two neighbours, so plain 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -63,7 +64,7 @@ class Generator(nn.Module):
         self.register_buffer("style_mean", torch.zeros(dim))
         self.convolutions = nn.ModuleList([StyledConv2d(channels[0], channels[0], dim, 0)])
         self.to_image = nn.ModuleList([ModulatedConv2d(channels[0], 3, 1, dim, demodulates=False)])
-        for inputs, outputs in zip(channels, channels[1:], strict=False):  # noqa: RUF007
+        for inputs, outputs in pairwise(channels):
             number = len(self.convolutions)
             self.convolutions.append(StyledConv2d(inputs, outputs, dim, number, upsamples=True))
             self.convolutions.append(StyledConv2d(outputs, outputs, dim, number + 1))
@@ -226,7 +227,8 @@ class ResidualBlock(nn.Module):
         """See the class."""
         main = _activate(self.first(features))
         main = _activate(self.second(blur(main, padding=2)))
-        return (main + self.skip(blur(features, padding=1))) / math.sqrt(2)
+        halved: Tensor = (main + self.skip(blur(features, padding=1))) / math.sqrt(2)
+        return halved
 
 
 def blur(features: Tensor, padding: int) -> Tensor:
