@@ -141,7 +141,7 @@ class PGGAN(Gan):
             old = F.interpolate(F.avg_pool2d(small, 2), scale_factor=2.0, mode="nearest")
             small = torch.lerp(old, small, growth.share)
         batches = self.settings.batches
-        parts = small.split(batches[min(growth.stage, len(batches) - 1)])
+        parts = torch.split(small, batches[min(growth.stage, len(batches) - 1)])
         all_losses = [self._learn(part, random, growth) for part in parts]
         return {
             name: torch.stack([losses[name] for losses in all_losses]).mean()
@@ -185,4 +185,5 @@ def truncated(normal: Tensor, limit: float) -> Tensor:
     """
     inside = torch.special.ndtr(normal.double())
     low = torch.special.ndtr(torch.tensor(-limit, dtype=torch.float64))
-    return torch.special.ndtri(low + inside * (1 - 2 * low)).to(normal.dtype)
+    cut: Tensor = torch.special.ndtri(low + inside * (1 - 2 * low))
+    return cut.to(normal.dtype)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -89,7 +90,7 @@ class Generator(nn.Module):
                     EqualisedConv2d(outputs, outputs, 3, gain=math.sqrt(2)),
                 ]
             )
-            for inputs, outputs in zip(channels, channels[1:], strict=False)  # noqa: RUF007
+            for inputs, outputs in pairwise(channels)
         )
         self.to_image = nn.ModuleList(EqualisedConv2d(width, 3, 1) for width in channels)
 
@@ -121,7 +122,7 @@ class Generator(nn.Module):
         for block in self.blocks[: growth.stage]:
             before = features
             features = F.interpolate(features, scale_factor=2.0, mode="nearest")
-            for convolution in block:  # type: ignore[attr-defined]
+            for convolution in block.children():
                 features = _normalised(features, convolution)
         image: Tensor = self.to_image[growth.stage](features).float()
         if growth.share < 1:
@@ -148,7 +149,7 @@ class Critic(nn.Module):
                     EqualisedConv2d(inputs, outputs, 3, gain=gain),
                 ]
             )
-            for outputs, inputs in zip(channels, channels[1:], strict=False)  # noqa: RUF007
+            for outputs, inputs in pairwise(channels)
         )
         width, side = channels[0], first_size(settings.image_size)
         self.last = EqualisedConv2d(width + 1, width, 3, gain=gain)
@@ -159,7 +160,7 @@ class Critic(nn.Module):
         """[N, 3, s, s] -> scores [N, 1]."""
         features = _activate(self.from_image[growth.stage](images))
         for stage in reversed(range(growth.stage)):
-            for convolution in self.blocks[stage]:  # type: ignore[union-attr]
+            for convolution in self.blocks[stage].children():
                 features = _activate(convolution(features))
             features = F.avg_pool2d(features, 2)
             if stage == growth.stage - 1 and growth.share < 1:
