@@ -1,8 +1,8 @@
 """StyleGAN2's networks: mapping, synthesis with skips to the image, residual discriminator.
 
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020, arXiv:1912.04958:
-modulated convolutions (section 2.2), generator with skips and residual discriminator (section 4.1).
-Their filter [1, 3, 3, 1] is three times an average of two neighbours, so plain pooling serves.
+modulated convolutions (section 2.2), generator with skips and residual discriminator (section 4.1),
+with their filter [1, 3, 3, 1] wherever the side is doubled or halved.
 """
 
 from __future__ import annotations
@@ -233,9 +233,12 @@ class ResidualBlock(nn.Module):
 
 def blur(features: Tensor, padding: int) -> Tensor:
     """Filter with [1, 3, 3, 1] / 8 along both sides: [N, C, H, W] -> H + 2 * padding - 3."""
-    for number in range(3):
-        features = F.avg_pool2d(features, 2, stride=1, padding=1 if number < padding else 0)
-    return features
+    # Made on the device: a constant would have to be carried there, or lie among the weights.
+    place = torch.arange(4, device=features.device)
+    taps = (place * (3 - place) + 1) / 8
+    channels = features.shape[1]
+    kernel = torch.outer(taps, taps).to(features.dtype).expand(channels, 1, 4, 4)
+    return F.conv2d(features, kernel, padding=padding, groups=channels)
 
 
 def _activate(features: Tensor) -> Tensor:
