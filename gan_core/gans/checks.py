@@ -7,8 +7,9 @@ from collections.abc import Collection
 from typing import TypeGuard
 
 from gan_core.spec.errors import GraftError
+from gan_core.spec.job import DOUBLED_IMAGE_SIZES
 
-SIZES = (32, 64, 112, 128, 224, 256)
+SIZES = DOUBLED_IMAGE_SIZES
 """Image sizes of the GANs that grow an image by doubling: from 4, or from 7, pixels."""
 
 
