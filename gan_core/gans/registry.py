@@ -6,10 +6,16 @@ import dataclasses
 from typing import Any
 
 from gan_core.gans.base import Gan
+from gan_core.gans.dcgan import DCGAN
+from gan_core.gans.fastgan import FastGAN
 from gan_core.gans.infogan import InfoGAN
+from gan_core.gans.pggan import PGGAN
+from gan_core.gans.stylegan2 import StyleGAN2
 from gan_core.spec.errors import GraftError
 
-_KINDS: dict[str, type[Gan]] = {kind.name: kind for kind in (InfoGAN,)}
+_KINDS: dict[str, type[Gan]] = {
+    kind.name: kind for kind in (DCGAN, FastGAN, InfoGAN, PGGAN, StyleGAN2)
+}
 
 
 def names() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gan_core.spec.job import JobSpec
-from gan_core.spec.profiles import PROFILES
+from gan_core.spec.profiles import ASKED_FOR, PROFILES
 
 _HEAD = """\
 # The job spec, field by field
@@ -84,6 +84,16 @@ def _table(schema: dict[str, Any]) -> Iterator[str]:
         yield _row(f"`{name}`", _kind(field), default, _prose(field))
 
 
+def _briefly(gan: dict[str, Any]) -> str:
+    """How a GAN is trained on 100 real images, in a few words."""
+    rows: list[dict[str, Any]] = gan["schedule"]
+    row = next(row for row in rows if row["up_to"] is None or row["up_to"] >= 100)
+    return (
+        f"`{gan['name']}` at {gan['image_size']} pixels (on 100 real images {row['epochs']} epochs"
+        f" in batches of {row['batch_size']})"
+    )
+
+
 def document() -> str:
     """Return the page: a table for each model, then each profile as JSON."""
     schema = JobSpec.model_json_schema()
@@ -96,6 +106,9 @@ def document() -> str:
     lines.append("A field given by hand wins; a default above holds where a profile is silent.")
     for name, values in PROFILES.items():
         lines += ["", f"### {name}", "", "```json", json.dumps(values, indent=2), "```"]
+        trained = [gan["name"] for gan in values["gans"]]
+        others = [_briefly(gan) for gan in ASKED_FOR[name] if gan["name"] not in trained]
+        lines += ["", f"Other GANs, when they are asked for by name: {', '.join(others)}."]
     return "\n".join(lines) + "\n"
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Profile = Literal["quick", "seed", "best"]
 Priority = Literal["low", "normal", "high"]
-GanName = Literal["infogan"]
+GanName = Literal["infogan", "dcgan", "pggan", "fastgan", "stylegan2"]
 ClassifierName = Literal["seed-cnn", "probe"]
 BaseArmName = Literal["real-only", "class-weights", "oversample"]
 UpscaleEngine = Literal[
@@ -25,6 +25,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 GAN_IMAGE_SIZE_STEP = 16
 GAN_IMAGE_SIZE_RANGE = (32, 256)
+DOUBLED_IMAGE_SIZES = (32, 64, 112, 128, 224, 256)
+"""Image sizes of all GANs but InfoGAN: they double an image of 4 or of 7 pixels."""
 
 
 class _Strict(BaseModel):
@@ -50,7 +52,8 @@ class GanSpec(_Strict):
     image_size: int = Field(
         default=112, ge=GAN_IMAGE_SIZE_RANGE[0], le=GAN_IMAGE_SIZE_RANGE[1], multiple_of=16
     )
-    """Side in pixels at which the GAN is trained; a multiple of 16."""
+    """Side in pixels at which the GAN is trained: a multiple of 16 for infogan; 32, 64, 112, 128,
+    224 or 256 for the others."""
     schedule: list[ScheduleRow] = Field(default_factory=list, max_length=32)
     """Batch size and epochs by real count; empty: the profile's."""
     epochs: int | None = Field(default=None, ge=1, le=100_000)
@@ -71,6 +74,13 @@ class GanSpec(_Strict):
         if any(low >= high for low, high in itertools.pairwise(ends)):
             raise ValueError("has rows whose up_to does not rise (null only in the last)")
         return rows
+
+    @model_validator(mode="after")
+    def _size_suits_the_kind(self) -> Self:
+        if self.name != "infogan" and self.image_size not in DOUBLED_IMAGE_SIZES:
+            sizes = ", ".join(str(size) for size in DOUBLED_IMAGE_SIZES)
+            raise ValueError(f"{self.name} makes images of size {sizes}, not {self.image_size}")
+        return self
 
     def schedule_for(self, real_count: int) -> tuple[int, int]:
         """Return (batch size, epochs) for a real count.

@@ -9,7 +9,7 @@ from gan_core.spec.errors import GraftError
 from gan_core.spec.job import StudySpec
 
 # The study's own schedule; 250 and 300 are not stated there and are ours.
-_STUDY_SCHEDULE = [
+_STUDY_SCHEDULE: list[dict[str, Any]] = [
     {"up_to": 10, "batch_size": 8, "epochs": 1000},
     {"up_to": 50, "batch_size": 16, "epochs": 1500},
     {"up_to": 100, "batch_size": 64, "epochs": 2000},
@@ -19,7 +19,7 @@ _STUDY_SCHEDULE = [
 
 # About 800 steps of 8 images whatever the real count: a minute on two CPU cores at 48 pixels.
 # After a few hundred steps the generator still draws coloured noise.
-_QUICK_SCHEDULE = [
+_QUICK_SCHEDULE: list[dict[str, Any]] = [
     {"up_to": 10, "batch_size": 8, "epochs": 400},
     {"up_to": 50, "batch_size": 8, "epochs": 115},
     {"up_to": 100, "batch_size": 8, "epochs": 62},
@@ -27,6 +27,25 @@ _QUICK_SCHEDULE = [
     {"up_to": 500, "batch_size": 8, "epochs": 13},
     {"up_to": None, "batch_size": 8, "epochs": 7},
 ]
+
+
+def _few_shot_schedule(batch_size: int) -> list[dict[str, Any]]:
+    """About 400,000 images shown, as FastGAN and StyleGAN2 with DiffAugment take on 100 images."""
+    epochs = {10: 20_000, 50: 8000, 100: 4000, 200: 2000, 500: 800, None: 400}
+    return [{"up_to": n, "batch_size": batch_size, "epochs": epochs[n]} for n in epochs]
+
+
+def _gan(
+    name: str, size: int, schedule: list[dict[str, Any]], ema_decay: float | None, snapshots: int
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image_size": size,
+        "schedule": schedule,
+        "ema_decay": ema_decay,
+        "snapshots": snapshots,
+    }
+
 
 PROFILES: dict[str, dict[str, Any]] = {
     "quick": {
@@ -75,7 +94,8 @@ PROFILES: dict[str, dict[str, Any]] = {
                 "schedule": _STUDY_SCHEDULE,
                 "ema_decay": 0.999,
                 "snapshots": 8,
-            }
+            },
+            _gan("fastgan", 128, _few_shot_schedule(8), 0.999, 8),
         ],
         "balance_to": "full-class",
         # As above; and it adds no texture that a classifier could mistake for a sign of disease.
@@ -88,6 +108,33 @@ PROFILES: dict[str, dict[str, Any]] = {
         },
     },
 }
+
+_BEST_GANS = [
+    _gan("dcgan", 64, _few_shot_schedule(64), 0.999, 8),
+    # Its batches at each size, 32 to 16, are its own; what comes is cut into them.
+    _gan("pggan", 128, _few_shot_schedule(32), 0.999, 8),
+    _gan("fastgan", 128, _few_shot_schedule(8), 0.999, 8),
+    _gan("stylegan2", 128, _few_shot_schedule(16), 0.999, 8),
+]
+_STUDY_SCHEDULE_OF_32 = [
+    {**row, "batch_size": min(32, row["batch_size"])} for row in _STUDY_SCHEDULE
+]
+
+ASKED_FOR: dict[str, list[dict[str, Any]]] = {
+    # As short as InfoGAN's there; on a CPU they take longer all the same.
+    "quick": [
+        _gan(name, 32, _QUICK_SCHEDULE, 0.98, 3)
+        for name in ("dcgan", "pggan", "fastgan", "stylegan2")
+    ],
+    # PGGAN: the sibling study's sizes and batches. It states no epochs; they are the study's.
+    "seed": [
+        _gan("pggan", 256, _STUDY_SCHEDULE_OF_32, None, 4),
+        _gan("dcgan", 112, _STUDY_SCHEDULE, None, 4),
+        *_BEST_GANS[2:],
+    ],
+    "best": _BEST_GANS,
+}
+"""How a profile trains GANs that it does not train unless they are asked for by name."""
 
 SpecT = TypeVar("SpecT", bound=StudySpec)
 
@@ -104,8 +151,8 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _gan_defaults(profile: Mapping[str, Any], name: str) -> dict[str, Any]:
-    for gan in profile["gans"]:
+def _gan_defaults(profile: str, name: str) -> dict[str, Any]:
+    for gan in (*PROFILES[profile]["gans"], *ASKED_FOR[profile]):
         if gan["name"] == name:
             return dict(gan)
     return {}
@@ -129,11 +176,11 @@ def resolve(spec: SpecT, class_counts: Mapping[str, int]) -> SpecT:
     given = spec.model_dump(exclude_unset=True)
     merged = _merged(profile, given)
     if given.get("gans") is not None:
-        merged["gans"] = [_merged(_gan_defaults(profile, g["name"]), g) for g in given["gans"]]
+        merged["gans"] = [_merged(_gan_defaults(spec.profile, g["name"]), g) for g in given["gans"]]
     for gan in merged["gans"]:
         # An empty schedule given by hand means the profile's, too.
         if not gan.get("schedule"):
-            gan["schedule"] = _gan_defaults(profile, gan["name"]).get("schedule", [])
+            gan["schedule"] = _gan_defaults(spec.profile, gan["name"]).get("schedule", [])
 
     rare_class = merged.get("rare_class")
     if rare_class is None:

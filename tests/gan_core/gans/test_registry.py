@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from gan_core.gans import registry
@@ -6,7 +8,7 @@ from gan_core.spec.errors import GraftError
 
 
 def test_every_name_creates_a_gan_of_that_name() -> None:
-    assert registry.names() == ("infogan",)
+    assert registry.names() == ("dcgan", "fastgan", "infogan", "pggan", "stylegan2")
     assert all(registry.create(name).name == name for name in registry.names())
 
 
@@ -15,6 +17,13 @@ def test_settings_go_through_json_and_back() -> None:
     assert isinstance(gan, InfoGAN)
     assert gan.settings.betas == (0.4, 0.9)
     assert registry.create("infogan", **gan.settings_dict()).settings == gan.settings
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_the_default_settings_of_every_kind_are_json(name: str) -> None:
+    gan = registry.create(name, image_size=32, **({} if name == "infogan" else {"width": 4}))
+    again = registry.create(name, **json.loads(json.dumps(gan.settings_dict())))
+    assert again.settings == gan.settings
 
 
 @pytest.mark.parametrize(

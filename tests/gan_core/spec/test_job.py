@@ -87,6 +87,8 @@ def test_an_unknown_name_is_refused_and_says_where(
         {"gans": [{"name": "infogan", "image_size": 8}]},
         {"gans": [{"name": "infogan", "image_size": 100}]},
         {"gans": [{"name": "infogan", "image_size": 272}]},
+        {"gans": [{"name": "fastgan", "image_size": 48}]},
+        {"gans": [{"name": "stylegan2", "image_size": 96}]},
         {"upscale": {"size": 16}},
         {"upscale": {"size": 4096}},
         {"output": {"size": 1}},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from gan_core.spec import PROFILES, GraftError, JobSpec, StudySpec, resolve
+from gan_core.spec.job import GanName
 
 STUDY = {"benign": 1440, "malignant": 1197}
 
@@ -89,6 +90,28 @@ def test_a_gan_given_by_hand_keeps_the_profiles_schedule() -> None:
     assert spec.gans[0].schedule_for(10) == (8, 2)
     emptied = resolved({"profile": "seed", "gans": [{"name": "infogan", "schedule": []}]})
     assert emptied.gans[0].schedule_for(10) == (8, 1000)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", get_args(GanName))
+def test_every_profile_knows_how_to_train_every_gan(profile: str, name: str) -> None:
+    (gan,) = resolved({"profile": profile, "gans": [{"name": name}]}).gans
+    for real_count in (10, 50, 100, 200, 500, 1197):
+        batch_size, epochs = gan.schedule_for(real_count)
+        assert batch_size >= 8
+        assert epochs >= 7
+
+
+def test_the_seed_profile_has_the_siblings_sizes_for_its_pggan() -> None:
+    (gan,) = resolved({"profile": "seed", "gans": [{"name": "pggan"}]}).gans
+    assert (gan.image_size, gan.ema_decay) == (256, None)
+    assert gan.schedule_for(100) == (32, 2000)
+
+
+def test_the_best_profile_trains_a_gan_made_for_few_images() -> None:
+    gans = {gan.name: gan for gan in resolved({"profile": "best"}).gans}
+    assert set(gans) == {"infogan", "fastgan"}
+    assert gans["fastgan"].schedule_for(100) == (8, 4000)
 
 
 def test_no_gan_can_be_asked_for() -> None:

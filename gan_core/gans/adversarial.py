@@ -1,0 +1,172 @@
+"""The two-sided step that the convolutional GANs with a choice of loss have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from gan_core.gans.augment import AUGMENTS, Augment
+from gan_core.gans.base import Gan, frozen
+from gan_core.gans.checks import (
+    check_adam,
+    check_choice,
+    check_image_size,
+    check_number,
+    check_whole,
+)
+from gan_core.gans.counter import StepCounter
+from gan_core.gans.losses import ADVERSARIAL_LOSSES, rising_gamma, squared_gradient
+
+
+@dataclass(frozen=True)
+class AdversarialSettings:
+    """Settings that these kinds share; each has its own defaults.
+
+    Attributes:
+        image_size: Height and width, pixels: 32, 64, 112, 128, 224 or 256.
+        latent_dim: Noise values.
+        width: What the numbers of channels are multiples of.
+        learning_rate: Of both Adams.
+        betas: Of both Adams.
+        loss: "non-saturating", "least-squares", "hinge", or "relativistic": pairs with R1 and R2,
+            the loss of R3GAN.
+        augment: What the discriminator sees images through: "none", "diffaugment" or "ada".
+        gamma_start: Weight of R1 and R2 at the beginning; of "relativistic" alone.
+        gamma_end: Their weight at the end.
+        penalty_every: R1 and R2 are taken every so many steps, and weigh as many times more.
+
+    Raises:
+        GraftError: image_size_out_of_range, setting_out_of_range.
+    """
+
+    kind: ClassVar[str] = "GAN"
+
+    image_size: int = 64
+    latent_dim: int = 100
+    width: int = 64
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    loss: str = "non-saturating"
+    augment: str = "diffaugment"
+    gamma_start: float = 5.0
+    gamma_end: float = 40.0
+    penalty_every: int = 4
+
+    def __post_init__(self) -> None:
+        check_image_size(self.kind, self.image_size)
+        check_whole(self.kind, "latent_dim", self.latent_dim, 1, 1024)
+        check_whole(self.kind, "width", self.width, 2, 512)
+        check_adam(self.kind, self.learning_rate, self.betas)
+        check_choice(self.kind, "loss", self.loss, ADVERSARIAL_LOSSES)
+        check_choice(self.kind, "augment", self.augment, AUGMENTS)
+        check_number(self.kind, "gamma_start", self.gamma_start, 0)
+        check_number(self.kind, "gamma_end", self.gamma_end, 0)
+        check_whole(self.kind, "penalty_every", self.penalty_every, 1, 64)
+
+
+class AdversarialGan(Gan):
+    """A generator, a discriminator, what the latter sees images through, and a step.
+
+    A subclass builds ``generator`` and ``discriminator`` (images -> logits [N, ...]) and, where its
+    discriminator learns more than to judge, overrides ``judge_real``.
+    """
+
+    settings: AdversarialSettings
+    discriminator: nn.Module
+
+    def __init__(self, settings: AdversarialSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.augment: Augment = AUGMENTS[settings.augment]()
+        self.counter = StepCounter()
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images, pixels."""
+        return self.settings.image_size
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        """Generator, discriminator, augmentation (its probability) and the count of steps."""
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "augment": self.augment,
+            "counter": self.counter,
+        }
+
+    def initialise_module(self, module: nn.Module) -> None:
+        """Draw one module's weights: N(0, .02), or N(1, .02) for the scales of BatchNorm."""
+        super().initialise_module(module)
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for the generator, one for the discriminator."""
+        rate, betas = self.settings.learning_rate, self.settings.betas
+        return {
+            name: Adam(self.networks()[name].parameters(), rate, betas, fused=True)
+            for name in ("generator", "discriminator")
+        }
+
+    def judge_real(self, seen: Tensor, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
+        """Judge augmented real images in the discriminator's step.
+
+        Returns:
+            Their logits, and further losses by name that the discriminator descends with its own.
+        """
+        logits: Tensor = self.discriminator(seen)
+        return logits, {}
+
+    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:
+        """Train once: the discriminator, then the generator on the same fakes.
+
+        The losses are "generator", "discriminator", in steps with one "penalty" (weighted), and
+        those of ``judge_real``.
+        """
+        settings, loss = self.settings, ADVERSARIAL_LOSSES[self.settings.loss]
+        with self.autocast():
+            fake = self.generator(self.random_latents(len(real), random))
+
+        seen_real = self.augment(real, random)
+        seen_fake = self.augment(fake.detach(), random)
+        with self.autocast():
+            real_logits, more = self.judge_real(seen_real, random)
+            fake_logits = self.discriminator(seen_fake)
+        losses = {"discriminator": loss.discriminator(real_logits, fake_logits), **more}
+        if settings.loss == "relativistic":
+            losses["penalty"] = self._penalty(seen_real, seen_fake, fraction)
+        self._descend("discriminator", torch.stack(list(losses.values())).sum())
+        self.augment.adapt(real_logits)
+
+        seen_fake = self.augment(fake, random)
+        with self.autocast(), frozen(self.discriminator):
+            fake_logits = self.discriminator(seen_fake)
+            if loss.is_paired:
+                with torch.no_grad():
+                    real_logits = self.discriminator(seen_real)
+        losses["generator"] = loss.generator(real_logits, fake_logits)
+        self._descend("generator", losses["generator"])
+        self.counter.steps += 1
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _penalty(self, seen_real: Tensor, seen_fake: Tensor, fraction: float) -> Tensor:
+        """R1 + R2, weighted by gamma/2 and the steps that one penalty stands for; 0 in between."""
+        settings = self.settings
+        if not self.counter.is_due(settings.penalty_every):
+            return torch.zeros((), device=seen_real.device)
+        gamma = rising_gamma(fraction, settings.gamma_start, settings.gamma_end)
+        r1 = squared_gradient(self.discriminator, seen_real)
+        r2 = squared_gradient(self.discriminator, seen_fake)
+        return gamma / 2 * settings.penalty_every * (r1 + r2)
+
+    def _descend(self, name: str, loss: Tensor) -> None:
+        self.optimizers[name].zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizers[name].step()

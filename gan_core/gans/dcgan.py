@@ -1,0 +1,98 @@
+"""DCGAN: strided convolutions, BatchNorm and nothing else.
+
+Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
+Networks", 2015, arXiv:1511.06434: the generator of figure 1 and the guidelines of section 3. Sizes
+other than the paper's 64 take more doublings, or start from 7 pixels instead of 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gan_core.gans.adversarial import AdversarialGan, AdversarialSettings
+from gan_core.gans.base import Latents
+from gan_core.gans.checks import doublings, first_size
+
+
+@dataclass(frozen=True)
+class DCGANSettings(AdversarialSettings):
+    """Settings of a DCGAN: those of ``AdversarialSettings``, with the paper's as defaults.
+
+    The paper's ``width`` is 128, for millions of images; half of it is plenty here.
+    """
+
+    kind: ClassVar[str] = "DCGAN"
+
+    augment: str = "none"
+
+
+class Generator(nn.Module):
+    """Noise -> images, through transposed convolutions that each double the side."""
+
+    def __init__(self, settings: DCGANSettings) -> None:
+        super().__init__()
+        channels = _channels(settings)
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(
+                settings.latent_dim, channels[0], first_size(settings.image_size), bias=False
+            )
+        ]
+        for inputs, outputs in zip(channels, [*channels[1:], 3], strict=True):
+            layers += [nn.BatchNorm2d(inputs), nn.ReLU()]
+            is_last = outputs == 3
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=is_last))
+        self.body = nn.Sequential(*layers, nn.Tanh())
+
+    def forward(self, latents: Latents) -> Tensor:
+        """Make images [N, 3, S, S] in [-1, 1] from noise [N, latent_dim]."""
+        images: Tensor = self.body(latents["noise"][:, :, None, None])
+        return images
+
+
+class Discriminator(nn.Module):
+    """Images -> logits, through strided convolutions that each halve the side."""
+
+    def __init__(self, settings: DCGANSettings) -> None:
+        super().__init__()
+        channels = _channels(settings)[::-1]
+        layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+        for inputs, outputs in pairwise(channels):
+            layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False))
+            layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
+        layers.append(nn.Conv2d(channels[-1], 1, first_size(settings.image_size)))
+        self.body = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, 3, S, S] -> logits [N, 1]."""
+        logits: Tensor = self.body(images)
+        return logits.flatten(1)
+
+
+class DCGAN(AdversarialGan):
+    """Weights start as N(0, .02), scales of BatchNorm as N(1, .02); noise is uniform (-1, 1)."""
+
+    name = "dcgan"
+    settings_type = DCGANSettings
+
+    def __init__(self, settings: DCGANSettings | None = None) -> None:
+        settings = settings or DCGANSettings()
+        super().__init__(settings)
+        self.generator = Generator(settings)
+        self.discriminator = Discriminator(settings)
+        self.initialise()
+
+    def random_latents(self, count: int, random: torch.Generator) -> Latents:
+        """Noise [N, latent_dim], uniform in (-1, 1)."""
+        shape = (count, self.settings.latent_dim)
+        return {"noise": torch.rand(shape, generator=random, device=random.device) * 2 - 1}
+
+
+def _channels(settings: DCGANSettings) -> list[int]:
+    """Channels at the first size and after each doubling but the last, at most 8 x width."""
+    steps = doublings(settings.image_size)
+    return [settings.width * min(8, 2 ** (steps - 1 - step)) for step in range(steps)]

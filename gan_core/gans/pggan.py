@@ -1,0 +1,189 @@
+"""PGGAN: both networks grow while they train, from a few pixels to the full size.
+
+Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation", 2018,
+arXiv:1710.10196: growing with a fade-in (section 2, figure 2), the deviation within a batch
+(section 3), equalised learning rate and pixelwise normalisation (section 4); the networks stand in
+``pggan_networks``. The critic has the loss and penalty of WGAN-GP (arXiv:1704.00028), and a small
+drift term (appendix A.1).
+
+The defaults are those of the study's sibling: Adam 1e-3 with betas (0, .99), penalty 10, drift
+.001, 128 noise values, 256 channels, batches 32, 32, 32, 16, 16, 16, 16 from 4 to 256 pixels, and
+samples drawn from normal values within .7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from gan_core.gans.base import Gan, Latents, frozen
+from gan_core.gans.checks import (
+    check_adam,
+    check_image_size,
+    check_number,
+    check_whole,
+    out_of_range,
+)
+from gan_core.gans.losses import gradient_penalty, wasserstein_discriminator, wasserstein_generator
+from gan_core.gans.pggan_networks import Critic, Generator, Growth
+
+KIND = "PGGAN"
+
+
+@dataclass(frozen=True)
+class PGGANSettings:
+    """Settings of a PGGAN.
+
+    Attributes:
+        image_size: Height and width, pixels: 32, 64, 112, 128, 224 or 256.
+        latent_dim: Noise values.
+        width: Channels of the first, smallest layers.
+        learning_rate: Of both Adams.
+        betas: Of both Adams.
+        penalty_weight: Of WGAN-GP's gradient penalty.
+        drift: Weight of the squared real scores, which keeps them near 0.
+        batches: The most images a step takes at each size, from the smallest on; a larger batch is
+            learnt in several steps. The last holds for sizes beyond.
+        truncation: Samples are made from normal noise within plus and minus this; 0 for all of it.
+
+    Raises:
+        GraftError: image_size_out_of_range, setting_out_of_range.
+    """
+
+    image_size: int = 64
+    latent_dim: int = 128
+    width: int = 256
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.0, 0.99)
+    penalty_weight: float = 10.0
+    drift: float = 0.001
+    batches: tuple[int, ...] = (32, 32, 32, 16, 16, 16, 16)
+    truncation: float = 0.7
+
+    def __post_init__(self) -> None:
+        check_image_size(KIND, self.image_size)
+        check_whole(KIND, "latent_dim", self.latent_dim, 1, 1024)
+        check_whole(KIND, "width", self.width, 2, 1024)
+        check_adam(KIND, self.learning_rate, self.betas)
+        check_number(KIND, "penalty_weight", self.penalty_weight, 0)
+        check_number(KIND, "drift", self.drift, 0)
+        batches: object = self.batches
+        if not isinstance(batches, tuple) or not batches:
+            raise out_of_range(KIND, "batches", batches, "a list of whole numbers")
+        for batch in batches:
+            check_whole(KIND, "batches", batch, 1, 1024)
+        check_number(KIND, "truncation", self.truncation, 0, 10)
+
+
+class PGGAN(Gan):
+    """WGAN-GP at a size that follows the share of the training that is done."""
+
+    name = "pggan"
+    settings_type = PGGANSettings
+
+    settings: PGGANSettings
+    generator: Generator
+
+    def __init__(self, settings: PGGANSettings | None = None) -> None:
+        super().__init__()
+        self.settings = settings or PGGANSettings()
+        self.generator = Generator(self.settings)
+        self.critic = Critic(self.settings)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images, pixels."""
+        return self.settings.image_size
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The generator and the critic."""
+        return {"generator": self.generator, "critic": self.critic}
+
+    def make_optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for the generator, one for the critic."""
+        rate, betas = self.settings.learning_rate, self.settings.betas
+        return {
+            name: Adam(network.parameters(), rate, betas, fused=True)
+            for name, network in self.networks().items()
+        }
+
+    def random_latents(self, count: int, random: torch.Generator) -> Latents:
+        """Noise [N, latent_dim], standard normal."""
+        shape = (count, self.settings.latent_dim)
+        return {"noise": torch.randn(shape, generator=random, device=random.device)}
+
+    def latents_for(self, seeds: Sequence[int]) -> Latents:
+        """Latents to sample with: noise of the truncated normal distribution, on the CPU.
+
+        Raises:
+            GraftError: seed_out_of_range.
+        """
+        latents = super().latents_for(seeds)
+        if self.settings.truncation:
+            latents["noise"] = truncated(latents["noise"], self.settings.truncation)
+        return latents
+
+    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:
+        """Train once, or several times where the stage's batch is smaller than ``real``.
+
+        The losses are "generator", "critic" (without its penalty) and "penalty" (weighted), means
+        over the parts.
+        """
+        self.generator.fraction = fraction
+        growth = Growth.at(fraction, self.generator.stages)
+        small = F.adaptive_avg_pool2d(real, self.generator.first_size * 2**growth.stage)
+        if growth.share < 1:  # reals fade in as fakes do
+            old = F.interpolate(F.avg_pool2d(small, 2), scale_factor=2.0, mode="nearest")
+            small = torch.lerp(old, small, growth.share)
+        batches = self.settings.batches
+        parts = torch.split(small, batches[min(growth.stage, len(batches) - 1)])
+        all_losses = [self._learn(part, random, growth) for part in parts]
+        return {
+            name: torch.stack([losses[name] for losses in all_losses]).mean()
+            for name in all_losses[0]
+        }
+
+    def _learn(self, real: Tensor, random: torch.Generator, growth: Growth) -> dict[str, Tensor]:
+        settings, critic = self.settings, self.critic
+        noise = self.random_latents(len(real), random)["noise"]
+        with self.autocast():
+            fake = self.generator.draw(noise, growth)
+            real_scores = critic.judge(real, growth)
+            fake_scores = critic.judge(fake.detach(), growth)
+        critic_loss = wasserstein_discriminator(real_scores, fake_scores)
+        critic_loss = critic_loss + settings.drift * real_scores.float().square().mean()
+        penalty = settings.penalty_weight * gradient_penalty(
+            lambda images: critic.judge(images, growth), real, fake, random
+        )
+        self._descend("critic", critic_loss + penalty)
+
+        with self.autocast(), frozen(critic):
+            scores = critic.judge(fake, growth)
+        generator_loss = wasserstein_generator(None, scores)
+        self._descend("generator", generator_loss)
+        return {
+            "generator": generator_loss.detach(),
+            "critic": critic_loss.detach(),
+            "penalty": penalty.detach(),
+        }
+
+    def _descend(self, name: str, loss: Tensor) -> None:
+        self.optimizers[name].zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizers[name].step()
+
+
+def truncated(normal: Tensor, limit: float) -> Tensor:
+    """Turn standard normal values into such of the normal distribution cut off at ± ``limit``.
+
+    By equal ranks, so that each value follows from its own and the order stays.
+    """
+    inside = torch.special.ndtr(normal.double())
+    low = torch.special.ndtr(torch.tensor(-limit, dtype=torch.float64))
+    cut: Tensor = torch.special.ndtri(low + inside * (1 - 2 * low))
+    return cut.to(normal.dtype)

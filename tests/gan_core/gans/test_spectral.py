@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from gan_core.gans.spectral import SpectralConv2d
+
+
+def layer() -> SpectralConv2d:
+    torch.manual_seed(0)
+    return SpectralConv2d(3, 6, 3, padding=1)
+
+
+def test_the_iteration_finds_the_largest_singular_value() -> None:
+    convolution = layer()
+    for _ in range(60):
+        found = convolution.largest_singular_value().item()
+    exact = torch.linalg.matrix_norm(convolution.weight.flatten(1), 2).item()
+    assert found == pytest.approx(exact, rel=1e-4)
+
+
+def test_what_it_computes_is_the_plain_convolution_divided_by_it() -> None:
+    convolution = layer().eval()
+    images = torch.randn(2, 3, 8, 8)
+    plain = torch.nn.functional.conv2d(
+        images, convolution.weight / convolution.largest_singular_value(), convolution.bias, 1, 1
+    )
+    torch.testing.assert_close(convolution(images), plain)
+
+
+def test_the_vector_moves_in_train_mode_alone_and_is_in_the_state() -> None:
+    convolution, images = layer(), torch.randn(1, 3, 8, 8)
+    before = convolution.left.clone()
+    convolution.eval()(images)
+    assert torch.equal(convolution.left, before)
+    convolution.train()(images)
+    assert not torch.equal(convolution.left, before)
+    assert torch.equal(convolution.state_dict()["left"], convolution.left)
+
+
+def test_its_gradient_is_that_of_the_divided_weight() -> None:
+    """The singular value takes part: along the weight itself nothing can be gained."""
+    convolution = layer()
+    for _ in range(60):
+        convolution.largest_singular_value()
+    convolution(torch.randn(2, 3, 8, 8)).square().sum().backward()
+    assert convolution.weight.grad is not None
+    along = (convolution.weight.grad * convolution.weight).sum()
+    assert abs(along.item()) < 1e-3 * convolution.weight.grad.norm().item()
+
+
+def test_two_passes_before_one_backward_are_possible() -> None:
+    convolution, images = layer(), torch.randn(1, 3, 8, 8)
+    (convolution(images) + convolution(images)).sum().backward()
+    assert convolution.weight.grad is not None
