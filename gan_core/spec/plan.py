@@ -46,7 +46,13 @@ def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:
 # Seconds measured on two CPU cores with bf16 (docs/results.md says how).
 _START_SECONDS = 4.0
 _SECONDS_PER_FEATURE = 0.02
-_SECONDS_PER_TRAINED_IMAGE_112 = 0.05
+_SECONDS_PER_TRAINED_IMAGE_112 = {
+    "infogan": 0.05,
+    "dcgan": 0.02,
+    "fastgan": 0.3,
+    "pggan": 0.5,
+    "stylegan2": 1.0,
+}
 _SECONDS_PER_GENERATED_IMAGE_112 = 0.02
 _SECONDS_PER_CNN_IMAGE = 0.011
 _SECONDS_PER_UPSCALED_IMAGE_112 = {
@@ -133,7 +139,7 @@ class _Planner:
                 "seed": subset,
             },
             inputs={"dataset": StepInput(source="dataset")},
-            seconds=count * epochs * _SECONDS_PER_TRAINED_IMAGE_112 * area,
+            seconds=count * epochs * _SECONDS_PER_TRAINED_IMAGE_112[gan.name] * area,
         )
         generate = self.add(
             name=f"generate:{label}",
