@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.checks import Check
-from harness.house import House, Plan
+from harness.house import SHORT, House, Plan
 from harness.ledger import Held
 from harness.processes import send
 from harness.run import Record
@@ -32,7 +32,10 @@ def keep_promise(
     Returns:
         A record for each kill, and the checks.
     """
-    settings = {"GRAFT_CHECKPOINT_SECONDS": f"{_CHECKPOINT_SECONDS:.0f}"}
+    settings = {
+        "GRAFT_CHECKPOINT_SECONDS": f"{_CHECKPOINT_SECONDS:.0f}",
+        "GRAFT_MIN_FREE_BYTES": SHORT["GRAFT_MIN_FREE_BYTES"],  # the disk is small
+    }
     in_time = Check(f"with default settings, back at work within {PROMISED_SECONDS:.0f} s")
     kept = Check("at most one checkpoint interval is lost")
     records: list[Record] = []
@@ -44,7 +47,11 @@ def keep_promise(
             portals = Portals(house, images, out, specs=1, first=1, at_once=1, epochs=_EPOCHS)
             portals.start()
             for _ in range(kills):
-                record, lost = _kill(house)
+                try:
+                    record, lost = _kill(house)
+                except AssertionError as error:  # what was measured before it must not be lost
+                    in_time.wrong.append(str(error))
+                    break
                 records.append(record)
                 if record.seconds is None or record.seconds > PROMISED_SECONDS:
                     in_time.wrong.append(_said(record.seconds))
