@@ -165,6 +165,18 @@ class StepRunner:
         except (OSError, OperationalError, InterfaceError) as error:
             log.warning("outputs_not_removed", step=step.id, reason=type(error).__name__)
 
+    def _remove_earlier_attempts(self, step: ClaimedStep) -> None:
+        """Delete what killed workers had uploaded of the step, now that it is over."""
+        if step.attempt < 2:
+            return
+        home = f"workspaces/{step.workspace_id}/steps/{step.id}/"
+        try:
+            for key in self._objects.list(home):
+                if not key.startswith(step.output_prefix):
+                    self._objects.delete(key)
+        except OSError as error:  # the sweep for orphans finds them
+            log.warning("earlier_attempts_not_removed", step=step.id, reason=type(error).__name__)
+
     def _relay(self) -> None:
         try:
             relay_outbox(self._database, self._doorbell)
@@ -188,6 +200,8 @@ class StepRunner:
                 word = self._record(step, outcome, ingested, keeper)
                 if word != "done":
                     self._remove_unpublished(step)
+                if word in {"done", "failed", "cancelled"}:
+                    self._remove_earlier_attempts(step)
                 if word not in {"released", "handed_back", "retried", "lost"}:
                     empty_step_dir(folder)
                     self._forget_checkpoints(step, folder)

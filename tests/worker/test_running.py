@@ -28,6 +28,7 @@ from store.outbox import relay_outbox
 from store.repositories import JobRepository
 from store.settings import Settings
 from store.step_tables import Step
+from store.steps import StepLedger
 from store.tables import Dataset, Job, Workspace
 from worker import running
 from worker.running import StepRunner, child_command, child_environment
@@ -285,6 +286,25 @@ say(event="done", outputs=[said | {"name": "a"}, said | {"name": "is-not-there"}
 """
     assert house.run(job_id, missing) == "retried"
     assert house.objects.list("workspaces/") == {}
+    assert house.run(job_id, GOOD) == "done"
+    (only,) = house.step(job_id).outputs
+    assert list(house.objects.list("workspaces/")) == [only["object_key"]]
+
+
+def test_what_a_killed_worker_had_uploaded_goes_when_the_step_is_done(house: House) -> None:
+    job_id = house.submit_one()
+    step_id = house.step(job_id).id
+    with house.database.write() as session:
+        killed = StepLedger(session).claim(
+            step_id, worker_id="killed", lease_seconds=60, max_attempts=3
+        )
+    assert killed is not None
+    path = house.objects.local_path(f"{killed.output_prefix}report.html")
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    path.write_text("half of what there was to upload")
+    with house.database.write() as session:
+        StepLedger(session).expire(step_id, max_attempts=3, dead_token=killed.token)
     assert house.run(job_id, GOOD) == "done"
     (only,) = house.step(job_id).outputs
     assert list(house.objects.list("workspaces/")) == [only["object_key"]]

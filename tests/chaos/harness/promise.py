@@ -16,11 +16,10 @@ from harness.run import Record
 from harness.workload import Portals, make_images
 
 PROMISED_SECONDS = 75.0
-# The lease, its renewal and the sweep are as they come. Only checkpoints are more frequent than
-# once a minute, so that a training of minutes has some.
-_CHECKPOINT_SECONDS = 10.0
-_EPOCHS = 4000
-_HEAD_START = 25.0
+# The default. A save that is slow makes it longer: saving may take 2% of the time.
+_CHECKPOINT_SECONDS = 60.0
+_EPOCHS = 8000
+_HEAD_START = 80.0
 _LONGEST = 240.0
 
 
@@ -32,10 +31,7 @@ def keep_promise(
     Returns:
         A record for each kill, and the checks.
     """
-    settings = {
-        "GRAFT_CHECKPOINT_SECONDS": f"{_CHECKPOINT_SECONDS:.0f}",
-        "GRAFT_MIN_FREE_BYTES": SHORT["GRAFT_MIN_FREE_BYTES"],  # the disk is small
-    }
+    settings = {"GRAFT_MIN_FREE_BYTES": SHORT["GRAFT_MIN_FREE_BYTES"]}  # the disk is small
     in_time = Check(f"with default settings, back at work within {PROMISED_SECONDS:.0f} s")
     kept = Check("at most one checkpoint interval is lost")
     records: list[Record] = []
