@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,5 +45,20 @@ def part(on_progress: OnProgress, start: float, end: float) -> OnProgress:
 
     def report(progress: Progress) -> None:
         on_progress(Progress(start + (end - start) * progress.fraction, progress.detail))
+
+    return report
+
+
+def if_slow(on_progress: OnProgress, seconds: float = 10.0) -> OnProgress:
+    """Tell of a preparation only once it takes long.
+
+    A work that goes on from a checkpoint would otherwise seem to have begun anew until it has found
+    out how far it is.
+    """
+    began = time.monotonic()
+
+    def report(progress: Progress) -> None:
+        if time.monotonic() - began >= seconds:
+            on_progress(progress)
 
     return report

@@ -9,7 +9,7 @@ import numpy as np
 from gan_core.benchmark.evaluate import BenchmarkData, Fakes, evaluate_arms
 from gan_core.classifiers.seed_cnn import SeedCnnConfig
 from gan_core.features import FeatureExtractor
-from gan_core.progress import part
+from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
 from gan_core.steps.context import Output, StepContext
 from gan_core.training.fit import fit_to_size
@@ -79,7 +79,7 @@ def _sided(context: StepContext, images: np.ndarray) -> np.ndarray:
     return fit_to_size(
         images,
         _SIDE,
-        on_progress=part(context.on_progress, 0.0, 0.0),
+        on_progress=if_slow(part(context.on_progress, 0.0, 0.0)),
         should_stop=context.should_stop,
     )
 

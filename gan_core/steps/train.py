@@ -8,7 +8,7 @@ from gan_core.benchmark.subsets import nested_subset
 from gan_core.environment import describe_device
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
-from gan_core.progress import part
+from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
 from gan_core.steps.context import Output, StepContext
 from gan_core.training.fit import fit_to_size
@@ -26,7 +26,7 @@ def run(context: StepContext) -> list[Output]:
     images = fit_to_size(
         dataset.images("train")[chosen],
         params["image_size"],
-        on_progress=part(context.on_progress, 0.0, 0.0),
+        on_progress=if_slow(part(context.on_progress, 0.0, 0.0)),
         should_stop=context.should_stop,
     )
     gan = create(params["gan"], image_size=params["image_size"])
