@@ -94,8 +94,7 @@ PROFILES: dict[str, dict[str, Any]] = {
                 "schedule": _STUDY_SCHEDULE,
                 "ema_decay": 0.999,
                 "snapshots": 8,
-            },
-            _gan("fastgan", 128, _few_shot_schedule(8), 0.999, 8),
+            }
         ],
         "balance_to": "full-class",
         # As above; and it adds no texture that a classifier could mistake for a sign of disease.
