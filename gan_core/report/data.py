@@ -20,10 +20,12 @@ class Snapshot:
     Attributes:
         label: When, for a person ("epoch 200").
         images: uint8 [k, S, S, 3], of the same seeds in every snapshot.
+        is_chosen: Whether this is the generator that was kept.
     """
 
     label: str
     images: Images
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,11 @@ class GanSection:
         real_count_label: The same as it was asked for (a number, or "all").
         subset: Seed of the real subset.
         real: uint8 [k, S, S, 3], some images of that same subset, of any size; None: not shown.
-        snapshots: In the order of training; the last is the final state.
+        snapshots: In the order of training.
+        judgements: Of the snapshots: "epoch", "kid", "kid_sd", "coverage", "authenticity",
+            "copy_rate"; empty where nothing was judged.
+        chosen_epoch: After which the generator was kept; None where the last was, unjudged.
+        ended: "plateau" or "copying" where the training ended before its last epoch.
         upscaled: uint8 [k, S, S, 3], final images after the upscaler; None: not shown.
         history: Points of training, each with "epoch" and a number for each loss.
         sweeps: One for each continuous code; empty when the GAN has none.
@@ -64,6 +70,9 @@ class GanSection:
     snapshots: list[Snapshot] = field(default_factory=list)
     upscaled: Images | None = None
     history: list[dict[str, float]] = field(default_factory=list)
+    judgements: list[dict[str, float]] = field(default_factory=list)
+    chosen_epoch: int | None = None
+    ended: str | None = None
     sweeps: list[Sweep] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
 

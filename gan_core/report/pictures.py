@@ -86,7 +86,8 @@ def samples_png(data: ReportData, text: Text = ENGLISH, per_row: int = 8) -> byt
 
 
 def final_images(section: GanSection) -> Images | None:
-    """Return the images as they are handed out: upscaled, else the last snapshot's; or None."""
+    """Return the images as they are handed out: upscaled, else the kept snapshot's; or None."""
     if section.upscaled is not None:
         return section.upscaled
-    return section.snapshots[-1].images if section.snapshots else None
+    kept = [shot for shot in section.snapshots if shot.is_chosen] or section.snapshots[-1:]
+    return kept[0].images if kept else None

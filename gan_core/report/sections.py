@@ -7,6 +7,7 @@ from typing import Any
 from gan_core.report import plots
 from gan_core.report.data import GanSection, Images, LearningCurve, ReportData
 from gan_core.report.pictures import data_uri, fitted, sheet
+from gan_core.report.quality import quality_view, shown_snapshots
 from gan_core.report.tables import arms, share
 from gan_core.report.text import ENGLISH, Text
 
@@ -57,6 +58,9 @@ def _gan_view(
         "final_rows": [],
         "sweeps": [_sweep_view(s.code, s.images, text, quality) for s in section.sweeps],
         "losses": None,
+        "quality": quality_view(
+            section, {"gan": name, "count": count, "subset": section.subset}, text
+        ),
     }
     if section.snapshots:
         size = section.snapshots[-1].images.shape[1]
@@ -64,9 +68,12 @@ def _gan_view(
         if section.real is not None:
             real = fitted(section.real[:_IN_A_ROW], size)
             view["training_rows"].append(_row(text("row_real"), real, True, text, quality))
-        for snapshot in section.snapshots:
+        for snapshot in shown_snapshots(section):
             images = snapshot.images[:_IN_A_ROW]
-            view["training_rows"].append(_row(snapshot.label, images, False, text, quality))
+            label = snapshot.label
+            if snapshot.is_chosen:
+                label = text("snapshot_chosen", when=label)
+            view["training_rows"].append(_row(label, images, False, text, quality))
     if section.upscaled is not None:
         size = section.upscaled.shape[1]
         view["final_size"] = size

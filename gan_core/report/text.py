@@ -222,6 +222,24 @@ _GANS = {
     "sweep_rows": "{categories} categories",
     "sweep_alt": "Synthetic images: {categories} rows of categories, {steps} columns from −1 to"
     " +1.",
+    "quality_heading": "Quality over the training",
+    "quality_lead": "Samples compared with the training images at each snapshot: the kernel"
+    " distance KID on EfficientNet-Lite0 features (lower is closer), the share of training images"
+    " that have a sample near them (coverage), the share of samples that are no closer to a"
+    " training image than that one's own neighbour (authenticity; about .65 for new real images),"
+    " and the share that are near-copies. A snapshot was chosen by these figures, so they say"
+    " which is best, not how good it is.",
+    "quality_chosen": "The generator after epoch {epoch} was kept (the dotted line).",
+    "quality_ended:plateau": "The training ended after epoch {epoch}, since it got no better.",
+    "quality_ended:copying": "The training ended after epoch {epoch}, since it was learning its"
+    " images by heart.",
+    "quality_alt": "Kernel distance, coverage, authenticity and copies over the training of {gan},"
+    " {count} real images, subset {subset}.",
+    "quality:coverage": "coverage",
+    "quality:authenticity": "authenticity",
+    "quality:copy_rate": "near-copies",
+    "axis_kid": "KID",
+    "snapshot_chosen": "{when} (kept)",
     "losses_heading": "Losses of the GAN",
     "losses_lead": "The two networks work against each other, so these need not fall. Curves that"
     " run away or stand at zero are a bad sign.",

@@ -64,7 +64,14 @@ class GanSpec(_Strict):
     """Decay a step of the generator's moving average, from which images are then drawn; null:
     images are drawn from the generator itself, as the study did."""
     snapshots: int = Field(default=4, ge=1, le=16)
-    """How many times during training a grid of samples is kept, the last step included."""
+    """How many times during training a grid of samples is kept and judged against the training
+    images, the last step included."""
+    keep: Literal["best", "last"] = "best"
+    """Which generator the training leaves: the snapshot that was judged best (kernel distance,
+    coverage and copies, on training images alone), or the last, as in the study."""
+    stop_early: bool = False
+    """End the training when judgements no longer get better, or when it learns its images by
+    heart."""
 
     @field_validator("schedule")
     @classmethod

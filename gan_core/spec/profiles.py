@@ -76,6 +76,8 @@ PROFILES: dict[str, dict[str, Any]] = {
                 "schedule": _STUDY_SCHEDULE,
                 "ema_decay": None,
                 "snapshots": 4,
+                # As the study did: it looked at nothing on the way.
+                "keep": "last",
             }
         ],
         "balance_to": "full-class",
@@ -93,7 +95,8 @@ PROFILES: dict[str, dict[str, Any]] = {
                 "image_size": 112,
                 "schedule": _STUDY_SCHEDULE,
                 "ema_decay": 0.999,
-                "snapshots": 8,
+                "snapshots": 16,
+                "stop_early": True,
             }
         ],
         "balance_to": "full-class",
@@ -109,11 +112,11 @@ PROFILES: dict[str, dict[str, Any]] = {
 }
 
 _BEST_GANS = [
-    _gan("dcgan", 64, _few_shot_schedule(64), 0.999, 8),
+    _gan("dcgan", 64, _few_shot_schedule(64), 0.999, 16),
     # Its batches at each size, 32 to 16, are its own; what comes is cut into them.
-    _gan("pggan", 128, _few_shot_schedule(32), 0.999, 8),
-    _gan("fastgan", 128, _few_shot_schedule(8), 0.999, 8),
-    _gan("stylegan2", 128, _few_shot_schedule(16), 0.999, 8),
+    _gan("pggan", 128, _few_shot_schedule(32), 0.999, 16),
+    _gan("fastgan", 128, _few_shot_schedule(8), 0.999, 16),
+    _gan("stylegan2", 128, _few_shot_schedule(16), 0.999, 16),
 ]
 _STUDY_SCHEDULE_OF_32 = [
     {**row, "batch_size": min(32, row["batch_size"])} for row in _STUDY_SCHEDULE
@@ -127,11 +130,11 @@ ASKED_FOR: dict[str, list[dict[str, Any]]] = {
     ],
     # PGGAN: the sibling study's sizes and batches. It states no epochs; they are the study's.
     "seed": [
-        _gan("pggan", 256, _STUDY_SCHEDULE_OF_32, None, 4),
-        _gan("dcgan", 112, _STUDY_SCHEDULE, None, 4),
+        _gan("pggan", 256, _STUDY_SCHEDULE_OF_32, None, 4) | {"keep": "last"},
+        _gan("dcgan", 112, _STUDY_SCHEDULE, None, 4) | {"keep": "last"},
         *_BEST_GANS[2:],
     ],
-    "best": _BEST_GANS,
+    "best": [gan | {"stop_early": True} for gan in _BEST_GANS],
 }
 """How a profile trains GANs that it does not train unless they are asked for by name."""
 

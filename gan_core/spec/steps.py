@@ -24,12 +24,12 @@ Queue = Literal["gpu", "cpu"]
 STEP_VERSIONS: dict[StepKind, int] = {
     "ingest": 1,
     "features": 1,
-    "train": 1,
-    "generate": 1,
+    "train": 2,
+    "generate": 2,
     "upscale": 1,
     "evaluate": 2,
-    "report": 3,
-    "package": 1,
+    "report": 4,
+    "package": 2,
 }
 
 

@@ -193,7 +193,7 @@ def _gan_sections(
     for folder in _labelled(context, "train"):
         card = json.loads(model_in(folder).with_suffix(".json").read_text(encoding="utf-8"))
         training = card["training"]
-        chosen = nested_subset(labels, rare_index, training["real_count"], training["subset"])
+        seen = nested_subset(labels, rare_index, training["real_count"], training["subset"])
         label = folder.name.removeprefix("train-")
         # Its upscaling may have failed where its training had not.
         upscaled = None
@@ -201,9 +201,13 @@ def _gan_sections(
             upscaled = np.load(
                 context.inputs[f"upscale-{label}"] / "images.npy", mmap_mode="r", allow_pickle=False
             )
+        judged = folder / "judgements.json"
+        # A training of the version before was not judged.
+        judgements = json.loads(judged.read_text(encoding="utf-8")) if judged.exists() else []
+        chosen = card["quality"]["epoch"] if "quality" in card else None
         with np.load(folder / "snapshots.npz", allow_pickle=False) as saved:
             snapshots = [
-                Snapshot(label=f"epoch {epoch}", images=images)
+                Snapshot(label=f"epoch {epoch}", images=images, is_chosen=epoch == chosen)
                 for epoch, images in zip(saved["epochs"], saved["images"], strict=True)
             ]
         sweeps = folder / "sweeps.npy"
@@ -213,10 +217,13 @@ def _gan_sections(
                 real_count=training["real_count"],
                 real_count_label=label.rsplit("-", 2)[1],
                 subset=training["subset"],
-                real=np.asarray(dataset.images("train")[chosen[:_SHOWN]]),
+                real=np.asarray(dataset.images("train")[seen[:_SHOWN]]),
                 snapshots=snapshots,
                 upscaled=None if upscaled is None else np.asarray(upscaled[:_SHOWN]),
                 history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
+                judgements=judgements,
+                chosen_epoch=chosen,
+                ended=card.get("ended_early"),
                 sweeps=[
                     Sweep(code=code, images=images)
                     for code, images in enumerate(np.load(sweeps, allow_pickle=False))

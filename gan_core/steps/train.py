@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from gan_core.benchmark.subsets import nested_subset
 from gan_core.environment import describe_device
+from gan_core.features import NAME, FeatureExtractor
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
 from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
 from gan_core.steps.context import Output, StepContext
+from gan_core.training.config import images_digest
 from gan_core.training.fit import fit_to_size
-from gan_core.training.loop import TrainConfig, train
+from gan_core.training.judging import DEFAULT_NEAR_COPY_RMS, LEAST_IMAGES, Judge
+from gan_core.training.loop import TrainConfig, TrainResult, train
 
 
 def run(context: StepContext) -> list[Output]:
@@ -36,6 +43,9 @@ def run(context: StepContext) -> list[Output]:
         seed=params["seed"],
         ema_decay=params["ema_decay"],
         snapshots=params["snapshots"],
+        # Not in steps that the version before has planned.
+        keep=params.get("keep", "last"),
+        stop_early=params.get("stop_early", False),
         checkpoint_seconds=context.settings.checkpoint_seconds,
         label=f"{params['gan']}, {params['real_count']} real",
     )
@@ -46,6 +56,7 @@ def run(context: StepContext) -> list[Output]:
         config,
         device=device,
         data_digest=dataset.digest,
+        judge=_judge(context, images, device),
         checkpoint_dir=context.checkpoints,
         on_progress=context.on_progress,
         should_stop=context.should_stop,
@@ -54,10 +65,12 @@ def run(context: StepContext) -> list[Output]:
     name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
     result.model.save(context.outputs / f"{name}.safetensors")
     card = {**result.model.card(), "training": params, "device": describe_device(device)}
+    card |= _quality(result)
     if result.notices:
         card["notices"] = result.notices
     context.write_json(f"{name}.json", card)
     context.write_json("history.json", result.history)
+    context.write_json("judgements.json", [found.as_dict() for found in result.judgements])
     np.savez(
         context.outputs / "snapshots.npz",
         images=np.stack([snapshot.images for snapshot in result.snapshots]),
@@ -67,6 +80,7 @@ def run(context: StepContext) -> list[Output]:
         Output(f"{name}.safetensors", "model", "application/octet-stream"),
         Output(f"{name}.json", "model-card", "application/json"),
         Output("history.json"),
+        Output("judgements.json"),
         Output("snapshots.npz"),
     ]
     if (n_codes := codes(result.model)) > 0:
@@ -74,3 +88,33 @@ def run(context: StepContext) -> list[Output]:
         np.save(context.outputs / "sweeps.npy", np.stack(sweeps), allow_pickle=False)
         outputs.append(Output("sweeps.npy"))
     return outputs
+
+
+def _judge(context: StepContext, images: NDArray[np.uint8], device: torch.device) -> Judge | None:
+    """The judge of the snapshots; None for so few images that nothing can be said."""
+    if len(images) < LEAST_IMAGES:
+        return None
+    extractor = FeatureExtractor(device=device)
+    # Kept among the checkpoints: a training that goes on does not compute them again.
+    real = extractor.extract_into(
+        context.checkpoints / "judged-real.npy",
+        images,
+        images_digest(images),
+        on_progress=if_slow(part(context.on_progress, 0.0, 0.0)),
+        should_stop=context.should_stop,
+    )
+    limit = context.params.get("near_copy_rms", DEFAULT_NEAR_COPY_RMS)
+    return Judge(images, extractor.extract, real, near_copy_rms=float(limit))
+
+
+def _quality(result: TrainResult) -> dict[str, Any]:
+    """What the card says of the generator's samples; nothing where they were not judged."""
+    found = next((j for j in result.judgements if j.step == result.model.step), None)
+    if found is None:
+        return {}
+    said = found.as_dict() | {
+        "features": NAME,
+        "against": "the training images; a snapshot was chosen by these figures",
+        "judged": len(result.judgements),
+    }
+    return {"quality": said} | ({"ended_early": result.ended} if result.ended else {})

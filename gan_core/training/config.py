@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from gan_core.gans.base import Gan
 from gan_core.training.precision import Precision, compute_dtype
 from gan_core.training.timing import CHECKPOINT_SHARE
 
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
+
+Keep = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class TrainConfig:
         precision: "auto" computes in bfloat16 where the hardware does.
         ema_decay: Of the generator's moving average, a step; None samples from the raw weights.
         snapshots: How many times to look at samples, evenly spaced, the end included; 0 for never.
+            Where there is a judge, they are judged, too.
+        keep: Which generator a training leaves: the "best" that was judged, or the "last".
+        stop_early: Whether to end where the judgements say that going on is of no use.
         sample_count: Images in a snapshot, made from the seeds 0, 1, 2, ...
         checkpoint_seconds: Time from one checkpoint to the next, at least.
         checkpoint_share: Of the time, what at most goes into checkpoints: where the disk is slow
@@ -41,6 +47,8 @@ class TrainConfig:
     precision: Precision = "auto"
     ema_decay: float | None = None
     snapshots: int = 4
+    keep: Keep = "last"
+    stop_early: bool = False
     sample_count: int = 16
     checkpoint_seconds: float = 60.0
     checkpoint_share: float = CHECKPOINT_SHARE
@@ -56,7 +64,12 @@ class TrainConfig:
 
 
 def training_identity(
-    gan: Gan, images: NDArray[np.uint8], config: TrainConfig, device: torch.device
+    gan: Gan,
+    images: NDArray[np.uint8],
+    config: TrainConfig,
+    device: torch.device,
+    *,
+    judged: bool = False,
 ) -> str:
     """A hash of everything that decides how a training goes.
 
@@ -79,6 +92,9 @@ def training_identity(
         "ema_decay": config.ema_decay,
         "compute": f"{device.type} {compute_dtype(config.precision, device)}",
         "snapshots": config.snapshots,
+        "keep": config.keep,
+        "stop_early": config.stop_early,
+        "judged": judged,
         "sample_count": config.sample_count,
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

@@ -35,6 +35,7 @@ from gan_core.progress import (
 from gan_core.spec.errors import GraftError
 from gan_core.training.config import TrainConfig, images_digest, training_identity
 from gan_core.training.health import JUDGED_SAMPLES, MILESTONES, SpoiledError, is_collapsed, spread
+from gan_core.training.judging import Ending, Judge, Judgement, best_of, reason_to_end
 from gan_core.training.keeping import Keeper
 from gan_core.training.memory import memory_plans
 from gan_core.training.randomness import borrowed_randomness
@@ -64,13 +65,22 @@ class TrainResult:
         history: At most 500 points in order: "epoch" (epochs done) and each loss' mean since the
             point before; JSON-able.
         snapshots: All, those from before an interruption included.
+        judgements: Of the snapshots, where there was a judge.
+        ended: Why the training ended before its last epoch; None where it did not.
         notices: What went wrong and was mended on the way, a plain sentence each.
     """
 
     model: TrainedGenerator
     history: list[dict[str, float]]
     snapshots: list[Snapshot]
+    judgements: list[Judgement] = field(default_factory=list)
+    ended: Ending | None = None
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def best(self) -> Judgement | None:
+        """The judgement with the lowest score."""
+        return best_of(self.judgements)
 
 
 def train(
@@ -80,6 +90,7 @@ def train(
     *,
     device: str | torch.device = "cpu",
     data_digest: str | None = None,
+    judge: Judge | None = None,
     checkpoint_dir: Path | None = None,
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
@@ -93,6 +104,7 @@ def train(
         config: How to train.
         device: Where to train.
         data_digest: Goes onto the model's card; None takes the SHA-256 of ``images``.
+        judge: Judges each snapshot; None: the last generator is kept, whatever ``config`` says.
         checkpoint_dir: Where checkpoints lie; one training, one directory. None keeps none.
         on_progress: Told about every half second.
         should_stop: Asked before each step.
@@ -108,7 +120,8 @@ def train(
     _check(gan, images)
     device = torch.device(device)
     timer = CheckpointTimer(config.checkpoint_seconds, share=config.checkpoint_share)
-    keeper = Keeper(checkpoint_dir, training_identity(gan, images, config, device), timer)
+    identity = training_identity(gan, images, config, device, judged=judge is not None)
+    keeper = Keeper(checkpoint_dir, identity, timer)
     plans = memory_plans(
         couples_images=gan.couples_images, batch_size=config.batch_size, device=device
     )
@@ -117,6 +130,7 @@ def train(
         keeper=keeper,
         digest=data_digest or images_digest(images),
         real_spread=spread(images),
+        judge=judge,
         on_progress=on_progress,
         should_stop=should_stop,
         on_snapshot=on_snapshot,
@@ -171,6 +185,7 @@ class _Course:
     keeper: Keeper
     digest: str
     real_spread: float
+    judge: Judge | None
     on_progress: OnProgress
     should_stop: ShouldStop
     on_snapshot: OnSnapshot | None
@@ -187,7 +202,7 @@ class _Course:
         milestones = snapshot_epochs(config.epochs, MILESTONES)
         model: TrainedGenerator | None = None
         last_report = -math.inf
-        while run.epoch < config.epochs:
+        while run.epoch < config.epochs and self._ending(run) is None:
             if self.should_stop():
                 self.keeper.save(run)
                 raise Stopped
@@ -195,7 +210,7 @@ class _Course:
             if epoch_is_over and run.epoch in snapshots_due | milestones:
                 model = trained_generator(run, self.digest)
                 if run.epoch in milestones:
-                    self._judge(run, model)
+                    self._check_health(run, model)
                 if run.epoch in snapshots_due:
                     self._look(run, model)
                 if run.epoch in milestones and run.epoch < config.epochs:
@@ -205,17 +220,26 @@ class _Course:
             if now - last_report >= PROGRESS_SECONDS or run.epoch == config.epochs:
                 self.on_progress(_progress(run, config))
                 last_report = now
-        if model is None or model.step < run.steps:
+        if self.config.keep == "best" and run.best is not None:
+            model = run.best
+        elif model is None or model.step < run.steps:
             model = trained_generator(run, self.digest)
         seeds = tuple(range(config.sample_count))
         return TrainResult(
             model,
             run.history,
             [Snapshot(grid.epoch, grid.step, seeds, grid.images) for grid in run.sample_grids],
-            list(run.setbacks.notices),
+            judgements=list(run.judgements),
+            ended=self._ending(run),
+            notices=list(run.setbacks.notices),
         )
 
-    def _judge(self, run: Run, model: TrainedGenerator) -> None:
+    def _ending(self, run: Run) -> Ending | None:
+        if not self.config.stop_early or run.epoch == self.config.epochs:
+            return None
+        return reason_to_end(run.judgements, run.fraction)
+
+    def _check_health(self, run: Run, model: TrainedGenerator) -> None:
         if not run.is_finite():
             raise SpoiledError(run.epoch, "a weight was no longer finite")
         samples = judged_samples(run, model, JUDGED_SAMPLES)
@@ -225,13 +249,25 @@ class _Course:
     def _look(self, run: Run, model: TrainedGenerator) -> None:
         snapshot = take_snapshot(run, model, self.config.sample_count)
         run.sample_grids.append(SampleGrid(run.epoch, run.steps, snapshot.images))
+        if self.judge is not None:
+            self._judge(self.judge, run, model)
         if self.on_snapshot is not None:
             self.on_snapshot(snapshot)
+
+    def _judge(self, judge: Judge, run: Run, model: TrainedGenerator) -> None:
+        samples = judged_samples(run, model, judge.sample_count)
+        found = judge.judge(samples, run.epoch, run.steps)
+        run.judgements.append(found)
+        if best_of(run.judgements) is found:
+            run.best = model
 
 
 def _progress(run: Run, config: TrainConfig) -> Progress:
     under_way = min(run.epoch + 1, config.epochs)
-    return Progress(run.fraction, f"{config.label}, epoch {under_way}/{config.epochs}")
+    detail = f"{config.label}, epoch {under_way}/{config.epochs}"
+    if (best := best_of(run.judgements)) is not None:
+        detail += f", KID {run.judgements[-1].kid:.3f} (best so far: epoch {best.epoch})"
+    return Progress(run.fraction, detail)
 
 
 def _check(gan: Gan, images: NDArray[np.uint8]) -> None:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_core.gans.base import Gan
+from gan_core.generating import TrainedGenerator
 from gan_core.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
 from gan_core.training.config import TrainConfig
 from gan_core.training.ema import MovingAverage, sampling_weights
 from gan_core.training.health import SpoiledError
+from gan_core.training.judging import Judgement
 from gan_core.training.memory import PLAIN, MemoryPlan, applied
 from gan_core.training.precision import compute_dtype
 from gan_core.training.randomness import global_state, set_global_state
@@ -57,6 +59,8 @@ class Run:
         steps: Steps done.
         history: Points so far; see ``loop.TrainResult``.
         sample_grids: Snapshots so far.
+        judgements: Of the snapshots so far, where there is a judge.
+        best: The generator that was judged best so far.
         setbacks: What went wrong so far; set by ``face``.
     """
 
@@ -83,6 +87,8 @@ class Run:
         self._batch = 0
         self.history: list[dict[str, float]] = []
         self.sample_grids: list[SampleGrid] = []
+        self.judgements: list[Judgement] = []
+        self.best: TrainedGenerator | None = None
         # Sums of the losses since the last point of the history, on the device.
         self._tally: dict[str, Tensor] = {}
         self._tallied = 0
@@ -175,6 +181,8 @@ class Run:
         tensors |= _prefixed("tally.", self._tally)
         for number, grid in enumerate(self.sample_grids):
             tensors[f"grid.{number}"] = torch.from_numpy(grid.images)
+        if self.best is not None:
+            tensors |= _prefixed("best.", self.best.weights)
         progress = {
             "epoch": self.epoch,
             "batch": self._batch,
@@ -182,6 +190,8 @@ class Run:
             "average_updates": 0 if self.average is None else self.average.updates,
             "history": list(self.history),
             "grids": [[grid.epoch, grid.step] for grid in self.sample_grids],
+            "judgements": [found.as_dict() for found in self.judgements],
+            "best": None if self.best is None else self.best.card(),
             "setbacks": asdict(self.setbacks),
         }
         return Checkpoint(config_hash, self.steps, tensors, progress)
@@ -207,6 +217,10 @@ class Run:
             SampleGrid(epoch, step, tensors[f"grid.{number}"].numpy())
             for number, (epoch, step) in enumerate(progress["grids"])
         ]
+        self.judgements = [Judgement(**found) for found in progress["judgements"]]
+        self.best = None
+        if progress["best"] is not None:
+            self.best = TrainedGenerator(weights=_under("best.", tensors), **progress["best"])
         self.epoch, self._batch = progress["epoch"], progress["batch"]
         self.steps = checkpoint.step
         self._order = epoch_order(self.real_count, self._seed, self.epoch).to(self.device)
