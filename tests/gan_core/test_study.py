@@ -209,3 +209,19 @@ def test_a_column_that_fails_is_named_and_the_others_are_there(
     assert {row.real_count for row in results.rows if not row.gan} == {6, 8}
     report = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "The training diverged." in report
+
+
+def test_the_report_shows_how_good_the_samples_were_on_the_way(finished: Path) -> None:
+    page = (finished / "report.html").read_text()
+    assert page.count("Quality over the training") == 2
+    assert "was kept" in page
+
+
+def test_a_model_says_how_its_samples_compare_with_the_training_images(finished: Path) -> None:
+    cards = [json.loads(path.read_text()) for path in finished.rglob("model-*.json")]
+    assert cards
+    for card in cards:
+        quality = card["quality"]
+        assert quality["features"] == "EfficientNet-Lite0"
+        assert quality["step"] == card["step"]
+        assert 0 <= quality["coverage"] <= 1

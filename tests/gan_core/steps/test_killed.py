@@ -42,6 +42,9 @@ TRAIN = {
     "seed": 0,
     "ema_decay": 0.9,
     "snapshots": 2,
+    "keep": "best",
+    "stop_early": False,
+    "near_copy_rms": 8.0,
 }
 EVALUATE = {
     "classifiers": ["probe", "seed-cnn"],
