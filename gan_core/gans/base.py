@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan_core.gans.noise import truncated
 from gan_core.spec.errors import GraftError
 from gan_core.training.memory import PLAIN, MemoryPlan, accumulate
 
@@ -121,6 +122,46 @@ class Gan(ABC):
             "Code sweeps are made for InfoGAN.",
         )
 
+    def choose_codes(
+        self,
+        latents: Latents,  # noqa: ARG002
+        category: int | None,  # noqa: ARG002
+        codes: Sequence[float] | None,  # noqa: ARG002
+    ) -> Latents:
+        """Give all latents one category, one set of codes, or both.
+
+        Args:
+            latents: As drawn.
+            category: From 0; None keeps those that were drawn.
+            codes: All the continuous codes, each from -1 to 1; None keeps those that were drawn.
+
+        Raises:
+            GraftError: no_codes, where the GAN has none; code_out_of_range.
+        """
+        raise GraftError(
+            "no_codes",
+            f"A {self.name} generator has no codes to choose.",
+            "Leave `category` and `codes` out; only InfoGAN has them.",
+        )
+
+    def truncate(self, latents: Latents, truncation: float) -> Latents:
+        """Make images more alike, and fewer of them odd, by keeping latents near their middle.
+
+        Here, for standard normal noise: its values are cut off at plus and minus ``truncation``.
+        A kind with other latents has a truncation of its own.
+
+        Args:
+            latents: As drawn.
+            truncation: 0 to 10; 0 cuts nothing off.
+
+        Raises:
+            GraftError: truncation_out_of_range.
+        """
+        check_truncation(self.name, truncation, 0, 10)
+        if truncation == 0:
+            return latents
+        return {**latents, "noise": truncated(latents["noise"], truncation)}
+
     # --- what all have in common ------------------------------------------------------------------
 
     def settings_dict(self) -> dict[str, Any]:
@@ -176,14 +217,35 @@ class Gan(ABC):
         self.optimizers[optimizer].step()
         return loss
 
-    def latents_for(self, seeds: Sequence[int]) -> Latents:
+    def latents_for(
+        self,
+        seeds: Sequence[int],
+        *,
+        truncation: float | None = None,
+        category: int | None = None,
+        codes: Sequence[float] | None = None,
+    ) -> Latents:
         """Latents of images, each drawn from its own seed alone; on the CPU.
 
+        Whatever is chosen, an image's seed draws the same noise: a choice replaces what was drawn.
+
+        Args:
+            seeds: One for each image.
+            truncation: See ``truncate``; None leaves it to the settings.
+            category: See ``choose_codes``; None: each image draws its own.
+            codes: See ``choose_codes``; None: each image draws its own.
+
         Raises:
-            GraftError: seed_out_of_range, for a seed outside 0 .. 2**32 - 1.
+            GraftError: seed_out_of_range, for a seed outside 0 .. 2**32 - 1;
+                truncation_out_of_range; no_codes; code_out_of_range.
         """
         rows = [self.random_latents(1, seeded_generator(seed)) for seed in seeds]
-        return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        latents = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        if truncation is not None:
+            latents = self.truncate(latents, truncation)
+        if category is not None or codes is not None:
+            latents = self.choose_codes(latents, category, codes)
+        return latents
 
 
 def seeded_generator(seed: int) -> torch.Generator:
@@ -199,6 +261,20 @@ def seeded_generator(seed: int) -> torch.Generator:
             "Give each image a whole number in that range.",
         )
     return torch.Generator().manual_seed(seed)
+
+
+def check_truncation(kind: str, value: object, low: float, high: float) -> None:
+    """Let finite numbers from ``low`` to ``high`` pass.
+
+    Raises:
+        GraftError: truncation_out_of_range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise GraftError(
+            "truncation_out_of_range",
+            f"A {kind} generator cannot draw images with the truncation {value!r}.",
+            f"Choose a number from {low:g} to {high:g}.",
+        )
 
 
 @contextmanager

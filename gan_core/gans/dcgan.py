@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_core.gans.adversarial import AdversarialGan, AdversarialSettings
-from gan_core.gans.base import Latents
+from gan_core.gans.base import Latents, check_truncation
 from gan_core.gans.checks import doublings, first_size
 
 
@@ -90,6 +90,15 @@ class DCGAN(AdversarialGan):
         """Noise [N, latent_dim], uniform in (-1, 1)."""
         shape = (count, self.settings.latent_dim)
         return {"noise": torch.rand(shape, generator=random, device=random.device) * 2 - 1}
+
+    def truncate(self, latents: Latents, truncation: float) -> Latents:
+        """Draw the noise from (-truncation, truncation) instead; 0 to 1.
+
+        Raises:
+            GraftError: truncation_out_of_range.
+        """
+        check_truncation(self.name, truncation, 0, 1)
+        return {**latents, "noise": latents["noise"] * truncation}
 
 
 def _channels(settings: DCGANSettings) -> list[int]:

@@ -9,6 +9,7 @@ adversarial loss of Mao et al., 2016, arXiv:1611.04076.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -253,6 +254,41 @@ class InfoGAN(Gan):
             "category": torch.arange(rows).repeat_interleave(steps),
             "codes": codes.flatten(0, 1),
         }
+
+    def choose_codes(
+        self, latents: Latents, category: int | None, codes: Sequence[float] | None
+    ) -> Latents:
+        """Give all latents one category, one set of codes, or both; see ``Gan.choose_codes``.
+
+        Raises:
+            GraftError: no_codes, when there is no category of that number or there are not so many
+                codes; code_out_of_range, when one is not between -1 and 1.
+        """
+        settings, chosen, count = self.settings, dict(latents), len(latents["noise"])
+        if category is not None:
+            if not 0 <= category < settings.categories:
+                raise GraftError(
+                    "no_codes",
+                    f"This generator has {settings.categories} categories; none is number"
+                    f" {category}.",
+                    "Categories are counted from 0.",
+                )
+            chosen["category"] = torch.full((count,), category)
+        if codes is not None:
+            if len(codes) != settings.codes:
+                raise GraftError(
+                    "no_codes",
+                    f"This generator has {settings.codes} codes, and {len(codes)} were given.",
+                    "Give a number from -1 to 1 for each of them.",
+                )
+            if not all(_is_number(code) and -1 <= code <= 1 for code in codes):
+                raise GraftError(
+                    "code_out_of_range",
+                    f"A code is not between -1 and 1: {', '.join(str(code) for code in codes)}.",
+                    "Give a number from -1 to 1 for each of them.",
+                )
+            chosen["codes"] = torch.tensor([list(codes)], dtype=torch.float32).repeat(count, 1)
+        return chosen
 
     def _descend(self, optimizer: str, loss: Tensor) -> None:
         # The step before may have left gradients in weights that this one trains too.

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from gan_core.gans.augment import AUGMENTS, Augment
-from gan_core.gans.base import Gan, Latents, frozen
+from gan_core.gans.base import Gan, Latents, check_truncation, frozen
 from gan_core.gans.checks import (
     check_adam,
     check_choice,
@@ -171,6 +171,16 @@ class StyleGAN2(Gan):
         shape = (count, self.settings.latent_dim)
         noise = torch.randn(shape, generator=random, device=random.device)
         return {"noise": noise, "key": random_keys(count, random)}
+
+    def truncate(self, latents: Latents, truncation: float) -> Latents:
+        """Draw styles toward their mean: 1 not at all, 0 all the way, whatever the settings say.
+
+        Raises:
+            GraftError: truncation_out_of_range.
+        """
+        check_truncation(self.name, truncation, 0, 1)
+        shares = torch.full((len(latents["key"]), 1), float(truncation))
+        return {**latents, "truncation": shares}
 
     def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:  # noqa: ARG002 - penalties follow the count
         """Train once: discriminator, R1, generator, path lengths.

@@ -83,11 +83,13 @@ class Generator(nn.Module):
         """Make images [N, 3, S, S], about [-1, 1], truncated in eval mode.
 
         Args:
-            latents: noise [N, latent_dim], key int64 [N].
+            latents: noise [N, latent_dim], key int64 [N]; truncation float32 [N, 1] where it is to
+                be another than the settings'.
         """
         style = self.style(latents["noise"])
         if not self.training:
-            style = torch.lerp(self.style_mean.expand_as(style), style, self.truncation)
+            share = latents.get("truncation", self.truncation)
+            style = torch.lerp(self.style_mean.expand_as(style), style, share)
         return self.synthesise(style[:, None].expand(-1, self.layers, -1), latents["key"])
 
     def style(self, noise: Tensor) -> Tensor:
