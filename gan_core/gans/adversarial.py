@@ -165,8 +165,3 @@ class AdversarialGan(Gan):
         r1 = squared_gradient(self.discriminator, seen_real)
         r2 = squared_gradient(self.discriminator, seen_fake)
         return gamma / 2 * settings.penalty_every * (r1 + r2)
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        self.optimizers[name].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[name].step()

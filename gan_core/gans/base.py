@@ -217,6 +217,12 @@ class Gan(ABC):
         self.optimizers[optimizer].step()
         return loss
 
+    def _descend(self, optimizer: str, loss: Tensor) -> None:
+        """Make one step of an optimizer, down a loss of the whole batch (images may be coupled)."""
+        self.optimizers[optimizer].zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizers[optimizer].step()
+
     def latents_for(
         self,
         seeds: Sequence[int],

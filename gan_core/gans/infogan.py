@@ -8,7 +8,6 @@ adversarial loss of Mao et al., 2016, arXiv:1611.04076.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -19,9 +18,11 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from gan_core.gans.base import Gan, Latents, frozen, seeded_generator
+from gan_core.gans.checks import check_adam, check_number, check_whole, is_number
 from gan_core.gans.layers import UpsampleConv2d
 from gan_core.spec.errors import GraftError
 
+KIND = "InfoGAN"
 BATCH_NORM_EPS = 0.8
 """Not a slip of ours: the well-known scripts pass .8 where eps goes, so it is the architecture."""
 
@@ -66,23 +67,12 @@ class InfoGANSettings:
                 f"InfoGAN cannot make images of size {size!r}.",
                 "Choose a multiple of 16 from 32 to 256, such as 112.",
             )
-        for name, low, high in (("latent_dim", 1, 1024), ("categories", 2, 1000), ("codes", 1, 64)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise _out_of_range(name, value, f"a whole number from {low} to {high}")
-        if not _is_number(self.learning_rate) or not 0 < self.learning_rate <= 1:
-            raise _out_of_range("learning_rate", self.learning_rate, "above 0 and at most 1")
-        betas: object = self.betas
-        if not (
-            isinstance(betas, tuple)
-            and len(betas) == 2
-            and all(_is_number(beta) and 0 <= beta < 1 for beta in betas)
-        ):
-            raise _out_of_range("betas", betas, "two numbers from 0 up to, not with, 1")
-        for name in ("lambda_category", "lambda_code"):
-            value = getattr(self, name)
-            if not _is_number(value) or value < 0:
-                raise _out_of_range(name, value, "0 or more")
+        check_whole(KIND, "latent_dim", self.latent_dim, 1, 1024)
+        check_whole(KIND, "categories", self.categories, 2, 1000)
+        check_whole(KIND, "codes", self.codes, 1, 64)
+        check_adam(KIND, self.learning_rate, self.betas)
+        check_number(KIND, "lambda_category", self.lambda_category, 0)
+        check_number(KIND, "lambda_code", self.lambda_code, 0)
 
 
 class Generator(nn.Module):
@@ -281,7 +271,7 @@ class InfoGAN(Gan):
                     f"This generator has {settings.codes} codes, and {len(codes)} were given.",
                     "Give a number from -1 to 1 for each of them.",
                 )
-            if not all(_is_number(code) and -1 <= code <= 1 for code in codes):
+            if not all(is_number(code) and -1 <= code <= 1 for code in codes):
                 raise GraftError(
                     "code_out_of_range",
                     f"A code is not between -1 and 1: {', '.join(str(code) for code in codes)}.",
@@ -289,12 +279,6 @@ class InfoGAN(Gan):
                 )
             chosen["codes"] = torch.tensor([list(codes)], dtype=torch.float32).repeat(count, 1)
         return chosen
-
-    def _descend(self, optimizer: str, loss: Tensor) -> None:
-        # The step before may have left gradients in weights that this one trains too.
-        self.optimizers[optimizer].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[optimizer].step()
 
 
 def squared_distance(validity: Tensor, target: float) -> Tensor:
@@ -332,13 +316,3 @@ def _halving_block(inputs: int, outputs: int, *, normalised: bool = True) -> lis
     if normalised:
         block.append(nn.BatchNorm2d(outputs, BATCH_NORM_EPS))
     return block
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _out_of_range(name: str, value: object, allowed: str) -> GraftError:
-    return GraftError(
-        "setting_out_of_range", f"InfoGAN's {name} cannot be {value!r}.", f"It must be {allowed}."
-    )

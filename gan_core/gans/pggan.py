@@ -177,8 +177,3 @@ class PGGAN(Gan):
             "critic": critic_loss.detach(),
             "penalty": penalty.detach(),
         }
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        self.optimizers[name].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[name].step()

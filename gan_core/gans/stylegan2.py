@@ -254,8 +254,3 @@ class StyleGAN2(Gan):
             moved = (images * direction).sum() / math.sqrt(images[0, 0].numel())
             (gradients,) = torch.autograd.grad(moved, styles, create_graph=True)
         return (gradients.square().sum(2).mean(1) + 1e-12).sqrt()
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        self.optimizers[name].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[name].step()
