@@ -49,6 +49,7 @@ class Gan(ABC):
             normalisation, minibatch standard deviation). Where they have none, a step may be cut
             into micro-batches: say so with False, and let ``step`` use ``descend``.
         memory: How a step is fitted into memory; set by the loop.
+        is_pretrained: Whether the training began from trained networks; set by the loop.
     """
 
     couples_images: ClassVar[bool] = True
@@ -63,6 +64,7 @@ class Gan(ABC):
     def __init__(self) -> None:
         self.optimizers = {}
         self.memory = PLAIN
+        self.is_pretrained = False
         self.device = torch.device("cpu")
         self._compute_dtype = torch.float32
 
@@ -107,6 +109,32 @@ class Gan(ABC):
         reset = getattr(module, "reset_parameters", None)
         if reset is not None:
             reset()
+
+    # --- optional: what can be frozen when a training goes on from another ----------------------
+
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The discriminator's blocks, the one nearest the image first; its head is none of them."""
+        return ()
+
+    def freeze_discriminator(self, blocks: int) -> None:
+        """Let so many blocks stay as they are, their running statistics included; after preparing.
+
+        FreezeD: Mo et al., 2020, arXiv:2002.10964. The lower layers see what all images have in
+        common, and a few images would only unlearn it.
+
+        Raises:
+            GraftError: freeze_d_out_of_range.
+        """
+        known = self.discriminator_blocks()
+        if blocks > len(known):
+            raise GraftError(
+                "freeze_d_out_of_range",
+                f"The discriminator of this {self.name} has {len(known)} blocks, not {blocks}.",
+                f"Freeze at most {len(known)}.",
+            )
+        for block in known[:blocks]:
+            block.requires_grad_(False)
+            block.eval()
 
     # --- optional: what there is to see beside plain samples --------------------------------------
 
@@ -189,6 +217,7 @@ class Gan(ABC):
         for network in self.networks().values():
             network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             network.train()
+            network.requires_grad_(True)
         self.optimizers = self.make_optimizers()
 
     def autocast(self) -> torch.autocast:

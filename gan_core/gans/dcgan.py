@@ -7,6 +7,7 @@ other than the paper's 64 take more doublings, or start from 7 pixels instead of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -79,6 +80,8 @@ class DCGAN(AdversarialGan):
     name = "dcgan"
     settings_type = DCGANSettings
 
+    discriminator: Discriminator
+
     def __init__(self, settings: DCGANSettings | None = None) -> None:
         settings = settings or DCGANSettings()
         super().__init__(settings)
@@ -90,6 +93,11 @@ class DCGAN(AdversarialGan):
         """Noise [N, latent_dim], uniform in (-1, 1)."""
         shape = (count, self.settings.latent_dim)
         return {"noise": torch.rand(shape, generator=random, device=random.device) * 2 - 1}
+
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """A strided convolution with what follows it, each; the last one judges and is none."""
+        body = self.discriminator.body
+        return [body[:2], *(body[place : place + 3] for place in range(2, len(body) - 1, 3))]
 
     def truncate(self, latents: Latents, truncation: float) -> Latents:
         """Draw the noise from (-truncation, truncation) instead; 0 to 1.

@@ -12,6 +12,7 @@ so that an image depends on its seed alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -246,6 +247,10 @@ class FastGAN(AdversarialGan):
         self.generator = Generator(settings)
         self.discriminator = Discriminator(settings)
         self.initialise()
+
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The first layer and the halvings; neither the judge nor the decoders."""
+        return [self.discriminator.first, *self.discriminator.blocks]
 
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
         """Noise [N, latent_dim], standard normal, and each image's key."""

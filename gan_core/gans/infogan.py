@@ -181,6 +181,11 @@ class InfoGAN(Gan):
             "information": Adam(chain(generator, discriminator), rate, betas, fused=True),
         }
 
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The trunk's four; all three heads stay free."""
+        trunk = self.discriminator.trunk
+        return [trunk[:3], trunk[3:7], trunk[7:11], trunk[11:]]
+
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
         """Normal noise, a uniform category, uniform codes: see ``Generator.forward``."""
         settings, device = self.settings, random.device

@@ -112,6 +112,12 @@ class PGGAN(Gan):
             for name, network in self.networks().items()
         }
 
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The halvings of the grown critic, the first of them with the layer before it."""
+        critic = self.critic
+        first, *others = reversed(list(critic.blocks))
+        return [nn.ModuleList([critic.from_image[-1], first]), *others]
+
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
         """Noise [N, latent_dim], standard normal."""
         shape = (count, self.settings.latent_dim)
@@ -138,8 +144,9 @@ class PGGAN(Gan):
         """Train once, or several times where the stage's batch is smaller than ``real``.
 
         The losses are "generator", "critic" (without its penalty) and "penalty" (weighted), means
-        over the parts.
+        over the parts. Networks that were trained before are grown, and stay so.
         """
+        fraction = 1.0 if self.is_pretrained else fraction
         self.generator.fraction = fraction
         growth = Growth.at(fraction, self.generator.stages)
         small = F.adaptive_avg_pool2d(real, self.generator.first_size * 2**growth.stage)

@@ -12,7 +12,7 @@ taken at images as the discriminator sees them, augmented already.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -165,6 +165,11 @@ class StyleGAN2(Gan):
                 network.parameters(), settings.learning_rate * share, (first, second), fused=True
             )
         return optimizers
+
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The halvings, the first of them with the layer before it."""
+        first, *others = self.discriminator.blocks
+        return [nn.ModuleList([self.discriminator.from_image, first]), *others]
 
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
         """Noise [N, latent_dim], standard normal, and each image's key."""

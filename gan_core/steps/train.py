@@ -10,9 +10,11 @@ from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
 from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
+from gan_core.steps import pretrain
 from gan_core.steps.context import Output, StepContext
 from gan_core.training.fit import fit_to_size
 from gan_core.training.loop import TrainConfig, train
+from gan_core.training.start import Start
 
 
 def run(context: StepContext) -> list[Output]:
@@ -29,7 +31,11 @@ def run(context: StepContext) -> list[Output]:
         on_progress=if_slow(part(context.on_progress, 0.0, 0.0)),
         should_stop=context.should_stop,
     )
-    gan = create(params["gan"], image_size=params["image_size"])
+    gan = create(params["gan"], image_size=params["image_size"], **params.get("settings", {}))
+    begins, pretrained = None, None
+    if "pretrain" in context.inputs:
+        begins = Start.load(context.inputs["pretrain"] / pretrain.NETWORKS)
+        pretrained = context.read_json("pretrain", pretrain.NOTE)
     config = TrainConfig(
         batch_size=params["batch_size"],
         epochs=params["epochs"],
@@ -37,6 +43,7 @@ def run(context: StepContext) -> list[Output]:
         ema_decay=params["ema_decay"],
         snapshots=params["snapshots"],
         checkpoint_seconds=context.settings.checkpoint_seconds,
+        freeze_d=params.get("freeze_d", 0),
         label=f"{params['gan']}, {params['real_count']} real",
     )
     device = context.settings.torch_device()
@@ -46,6 +53,7 @@ def run(context: StepContext) -> list[Output]:
         config,
         device=device,
         data_digest=dataset.digest,
+        begins=begins,
         checkpoint_dir=context.checkpoints,
         on_progress=context.on_progress,
         should_stop=context.should_stop,
@@ -54,6 +62,8 @@ def run(context: StepContext) -> list[Output]:
     name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
     result.model.save(context.outputs / f"{name}.safetensors")
     card = {**result.model.card(), "training": params, "device": describe_device(device)}
+    if pretrained is not None:
+        card["pretrained"] = pretrained
     if result.notices:
         card["notices"] = result.notices
     context.write_json(f"{name}.json", card)

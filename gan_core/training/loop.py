@@ -48,6 +48,7 @@ from gan_core.training.snapshots import (
     take_snapshot,
     trained_generator,
 )
+from gan_core.training.start import Start
 from gan_core.training.timing import CheckpointTimer
 
 __all__ = ["OnSnapshot", "Snapshot", "TrainConfig", "TrainResult", "train"]
@@ -80,6 +81,7 @@ def train(
     *,
     device: str | torch.device = "cpu",
     data_digest: str | None = None,
+    begins: Start | None = None,
     checkpoint_dir: Path | None = None,
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
@@ -92,6 +94,7 @@ def train(
         images: The real images, uint8 [N, S, S, 3], S the GAN's image size.
         config: How to train.
         device: Where to train.
+        begins: Trained networks to begin from in place of new weights; a checkpoint wins over them.
         data_digest: Goes onto the model's card; None takes the SHA-256 of ``images``.
         checkpoint_dir: Where checkpoints lie; one training, one directory. None keeps none.
         on_progress: Told about every half second.
@@ -100,15 +103,16 @@ def train(
             with the same images, and after a rollback with others.
 
     Raises:
-        GraftError: too_few_images; diverged, with the curves, when the training was spoiled again
-            after a rollback; out_of_memory; checkpoint_mismatch, checkpoint_not_written.
+        GraftError: too_few_images; start_does_not_fit, freeze_d_out_of_range; diverged, with the
+            curves, when the training was spoiled again after a rollback; out_of_memory;
+            checkpoint_mismatch, checkpoint_not_written.
         Stopped: should_stop() said so; a checkpoint has been written.
         ValueError: ``images`` has another shape or type.
     """
     _check(gan, images)
     device = torch.device(device)
     timer = CheckpointTimer(config.checkpoint_seconds, share=config.checkpoint_share)
-    keeper = Keeper(checkpoint_dir, training_identity(gan, images, config, device), timer)
+    keeper = Keeper(checkpoint_dir, training_identity(gan, images, config, device, begins), timer)
     plans = memory_plans(
         couples_images=gan.couples_images, batch_size=config.batch_size, device=device
     )
@@ -131,7 +135,7 @@ def train(
         spoiled: SpoiledError | None = None
         try:
             with borrowed_randomness(device, config.seed):
-                run = Run(gan, images, config, device)
+                run = Run(gan, images, config, device, begins)
                 if start is not None:
                     run.restore(start)
                 run.face(setbacks, plans[setbacks.memory_level])

@@ -19,6 +19,7 @@ from gan_core.training.health import SpoiledError
 from gan_core.training.memory import PLAIN, MemoryPlan, applied
 from gan_core.training.precision import compute_dtype
 from gan_core.training.randomness import global_state, set_global_state
+from gan_core.training.start import Start
 
 HISTORY_POINTS = 500
 RATE_AFTER_SETBACK = 0.5
@@ -52,6 +53,8 @@ class Setbacks:
 class Run:
     """The state of one training. The caller has seeded PyTorch's global generators.
 
+    It begins with new weights, or with those of ``begins``; its optimizers are new in any case.
+
     Attributes:
         epoch: Epochs done.
         steps: Steps done.
@@ -61,13 +64,22 @@ class Run:
     """
 
     def __init__(
-        self, gan: Gan, images: NDArray[np.uint8], config: TrainConfig, device: torch.device
+        self,
+        gan: Gan,
+        images: NDArray[np.uint8],
+        config: TrainConfig,
+        device: torch.device,
+        begins: Start | None = None,
     ) -> None:
         self.gan, self.device = gan, device
         self.real_count = len(images)
         self._batch_size, self._epochs, self._seed = config.batch_size, config.epochs, config.seed
         gan.initialise()
+        if begins is not None:
+            begins.put_into(gan)
+        gan.is_pretrained = begins is not None
         gan.prepare_training(device, compute_dtype(config.precision, device))
+        gan.freeze_discriminator(config.freeze_d)
         self._rates = {
             name: [float(group["lr"]) for group in optimizer.param_groups]
             for name, optimizer in gan.optimizers.items()
