@@ -49,6 +49,8 @@ class Gan(ABC):
             normalisation, minibatch standard deviation). Where they have none, a step may be cut
             into micro-batches: say so with False, and let ``step`` use ``descend``.
         memory: How a step is fitted into memory; set by the loop.
+        drawn_class: Number of the class that images are drawn of, in a GAN with classes: one whose
+            latents have a "label", int64 [N].
         is_pretrained: Whether the training began from trained networks; set by the loop.
     """
 
@@ -64,6 +66,7 @@ class Gan(ABC):
     def __init__(self) -> None:
         self.optimizers = {}
         self.memory = PLAIN
+        self.drawn_class = 0
         self.is_pretrained = False
         self.device = torch.device("cpu")
         self._compute_dtype = torch.float32
@@ -88,13 +91,20 @@ class Gan(ABC):
         """Draw ``count`` latents from ``random`` alone, on its device."""
 
     @abstractmethod
-    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:
+    def step(
+        self,
+        real: Tensor,
+        random: torch.Generator,
+        fraction: float,
+        labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Train all networks once.
 
         Args:
             real: float32 [N, 3, S, S] in [-1, 1], channels_last, on the networks' device.
             random: Where latents and other noise come from; lies on that device too.
             fraction: The share of the training that is done, [0, 1), for schedules.
+            labels: Class of each image, int64 [N] on the device; of a GAN with classes alone.
 
         Returns:
             Each loss by name, detached scalars on the device: reading them here would make the
@@ -276,6 +286,8 @@ class Gan(ABC):
         """
         rows = [self.random_latents(1, seeded_generator(seed)) for seed in seeds]
         latents = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        if "label" in latents:
+            latents["label"].fill_(self.drawn_class)
         if truncation is not None:
             latents = self.truncate(latents, truncation)
         if category is not None or codes is not None:

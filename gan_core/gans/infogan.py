@@ -194,7 +194,13 @@ class InfoGAN(Gan):
         codes = torch.rand(count, settings.codes, generator=random, device=device) * 2 - 1
         return {"noise": noise, "category": category, "codes": codes}
 
-    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:  # noqa: ARG002 - InfoGAN has no schedule
+    def step(
+        self,
+        real: Tensor,
+        random: torch.Generator,
+        fraction: float,  # noqa: ARG002 - InfoGAN has no schedule
+        labels: Tensor | None = None,  # noqa: ARG002 - and no classes
+    ) -> dict[str, Tensor]:
         """Train once on ``real``; the losses are "generator", "discriminator", "information"."""
         count = len(real)
         generator, discriminator = self.generator, self.discriminator

@@ -140,7 +140,13 @@ class PGGAN(Gan):
             truncation = self.settings.truncation
         return super().latents_for(seeds, truncation=truncation, category=category, codes=codes)
 
-    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:
+    def step(
+        self,
+        real: Tensor,
+        random: torch.Generator,
+        fraction: float,
+        labels: Tensor | None = None,  # noqa: ARG002 - there are no classes
+    ) -> dict[str, Tensor]:
         """Train once, or several times where the stage's batch is smaller than ``real``.
 
         The losses are "generator", "critic" (without its penalty) and "penalty" (weighted), means

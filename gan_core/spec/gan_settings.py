@@ -86,6 +86,9 @@ def _wholes(default: Sequence[int], low: int, high: int) -> Setting:
 _AUGMENTS = ("none", "diffaugment", "ada")
 
 
+_BLEND = {"blend_start": _number(0.25, 0, 1), "blend_length": _number(0.25, 0, 1)}
+
+
 def _convolutional(latent_dim: int, loss: str, augment: str) -> dict[str, Setting]:
     return {
         "latent_dim": _whole(latent_dim, 1, 1024),
@@ -97,6 +100,7 @@ def _convolutional(latent_dim: int, loss: str, augment: str) -> dict[str, Settin
         "gamma_start": _number(5.0, 0),
         "gamma_end": _number(40.0, 0),
         "penalty_every": _whole(4, 1, 64),
+        **_BLEND,
     }
 
 
@@ -135,9 +139,15 @@ GAN_SETTINGS: Mapping[str, Mapping[str, Setting]] = {
         "path_every": _whole(4, 1, 1024),
         "mixing": _number(0.9, 0, 1),
         "truncation": _number(1.0, 0, 1),
+        **_BLEND,
     },
 }
 """By kind and name."""
+
+CONDITIONAL_GANS = tuple(
+    name for name, settings in GAN_SETTINGS.items() if "blend_start" in settings
+)
+"""The kinds that can learn from labels."""
 
 
 def refusal(gan: str, given: Mapping[str, Any]) -> str | None:

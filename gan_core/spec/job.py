@@ -12,7 +12,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from gan_core.spec.gan_settings import SettingValue, discriminator_blocks, refusal
+from gan_core.spec.gan_settings import (
+    CONDITIONAL_GANS,
+    SettingValue,
+    discriminator_blocks,
+    refusal,
+)
 
 Profile = Literal["quick", "seed", "best"]
 Priority = Literal["low", "normal", "high"]
@@ -78,6 +83,9 @@ class GanSpec(_Strict):
     freeze_d: int = Field(default=0, ge=0, le=8)
     """How many blocks of the discriminator, those nearest the image first, stay as ``pretrain``
     left them (FreezeD)."""
+    conditional: Literal["none", "late"] = "none"
+    """``late``: learn from all classes at once, without labels at first, and let the labels in on
+    the way; images are then drawn of the rare class."""
 
     @field_validator("schedule")
     @classmethod
@@ -115,6 +123,22 @@ class GanSpec(_Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _labels_suit_the_kind(self) -> Self:
+        if self.conditional == "none":
+            if blends := [name for name in self.settings if name.startswith("blend_")]:
+                raise ValueError(f"{blends[0]} needs conditional: there are no labels to let in")
+            return self
+        if self.name not in CONDITIONAL_GANS:
+            raise ValueError(
+                f"{self.name} cannot learn from labels; {', '.join(CONDITIONAL_GANS)} can"
+            )
+        if self.pretrain != "none":
+            raise ValueError(
+                "conditional and pretrain exclude each other: both learn from the other classes"
+            )
+        return self
+
     def learning_params(self) -> dict[str, Any]:
         """Return what of this decides how the GAN learns, without what is left at its default.
 
@@ -127,6 +151,8 @@ class GanSpec(_Strict):
             params["pretrain"] = self.pretrain
         if self.freeze_d:
             params["freeze_d"] = self.freeze_d
+        if self.conditional != "none":
+            params["conditional"] = self.conditional
         return params
 
     def schedule_for(self, real_count: int) -> tuple[int, int]:

@@ -140,7 +140,12 @@ class _Planner:
                 **gan.learning_params(),
             },
             inputs={"dataset": StepInput(source="dataset")} | self.start_of(gan, asked, subset),
-            seconds=count * epochs * _SECONDS_PER_TRAINED_IMAGE_112[gan.name] * area,
+            # With labels an epoch shows as many images of every class.
+            seconds=count
+            * (1 if gan.conditional == "none" else len(self.train_counts))
+            * epochs
+            * _SECONDS_PER_TRAINED_IMAGE_112[gan.name]
+            * area,
         )
         generate = self.add(
             name=f"generate:{label}",

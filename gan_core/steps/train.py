@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gan_core.benchmark.subsets import nested_subset
+from gan_core.benchmark.subsets import nested_subset, training_pool
 from gan_core.environment import describe_device
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
@@ -22,16 +22,19 @@ def run(context: StepContext) -> list[Output]:
     params = context.params
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(params["rare_class"])
-    chosen = nested_subset(
-        dataset.labels("train"), rare_index, params["real_count"], params["subset"]
-    )
+    labels, settings = dataset.labels("train"), params.get("settings", {})
+    chosen = nested_subset(labels, rare_index, params["real_count"], params["subset"])
+    is_conditional = params.get("conditional", "none") != "none"
+    if is_conditional:
+        chosen = training_pool(labels, rare_index, chosen)
+        settings = settings | {"classes": len(dataset.classes), "drawn_class": rare_index}
     images = fit_to_size(
         dataset.images("train")[chosen],
         params["image_size"],
         on_progress=if_slow(part(context.on_progress, 0.0, 0.0)),
         should_stop=context.should_stop,
     )
-    gan = create(params["gan"], image_size=params["image_size"], **params.get("settings", {}))
+    gan = create(params["gan"], image_size=params["image_size"], **settings)
     begins, pretrained = None, None
     if "pretrain" in context.inputs:
         begins = Start.load(context.inputs["pretrain"] / pretrain.NETWORKS)
@@ -54,6 +57,7 @@ def run(context: StepContext) -> list[Output]:
         device=device,
         data_digest=dataset.digest,
         begins=begins,
+        labels=labels[chosen] if is_conditional else None,
         checkpoint_dir=context.checkpoints,
         on_progress=context.on_progress,
         should_stop=context.should_stop,
@@ -62,6 +66,8 @@ def run(context: StepContext) -> list[Output]:
     name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
     result.model.save(context.outputs / f"{name}.safetensors")
     card = {**result.model.card(), "training": params, "device": describe_device(device)}
+    if is_conditional:
+        card["classes"] = list(dataset.classes)
     if pretrained is not None:
         card["pretrained"] = pretrained
     if result.notices:

@@ -66,7 +66,9 @@ def training_identity(
     images: NDArray[np.uint8],
     config: TrainConfig,
     device: torch.device,
+    *,
     begins: Start | None = None,
+    labels: NDArray[np.int64] | None = None,
 ) -> str:
     """A hash of everything that decides how a training goes.
 
@@ -93,6 +95,8 @@ def training_identity(
     }
     if begins is not None:
         decides["begins"] = begins.digest
+    if labels is not None:
+        decides["labels"] = hashlib.sha256(labels.tobytes()).hexdigest()
     if config.freeze_d:
         decides["freeze_d"] = config.freeze_d
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

@@ -82,6 +82,7 @@ def train(
     device: str | torch.device = "cpu",
     data_digest: str | None = None,
     begins: Start | None = None,
+    labels: NDArray[np.int64] | None = None,
     checkpoint_dir: Path | None = None,
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
@@ -95,6 +96,8 @@ def train(
         config: How to train.
         device: Where to train.
         begins: Trained networks to begin from in place of new weights; a checkpoint wins over them.
+        labels: Class of each image, int64 [N], of a GAN with classes; an epoch then shows each
+            image of the drawn class once, and as many of every other.
         data_digest: Goes onto the model's card; None takes the SHA-256 of ``images``.
         checkpoint_dir: Where checkpoints lie; one training, one directory. None keeps none.
         on_progress: Told about every half second.
@@ -112,7 +115,8 @@ def train(
     _check(gan, images)
     device = torch.device(device)
     timer = CheckpointTimer(config.checkpoint_seconds, share=config.checkpoint_share)
-    keeper = Keeper(checkpoint_dir, training_identity(gan, images, config, device, begins), timer)
+    identity = training_identity(gan, images, config, device, begins=begins, labels=labels)
+    keeper = Keeper(checkpoint_dir, identity, timer)
     plans = memory_plans(
         couples_images=gan.couples_images, batch_size=config.batch_size, device=device
     )
@@ -135,7 +139,7 @@ def train(
         spoiled: SpoiledError | None = None
         try:
             with borrowed_randomness(device, config.seed):
-                run = Run(gan, images, config, device, begins)
+                run = Run(gan, images, config, device, begins=begins, labels=labels)
                 if start is not None:
                     run.restore(start)
                 run.face(setbacks, plans[setbacks.memory_level])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gan_core.benchmark.subsets import nested_subset
 from gan_core.gans.base import Gan
+from gan_core.generating import TrainedGenerator, generate
 from gan_core.phantoms import draw_phantoms
 from gan_core.progress import ignore_progress, never_stop
 from gan_core.reading import PackedDataset, pack
@@ -18,6 +19,7 @@ from gan_core.steps import StepContext, StepSettings, run_step
 from gan_core.steps import pretrain as pretrain_step
 from gan_core.steps import train as train_step
 from gan_core.training.loop import train
+from gan_core.training.start import Start
 
 COUNTS = {"train": {"benign": 9, "malignant": 8}, "test": {"benign": 3, "malignant": 3}}
 
@@ -124,9 +126,11 @@ def test_no_training_on_the_way_sees_a_rare_image_beyond_the_subset_or_a_test_im
     images: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[NDArray[np.uint8]] = []
+    begun_from: list[Start | None] = []
 
     def watched(gan: Gan, given: NDArray[np.uint8], *rest: Any, **more: Any) -> Any:
         seen.append(given)
+        begun_from.append(more.get("begins"))
         return train(gan, given, *rest, **more)
 
     for module in (pretrain_step, train_step):
@@ -147,10 +151,47 @@ def test_no_training_on_the_way_sees_a_rare_image_beyond_the_subset_or_a_test_im
     assert card["pretrained"]["images"] == {"benign": 9, "malignant": rare_seen}
     assert card["training"]["freeze_d"] == 1
     assert card["real_count"] == 3
-    pretrain_outputs = carried_out(
-        plan, pretrainings(plan)[-3 if images == "all-classes" else 0], data, tmp_path
-    )
+    (training,) = [step for step in plan.steps if step.name == "train:dcgan:3:s1"]
+    pretrain_outputs = carried_out(plan, str(training.inputs["pretrain"].step), data, tmp_path)
+    networks = Start.load(pretrain_outputs / pretrain_step.NETWORKS)
+    assert begun_from[0] is None
+    assert begun_from[1] is not None
+    assert begun_from[1].digest == networks.digest
     assert sorted(path.suffix for path in pretrain_outputs.iterdir()) == [".json", ".safetensors"]
+
+
+def test_labels_come_with_the_same_images_and_samples_are_of_the_rare_class(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[NDArray[np.uint8], NDArray[np.int64]]] = []
+
+    def watched(gan: Gan, given: NDArray[np.uint8], *rest: Any, **more: Any) -> Any:
+        seen.append((given, more["labels"]))
+        return train(gan, given, *rest, **more)
+
+    monkeypatch.setattr(train_step, "train", watched)
+    settings = {"width": 4, "latent_dim": 8, "blend_start": 0.1}
+    plan = planned(data, conditional="late", settings=settings)
+    assert pretrainings(plan) == []
+    outputs = carried_out(plan, "train:dcgan:3:s1", data, tmp_path)
+
+    dataset = PackedDataset.open(data)
+    labels, rare = dataset.labels("train"), dataset.classes.index("malignant")
+    allowed = {
+        dataset.images("train")[row].tobytes(): int(labels[row])
+        for row in [*nested_subset(labels, rare, 3, 1), *np.flatnonzero(labels != rare)]
+    }
+    ((images, given),) = seen
+    assert {
+        image.tobytes(): int(label) for image, label in zip(images, given, strict=True)
+    } == allowed
+    card = json.loads((outputs / "model-dcgan-3-s1.json").read_text())
+    assert card["classes"] == ["benign", "malignant"]
+    assert card["classes"][card["settings"]["drawn_class"]] == "malignant"
+    assert card["settings"]["blend_start"] == 0.1
+    assert card["real_count"] == 3
+    model = TrainedGenerator.load(outputs / "model-dcgan-3-s1.safetensors")
+    assert generate(model, [1]).shape == (1, 32, 32, 3)
 
 
 def test_all_classes_need_a_column(data: Path) -> None:

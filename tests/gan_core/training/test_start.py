@@ -71,7 +71,7 @@ def test_a_training_begins_with_all_networks_and_the_moving_average_as_they_were
     name: str, starts: dict[str, Start]
 ) -> None:
     gan = small(name)
-    run = Run(gan, pictures(), config(), CPU, starts[name])
+    run = Run(gan, pictures(), config(), CPU, begins=starts[name])
     for network_name, network in gan.networks().items():
         for key, value in network.state_dict().items():
             assert torch.equal(value, starts[name].tensors[f"{network_name}.{key}"]), key
@@ -119,7 +119,7 @@ def test_another_start_is_another_training(starts: dict[str, Start]) -> None:
     tensors = starts["dcgan"].tensors
     other = Start("dcgan", {name: value + 1 for name, value in tensors.items()})
     identities = {
-        training_identity(small("dcgan"), pictures(), settings, CPU, start)
+        training_identity(small("dcgan"), pictures(), settings, CPU, begins=start)
         for start in (None, starts["dcgan"], other)
         for settings in (config(), config(freeze_d=1))
     }
@@ -138,7 +138,7 @@ def test_frozen_blocks_keep_every_bit_while_the_others_and_the_generator_learn(
     name: str, starts: dict[str, Start]
 ) -> None:
     gan = small(name)
-    run = Run(gan, pictures(), config(freeze_d=2), CPU, starts[name])
+    run = Run(gan, pictures(), config(freeze_d=2), CPU, begins=starts[name])
     blocks = gan.discriminator_blocks()
     before = [state_of(block) for block in blocks]
     generator = state_of(gan.generator)
@@ -168,8 +168,8 @@ def _discriminator(gan: Gan) -> list[tuple[str, Tensor]]:
 @pytest.mark.parametrize("name", SMALL)
 def test_a_training_with_nothing_frozen_frees_what_was(name: str, starts: dict[str, Start]) -> None:
     gan = small(name)
-    Run(gan, pictures(), config(freeze_d=2), CPU, starts[name])
-    Run(gan, pictures(), config(), CPU, starts[name])
+    Run(gan, pictures(), config(freeze_d=2), CPU, begins=starts[name])
+    Run(gan, pictures(), config(), CPU, begins=starts[name])
     for network in gan.networks().values():
         assert all(weight.requires_grad for weight in network.parameters())
         assert all(module.training for module in network.modules())
@@ -202,7 +202,7 @@ def test_blocks_are_counted_from_the_image() -> None:
 
 def test_a_pggan_that_was_trained_stays_grown(starts: dict[str, Start]) -> None:
     gan = small("pggan")
-    run = Run(gan, pictures(), config(), CPU, starts["pggan"])
+    run = Run(gan, pictures(), config(), CPU, begins=starts["pggan"])
     run.step()
     assert run.fraction < 0.5
     assert gan.generator.fraction == 1.0
@@ -216,7 +216,7 @@ def test_networks_of_another_kind_or_size_are_refused(starts: dict[str, Start]) 
         (starts["dcgan"], small("dcgan", width=8)),
     ):
         with pytest.raises(GraftError) as refused:
-            Run(gan, pictures(), config(), CPU, start)
+            Run(gan, pictures(), config(), CPU, begins=start)
         assert refused.value.code == "start_does_not_fit"
 
 
