@@ -65,7 +65,7 @@ class ClassEmbedding(nn.Module):
 
     def project(self, features: Tensor, labels: Tensor) -> Tensor:
         """Features [N, dim] and labels [N] -> what the class adds to a logit, [N, 1]."""
-        products = features.float() * self(labels)
+        products: Tensor = features.float() * self(labels)
         return products.sum(1, keepdim=True) / math.sqrt(features.shape[1])
 
 
