@@ -116,6 +116,9 @@ def generate(
     model: TrainedGenerator,
     seeds: Sequence[int],
     *,
+    truncation: float | None = None,
+    category: int | None = None,
+    codes: Sequence[float] | None = None,
     device: str | torch.device = "cpu",
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
@@ -129,6 +132,11 @@ def generate(
     Args:
         model: What to make them with.
         seeds: 0 .. 2**32 - 1, one for each image.
+        truncation: How near images keep to the middle; each kind has its range, see
+            ``Gan.truncate``. None: as the model's settings say.
+        category: Of all images, from 0; of a model with codes. None: each image draws its own.
+        codes: Of all images, each from -1 to 1; of a model with codes. None: each image draws its
+            own.
         device: Where to compute.
         on_progress: Told after each batch.
         should_stop: Asked before each batch.
@@ -137,21 +145,28 @@ def generate(
         uint8 [N, S, S, 3].
 
     Raises:
-        GraftError: seed_out_of_range.
+        GraftError: seed_out_of_range, truncation_out_of_range, no_codes, code_out_of_range.
         Stopped: should_stop() said so.
     """
-    return _together(
-        generate_batches(model, seeds, device=device, should_stop=should_stop),
-        len(seeds),
+    batches = generate_batches(
         model,
-        on_progress,
+        seeds,
+        truncation=truncation,
+        category=category,
+        codes=codes,
+        device=device,
+        should_stop=should_stop,
     )
+    return _together(batches, len(seeds), model, on_progress)
 
 
 def generate_batches(
     model: TrainedGenerator,
     seeds: Sequence[int],
     *,
+    truncation: float | None = None,
+    category: int | None = None,
+    codes: Sequence[float] | None = None,
     device: str | torch.device = "cpu",
     should_stop: ShouldStop = never_stop,
 ) -> Iterator[NDArray[np.uint8]]:
@@ -163,6 +178,11 @@ def generate_batches(
     Args:
         model: What to make them with.
         seeds: 0 .. 2**32 - 1, one for each image.
+        truncation: How near images keep to the middle; each kind has its range, see
+            ``Gan.truncate``. None: as the model's settings say.
+        category: Of all images, from 0; of a model with codes. None: each image draws its own.
+        codes: Of all images, each from -1 to 1; of a model with codes. None: each image draws its
+            own.
         device: Where to compute.
         should_stop: Asked before each batch.
 
@@ -170,17 +190,17 @@ def generate_batches(
         uint8 [n, S, S, 3], n at most ``BATCH``, in the order of the seeds.
 
     Raises:
-        GraftError: seed_out_of_range.
+        GraftError: seed_out_of_range, truncation_out_of_range, no_codes, code_out_of_range.
         Stopped: should_stop() said so.
     """
     gan = _generator(model)
-    return _batches(
-        gan,
-        lambda start, stop: gan.latents_for(seeds[start:stop]),
-        len(seeds),
-        torch.device(device),
-        should_stop,
-    )
+
+    def some(start: int, stop: int) -> Latents:
+        return gan.latents_for(
+            seeds[start:stop], truncation=truncation, category=category, codes=codes
+        )
+
+    return _batches(gan, some, len(seeds), torch.device(device), should_stop)
 
 
 def sweep(

@@ -20,7 +20,7 @@ from store.records import ClaimedStep
 
 log = structlog.get_logger(__name__)
 
-_KINDS = ("train", "evaluate")
+_KINDS = ("pretrain", "train", "evaluate")
 # The last says for which key of the step the others were written (gan_core.steps.run).
 _SUFFIXES = (".safetensors", ".key")
 # Copying may take this share of the time between two copies.

@@ -19,6 +19,7 @@ from gan_core.gans.checks import (
     check_number,
     check_whole,
 )
+from gan_core.gans.conditioning import check_conditioning, let_classes_in
 from gan_core.gans.counter import StepCounter
 from gan_core.gans.losses import ADVERSARIAL_LOSSES, rising_gamma, squared_gradient
 
@@ -39,6 +40,10 @@ class AdversarialSettings:
         gamma_start: Weight of R1 and R2 at the beginning; of "relativistic" alone.
         gamma_end: Their weight at the end.
         penalty_every: R1 and R2 are taken every so many steps, and weigh as many times more.
+        classes: Classes that it learns from labels; 0 for a GAN without.
+        drawn_class: Number of the class that images are drawn of.
+        blend_start: Share of the training after which classes are let in.
+        blend_length: Share of the training over which their weight rises from 0 to 1.
 
     Raises:
         GraftError: image_size_out_of_range, setting_out_of_range.
@@ -56,6 +61,10 @@ class AdversarialSettings:
     gamma_start: float = 5.0
     gamma_end: float = 40.0
     penalty_every: int = 4
+    classes: int = 0
+    drawn_class: int = 0
+    blend_start: float = 0.25
+    blend_length: float = 0.25
 
     def __post_init__(self) -> None:
         check_image_size(self.kind, self.image_size)
@@ -67,13 +76,15 @@ class AdversarialSettings:
         check_number(self.kind, "gamma_start", self.gamma_start, 0)
         check_number(self.kind, "gamma_end", self.gamma_end, 0)
         check_whole(self.kind, "penalty_every", self.penalty_every, 1, 64)
+        check_conditioning(self.kind, self)
 
 
 class AdversarialGan(Gan):
     """A generator, a discriminator, what the latter sees images through, and a step.
 
-    A subclass builds ``generator`` and ``discriminator`` (images -> logits [N, ...]) and, where its
-    discriminator learns more than to judge, overrides ``judge_real``.
+    A subclass builds ``generator`` and ``discriminator`` (images, and labels where there are
+    classes -> logits [N, ...]) and, where its discriminator learns more than to judge, overrides
+    ``judge_real``.
     """
 
     settings: AdversarialSettings
@@ -82,6 +93,7 @@ class AdversarialGan(Gan):
     def __init__(self, settings: AdversarialSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.drawn_class = settings.drawn_class
         self.augment: Augment = AUGMENTS[settings.augment]()
         self.counter = StepCounter()
 
@@ -115,58 +127,80 @@ class AdversarialGan(Gan):
             for name in ("generator", "discriminator")
         }
 
-    def judge_real(self, seen: Tensor, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
+    def judge_real(
+        self,
+        seen: Tensor,
+        random: torch.Generator,  # noqa: ARG002
+        *labels: Tensor,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Judge augmented real images in the discriminator's step.
+
+        Args:
+            seen: [N, 3, S, S].
+            random: For what is drawn on the way.
+            labels: Int64 [N], where there are classes.
 
         Returns:
             Their logits, and further losses by name that the discriminator descends with its own.
         """
-        logits: Tensor = self.discriminator(seen)
+        logits: Tensor = self.discriminator(seen, *labels)
         return logits, {}
 
-    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:
+    def step(
+        self,
+        real: Tensor,
+        random: torch.Generator,
+        fraction: float,
+        labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Train once: the discriminator, then the generator on the same fakes.
 
         The losses are "generator", "discriminator", in steps with one "penalty" (weighted), and
         those of ``judge_real``.
         """
         settings, loss = self.settings, ADVERSARIAL_LOSSES[self.settings.loss]
+        latents = self.random_latents(len(real), random)
+        given = () if labels is None else (labels,)
+        if labels is not None:
+            let_classes_in(self.networks(), settings, fraction)
+            latents["label"] = labels
         with self.autocast():
-            fake = self.generator(self.random_latents(len(real), random))
+            fake = self.generator(latents)
 
         seen_real = self.augment(real, random)
         seen_fake = self.augment(fake.detach(), random)
         with self.autocast():
-            real_logits, more = self.judge_real(seen_real, random)
-            fake_logits = self.discriminator(seen_fake)
+            real_logits, more = self.judge_real(seen_real, random, *given)
+            fake_logits = self.discriminator(seen_fake, *given)
         losses = {"discriminator": loss.discriminator(real_logits, fake_logits), **more}
         if settings.loss == "relativistic":
-            losses["penalty"] = self._penalty(seen_real, seen_fake, fraction)
+            losses["penalty"] = self._penalty(seen_real, seen_fake, fraction, *given)
         self._descend("discriminator", torch.stack(list(losses.values())).sum())
         self.augment.adapt(real_logits)
 
         seen_fake = self.augment(fake, random)
         with self.autocast(), frozen(self.discriminator):
-            fake_logits = self.discriminator(seen_fake)
+            fake_logits = self.discriminator(seen_fake, *given)
             if loss.is_paired:
                 with torch.no_grad():
-                    real_logits = self.discriminator(seen_real)
+                    real_logits = self.discriminator(seen_real, *given)
         losses["generator"] = loss.generator(real_logits, fake_logits)
         self._descend("generator", losses["generator"])
         self.counter.steps += 1
         return {name: value.detach() for name, value in losses.items()}
 
-    def _penalty(self, seen_real: Tensor, seen_fake: Tensor, fraction: float) -> Tensor:
+    def _penalty(
+        self, seen_real: Tensor, seen_fake: Tensor, fraction: float, *labels: Tensor
+    ) -> Tensor:
         """R1 + R2, weighted by gamma/2 and the steps that one penalty stands for; 0 in between."""
         settings = self.settings
         if not self.counter.is_due(settings.penalty_every):
             return torch.zeros((), device=seen_real.device)
         gamma = rising_gamma(fraction, settings.gamma_start, settings.gamma_end)
-        r1 = squared_gradient(self.discriminator, seen_real)
-        r2 = squared_gradient(self.discriminator, seen_fake)
-        return gamma / 2 * settings.penalty_every * (r1 + r2)
 
-    def _descend(self, name: str, loss: Tensor) -> None:
-        self.optimizers[name].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[name].step()
+        def judge(images: Tensor) -> Tensor:
+            logits: Tensor = self.discriminator(images, *labels)
+            return logits
+
+        r1, r2 = squared_gradient(judge, seen_real), squared_gradient(judge, seen_fake)
+        return gamma / 2 * settings.penalty_every * (r1 + r2)

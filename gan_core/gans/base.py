@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan_core.gans.noise import truncated
 from gan_core.spec.errors import GraftError
 from gan_core.training.memory import PLAIN, MemoryPlan, accumulate
 
@@ -48,6 +49,9 @@ class Gan(ABC):
             normalisation, minibatch standard deviation). Where they have none, a step may be cut
             into micro-batches: say so with False, and let ``step`` use ``descend``.
         memory: How a step is fitted into memory; set by the loop.
+        drawn_class: Number of the class that images are drawn of, in a GAN with classes: one whose
+            latents have a "label", int64 [N].
+        is_pretrained: Whether the training began from trained networks; set by the loop.
     """
 
     couples_images: ClassVar[bool] = True
@@ -62,6 +66,8 @@ class Gan(ABC):
     def __init__(self) -> None:
         self.optimizers = {}
         self.memory = PLAIN
+        self.drawn_class = 0
+        self.is_pretrained = False
         self.device = torch.device("cpu")
         self._compute_dtype = torch.float32
 
@@ -85,13 +91,20 @@ class Gan(ABC):
         """Draw ``count`` latents from ``random`` alone, on its device."""
 
     @abstractmethod
-    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:
+    def step(
+        self,
+        real: Tensor,
+        random: torch.Generator,
+        fraction: float,
+        labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Train all networks once.
 
         Args:
             real: float32 [N, 3, S, S] in [-1, 1], channels_last, on the networks' device.
             random: Where latents and other noise come from; lies on that device too.
             fraction: The share of the training that is done, [0, 1), for schedules.
+            labels: Class of each image, int64 [N] on the device; of a GAN with classes alone.
 
         Returns:
             Each loss by name, detached scalars on the device: reading them here would make the
@@ -107,6 +120,32 @@ class Gan(ABC):
         if reset is not None:
             reset()
 
+    # --- optional: what can be frozen when a training goes on from another ----------------------
+
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The discriminator's blocks, the one nearest the image first; its head is none of them."""
+        return ()
+
+    def freeze_discriminator(self, blocks: int) -> None:
+        """Let so many blocks stay as they are, their running statistics included; after preparing.
+
+        FreezeD: Mo et al., 2020, arXiv:2002.10964. The lower layers see what all images have in
+        common, and a few images would only unlearn it.
+
+        Raises:
+            GraftError: freeze_d_out_of_range.
+        """
+        known = self.discriminator_blocks()
+        if blocks > len(known):
+            raise GraftError(
+                "freeze_d_out_of_range",
+                f"The discriminator of this {self.name} has {len(known)} blocks, not {blocks}.",
+                f"Freeze at most {len(known)}.",
+            )
+        for block in known[:blocks]:
+            block.requires_grad_(False)
+            block.eval()
+
     # --- optional: what there is to see beside plain samples --------------------------------------
 
     def code_count(self) -> int:
@@ -120,6 +159,46 @@ class Gan(ABC):
             f"A {self.name} generator has no codes to sweep.",
             "Code sweeps are made for InfoGAN.",
         )
+
+    def choose_codes(
+        self,
+        latents: Latents,  # noqa: ARG002
+        category: int | None,  # noqa: ARG002
+        codes: Sequence[float] | None,  # noqa: ARG002
+    ) -> Latents:
+        """Give all latents one category, one set of codes, or both.
+
+        Args:
+            latents: As drawn.
+            category: From 0; None keeps those that were drawn.
+            codes: All the continuous codes, each from -1 to 1; None keeps those that were drawn.
+
+        Raises:
+            GraftError: no_codes, where the GAN has none; code_out_of_range.
+        """
+        raise GraftError(
+            "no_codes",
+            f"A {self.name} generator has no codes to choose.",
+            "Leave `category` and `codes` out; only InfoGAN has them.",
+        )
+
+    def truncate(self, latents: Latents, truncation: float) -> Latents:
+        """Make images more alike, and fewer of them odd, by keeping latents near their middle.
+
+        Here, for standard normal noise: its values are cut off at plus and minus ``truncation``.
+        A kind with other latents has a truncation of its own.
+
+        Args:
+            latents: As drawn.
+            truncation: 0 to 10; 0 cuts nothing off.
+
+        Raises:
+            GraftError: truncation_out_of_range.
+        """
+        check_truncation(self.name, truncation, 0, 10)
+        if truncation == 0:
+            return latents
+        return {**latents, "noise": truncated(latents["noise"], truncation)}
 
     # --- what all have in common ------------------------------------------------------------------
 
@@ -148,6 +227,7 @@ class Gan(ABC):
         for network in self.networks().values():
             network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             network.train()
+            network.requires_grad_(True)
         self.optimizers = self.make_optimizers()
 
     def autocast(self) -> torch.autocast:
@@ -176,14 +256,43 @@ class Gan(ABC):
         self.optimizers[optimizer].step()
         return loss
 
-    def latents_for(self, seeds: Sequence[int]) -> Latents:
+    def _descend(self, optimizer: str, loss: Tensor) -> None:
+        """Make one step of an optimizer, down a loss of the whole batch (images may be coupled)."""
+        self.optimizers[optimizer].zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizers[optimizer].step()
+
+    def latents_for(
+        self,
+        seeds: Sequence[int],
+        *,
+        truncation: float | None = None,
+        category: int | None = None,
+        codes: Sequence[float] | None = None,
+    ) -> Latents:
         """Latents of images, each drawn from its own seed alone; on the CPU.
 
+        Whatever is chosen, an image's seed draws the same noise: a choice replaces what was drawn.
+
+        Args:
+            seeds: One for each image.
+            truncation: See ``truncate``; None leaves it to the settings.
+            category: See ``choose_codes``; None: each image draws its own.
+            codes: See ``choose_codes``; None: each image draws its own.
+
         Raises:
-            GraftError: seed_out_of_range, for a seed outside 0 .. 2**32 - 1.
+            GraftError: seed_out_of_range, for a seed outside 0 .. 2**32 - 1;
+                truncation_out_of_range; no_codes; code_out_of_range.
         """
         rows = [self.random_latents(1, seeded_generator(seed)) for seed in seeds]
-        return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        latents = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        if "label" in latents:
+            latents["label"].fill_(self.drawn_class)
+        if truncation is not None:
+            latents = self.truncate(latents, truncation)
+        if category is not None or codes is not None:
+            latents = self.choose_codes(latents, category, codes)
+        return latents
 
 
 def seeded_generator(seed: int) -> torch.Generator:
@@ -199,6 +308,20 @@ def seeded_generator(seed: int) -> torch.Generator:
             "Give each image a whole number in that range.",
         )
     return torch.Generator().manual_seed(seed)
+
+
+def check_truncation(kind: str, value: object, low: float, high: float) -> None:
+    """Let finite numbers from ``low`` to ``high`` pass.
+
+    Raises:
+        GraftError: truncation_out_of_range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise GraftError(
+            "truncation_out_of_range",
+            f"A {kind} generator cannot draw images with the truncation {value!r}.",
+            f"Choose a number from {low:g} to {high:g}.",
+        )
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def check_number(kind: str, name: str, value: object, low: float, high: float = 
     Raises:
         GraftError: setting_out_of_range.
     """
-    if not _is_number(value) or not low <= value <= high:
+    if not is_number(value) or not low <= value <= high:
         allowed = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
         raise out_of_range(kind, name, value, allowed)
 
@@ -64,12 +64,12 @@ def check_adam(kind: str, learning_rate: object, betas: object) -> None:
     Raises:
         GraftError: setting_out_of_range.
     """
-    if not _is_number(learning_rate) or not 0 < learning_rate <= 1:
+    if not is_number(learning_rate) or not 0 < learning_rate <= 1:
         raise out_of_range(kind, "learning_rate", learning_rate, "above 0 and at most 1")
     if not (
         isinstance(betas, tuple)
         and len(betas) == 2
-        and all(_is_number(beta) and 0 <= beta < 1 for beta in betas)
+        and all(is_number(beta) and 0 <= beta < 1 for beta in betas)
     ):
         raise out_of_range(kind, "betas", betas, "two numbers from 0 up to, not with, 1")
 
@@ -91,5 +91,6 @@ def out_of_range(kind: str, name: str, value: object, allowed: str) -> GraftErro
     )
 
 
-def _is_number(value: object) -> TypeGuard[float]:
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a finite number and no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

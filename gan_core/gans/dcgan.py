@@ -7,6 +7,7 @@ other than the paper's 64 take more doublings, or start from 7 pixels instead of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from gan_core.gans.adversarial import AdversarialGan, AdversarialSettings
-from gan_core.gans.base import Latents
+from gan_core.gans.base import Latents, check_truncation
 from gan_core.gans.checks import doublings, first_size
+from gan_core.gans.conditioning import embedding, random_labels
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Generator(nn.Module):
 
     def __init__(self, settings: DCGANSettings) -> None:
         super().__init__()
+        self.classes = embedding(settings.classes, settings.latent_dim)
         channels = _channels(settings)
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(
@@ -49,8 +52,11 @@ class Generator(nn.Module):
         self.body = nn.Sequential(*layers, nn.Tanh())
 
     def forward(self, latents: Latents) -> Tensor:
-        """Make images [N, 3, S, S] in [-1, 1] from noise [N, latent_dim]."""
-        images: Tensor = self.body(latents["noise"][:, :, None, None])
+        """Make images [N, 3, S, S] in [-1, 1] from noise [N, latent_dim] and label [N], if any."""
+        noise = latents["noise"]
+        if self.classes is not None:
+            noise = noise + self.classes(latents["label"])
+        images: Tensor = self.body(noise[:, :, None, None])
         return images
 
 
@@ -60,6 +66,7 @@ class Discriminator(nn.Module):
     def __init__(self, settings: DCGANSettings) -> None:
         super().__init__()
         channels = _channels(settings)[::-1]
+        self.classes = embedding(settings.classes, channels[-1])
         layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 4, 2, 1), nn.LeakyReLU(0.2)]
         for inputs, outputs in pairwise(channels):
             layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False))
@@ -67,10 +74,13 @@ class Discriminator(nn.Module):
         layers.append(nn.Conv2d(channels[-1], 1, first_size(settings.image_size)))
         self.body = nn.Sequential(*layers)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """[N, 3, S, S] -> logits [N, 1]."""
-        logits: Tensor = self.body(images)
-        return logits.flatten(1)
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """[N, 3, S, S] and, where there are classes, labels [N] -> logits [N, 1]."""
+        features = self.body[:-1](images)
+        logits: Tensor = self.body[-1](features).flatten(1)
+        if self.classes is not None and labels is not None:
+            logits = logits + self.classes.project(features.mean((2, 3)), labels)
+        return logits
 
 
 class DCGAN(AdversarialGan):
@@ -78,6 +88,8 @@ class DCGAN(AdversarialGan):
 
     name = "dcgan"
     settings_type = DCGANSettings
+
+    discriminator: Discriminator
 
     def __init__(self, settings: DCGANSettings | None = None) -> None:
         settings = settings or DCGANSettings()
@@ -87,9 +99,26 @@ class DCGAN(AdversarialGan):
         self.initialise()
 
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
-        """Noise [N, latent_dim], uniform in (-1, 1)."""
+        """Noise [N, latent_dim], uniform in (-1, 1), and a label where there are classes."""
         shape = (count, self.settings.latent_dim)
-        return {"noise": torch.rand(shape, generator=random, device=random.device) * 2 - 1}
+        latents = {"noise": torch.rand(shape, generator=random, device=random.device) * 2 - 1}
+        if self.settings.classes:
+            latents["label"] = random_labels(count, self.settings.classes, random)
+        return latents
+
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """A strided convolution with what follows it, each; the last one judges and is none."""
+        body = self.discriminator.body
+        return [body[:2], *(body[place : place + 3] for place in range(2, len(body) - 1, 3))]
+
+    def truncate(self, latents: Latents, truncation: float) -> Latents:
+        """Draw the noise from (-truncation, truncation) instead; 0 to 1.
+
+        Raises:
+            GraftError: truncation_out_of_range.
+        """
+        check_truncation(self.name, truncation, 0, 1)
+        return {**latents, "noise": latents["noise"] * truncation}
 
 
 def _channels(settings: DCGANSettings) -> list[int]:

@@ -12,6 +12,7 @@ so that an image depends on its seed alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from gan_core.gans.adversarial import AdversarialGan, AdversarialSettings
 from gan_core.gans.base import Latents
 from gan_core.gans.checks import doublings, first_size
+from gan_core.gans.conditioning import embedding, random_labels
 from gan_core.gans.noise import keyed_normal, random_keys
 from gan_core.gans.spectral import SpectralConv2d
 
@@ -48,6 +50,7 @@ class Generator(nn.Module):
 
     def __init__(self, settings: FastGANSettings) -> None:
         super().__init__()
+        self.classes = embedding(settings.classes, settings.latent_dim)
         steps = doublings(settings.image_size)
         channels = [_channels(settings, step) for step in range(steps + 1)]
         self.first = nn.Sequential(
@@ -74,9 +77,12 @@ class Generator(nn.Module):
         """Make images [N, 3, S, S] in [-1, 1].
 
         Args:
-            latents: noise [N, latent_dim], key int64 [N].
+            latents: noise [N, latent_dim], key int64 [N]; label int64 [N] where there are classes.
         """
-        features = [self.first(latents["noise"][:, :, None, None])]
+        noise = latents["noise"]
+        if self.classes is not None:
+            noise = noise + self.classes(latents["label"])
+        features = [self.first(noise[:, :, None, None])]
         for step, block in enumerate(self.blocks, 1):
             made = block(features[-1], latents["key"])
             if str(step) in self.excitations:
@@ -150,6 +156,7 @@ class Discriminator(nn.Module):
             for step in reversed(range(last, steps))
         )
         inputs = _channels(settings, last)
+        self.classes = embedding(settings.classes, inputs)
         self.judge = nn.Sequential(
             SpectralConv2d(inputs, inputs, 1, bias=False),
             nn.BatchNorm2d(inputs),
@@ -168,13 +175,22 @@ class Discriminator(nn.Module):
             larger, smaller = smaller, block(smaller)
         return larger, smaller
 
-    def forward(self, images: Tensor) -> Tensor:
-        """[N, 3, S, S] -> logits [N, 1, 5, 5] (4 x 4 for sizes that start from 7)."""
-        logits: Tensor = self.judge(self.features(images)[1])
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """[N, 3, S, S] -> logits [N, 1, 5, 5] (4 x 4 for sizes that start from 7).
+
+        Where there are classes and labels [N], a class adds the same to all logits of its image.
+        """
+        return self.logits(self.features(images)[1], labels)
+
+    def logits(self, smaller: Tensor, labels: Tensor | None) -> Tensor:
+        """Judge the smallest features; see ``forward``."""
+        logits: Tensor = self.judge(smaller)
+        if self.classes is not None and labels is not None:
+            logits = logits + self.classes.project(smaller.mean((2, 3)), labels)[:, :, None, None]
         return logits
 
     def judge_and_rebuild(
-        self, images: Tensor, random: torch.Generator
+        self, images: Tensor, random: torch.Generator, labels: Tensor | None = None
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """Logits; and pairs (rebuilt, original) of the whole images and of a random quarter."""
         larger, smaller = self.features(images)
@@ -186,7 +202,7 @@ class Discriminator(nn.Module):
             (self.decode_whole(smaller), images),
             (self.decode_part(crop(larger, corners, small)), part),
         ]
-        return self.judge(smaller), pairs
+        return self.logits(smaller, labels), pairs
 
 
 class DownBlock(nn.Module):
@@ -247,15 +263,24 @@ class FastGAN(AdversarialGan):
         self.discriminator = Discriminator(settings)
         self.initialise()
 
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The first layer and the halvings; neither the judge nor the decoders."""
+        return [self.discriminator.first, *self.discriminator.blocks]
+
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
-        """Noise [N, latent_dim], standard normal, and each image's key."""
+        """Standard normal noise [N, latent_dim], each image's key, a label if there are classes."""
         shape = (count, self.settings.latent_dim)
         noise = torch.randn(shape, generator=random, device=random.device)
-        return {"noise": noise, "key": random_keys(count, random)}
+        latents = {"noise": noise, "key": random_keys(count, random)}
+        if self.settings.classes:
+            latents["label"] = random_labels(count, self.settings.classes, random)
+        return latents
 
-    def judge_real(self, seen: Tensor, random: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+    def judge_real(
+        self, seen: Tensor, random: torch.Generator, *labels: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits, and the loss "reconstruction": mean absolute difference, whole and part."""
-        logits, pairs = self.discriminator.judge_and_rebuild(seen, random)
+        logits, pairs = self.discriminator.judge_and_rebuild(seen, random, *labels)
         loss = torch.zeros((), device=seen.device)
         for rebuilt, original in pairs:
             wanted = F.adaptive_avg_pool2d(original.float(), rebuilt.shape[-1])

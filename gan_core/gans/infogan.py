@@ -8,7 +8,7 @@ adversarial loss of Mao et al., 2016, arXiv:1611.04076.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from gan_core.gans.base import Gan, Latents, frozen, seeded_generator
+from gan_core.gans.checks import check_adam, check_number, check_whole, is_number
 from gan_core.gans.layers import UpsampleConv2d
 from gan_core.spec.errors import GraftError
 
+KIND = "InfoGAN"
 BATCH_NORM_EPS = 0.8
 """Not a slip of ours: the well-known scripts pass .8 where eps goes, so it is the architecture."""
 
@@ -65,23 +67,12 @@ class InfoGANSettings:
                 f"InfoGAN cannot make images of size {size!r}.",
                 "Choose a multiple of 16 from 32 to 256, such as 112.",
             )
-        for name, low, high in (("latent_dim", 1, 1024), ("categories", 2, 1000), ("codes", 1, 64)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise _out_of_range(name, value, f"a whole number from {low} to {high}")
-        if not _is_number(self.learning_rate) or not 0 < self.learning_rate <= 1:
-            raise _out_of_range("learning_rate", self.learning_rate, "above 0 and at most 1")
-        betas: object = self.betas
-        if not (
-            isinstance(betas, tuple)
-            and len(betas) == 2
-            and all(_is_number(beta) and 0 <= beta < 1 for beta in betas)
-        ):
-            raise _out_of_range("betas", betas, "two numbers from 0 up to, not with, 1")
-        for name in ("lambda_category", "lambda_code"):
-            value = getattr(self, name)
-            if not _is_number(value) or value < 0:
-                raise _out_of_range(name, value, "0 or more")
+        check_whole(KIND, "latent_dim", self.latent_dim, 1, 1024)
+        check_whole(KIND, "categories", self.categories, 2, 1000)
+        check_whole(KIND, "codes", self.codes, 1, 64)
+        check_adam(KIND, self.learning_rate, self.betas)
+        check_number(KIND, "lambda_category", self.lambda_category, 0)
+        check_number(KIND, "lambda_code", self.lambda_code, 0)
 
 
 class Generator(nn.Module):
@@ -190,6 +181,11 @@ class InfoGAN(Gan):
             "information": Adam(chain(generator, discriminator), rate, betas, fused=True),
         }
 
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The trunk's four; all three heads stay free."""
+        trunk = self.discriminator.trunk
+        return [trunk[:3], trunk[3:7], trunk[7:11], trunk[11:]]
+
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
         """Normal noise, a uniform category, uniform codes: see ``Generator.forward``."""
         settings, device = self.settings, random.device
@@ -198,7 +194,13 @@ class InfoGAN(Gan):
         codes = torch.rand(count, settings.codes, generator=random, device=device) * 2 - 1
         return {"noise": noise, "category": category, "codes": codes}
 
-    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:  # noqa: ARG002 - InfoGAN has no schedule
+    def step(
+        self,
+        real: Tensor,
+        random: torch.Generator,
+        fraction: float,  # noqa: ARG002 - InfoGAN has no schedule
+        labels: Tensor | None = None,  # noqa: ARG002 - and no classes
+    ) -> dict[str, Tensor]:
         """Train once on ``real``; the losses are "generator", "discriminator", "information"."""
         count = len(real)
         generator, discriminator = self.generator, self.discriminator
@@ -254,11 +256,40 @@ class InfoGAN(Gan):
             "codes": codes.flatten(0, 1),
         }
 
-    def _descend(self, optimizer: str, loss: Tensor) -> None:
-        # The step before may have left gradients in weights that this one trains too.
-        self.optimizers[optimizer].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[optimizer].step()
+    def choose_codes(
+        self, latents: Latents, category: int | None, codes: Sequence[float] | None
+    ) -> Latents:
+        """Give all latents one category, one set of codes, or both; see ``Gan.choose_codes``.
+
+        Raises:
+            GraftError: no_codes, when there is no category of that number or there are not so many
+                codes; code_out_of_range, when one is not between -1 and 1.
+        """
+        settings, chosen, count = self.settings, dict(latents), len(latents["noise"])
+        if category is not None:
+            if not 0 <= category < settings.categories:
+                raise GraftError(
+                    "no_codes",
+                    f"This generator has {settings.categories} categories; none is number"
+                    f" {category}.",
+                    "Categories are counted from 0.",
+                )
+            chosen["category"] = torch.full((count,), category)
+        if codes is not None:
+            if len(codes) != settings.codes:
+                raise GraftError(
+                    "no_codes",
+                    f"This generator has {settings.codes} codes, and {len(codes)} were given.",
+                    "Give a number from -1 to 1 for each of them.",
+                )
+            if not all(is_number(code) and -1 <= code <= 1 for code in codes):
+                raise GraftError(
+                    "code_out_of_range",
+                    f"A code is not between -1 and 1: {', '.join(str(code) for code in codes)}.",
+                    "Give a number from -1 to 1 for each of them.",
+                )
+            chosen["codes"] = torch.tensor([list(codes)], dtype=torch.float32).repeat(count, 1)
+        return chosen
 
 
 def squared_distance(validity: Tensor, target: float) -> Tensor:
@@ -296,13 +327,3 @@ def _halving_block(inputs: int, outputs: int, *, normalised: bool = True) -> lis
     if normalised:
         block.append(nn.BatchNorm2d(outputs, BATCH_NORM_EPS))
     return block
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _out_of_range(name: str, value: object, allowed: str) -> GraftError:
-    return GraftError(
-        "setting_out_of_range", f"InfoGAN's {name} cannot be {value!r}.", f"It must be {allowed}."
-    )

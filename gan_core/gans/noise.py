@@ -47,6 +47,17 @@ def keyed_normal(keys: Tensor, layer: int, size: int) -> Tensor:
     return normal
 
 
+def truncated(normal: Tensor, limit: float) -> Tensor:
+    """Turn standard normal values into such of the normal distribution cut off at ± ``limit``.
+
+    By equal ranks, so that each value follows from its own and the order stays.
+    """
+    inside = torch.special.ndtr(normal.double())
+    low = torch.special.ndtr(torch.tensor(-limit, dtype=torch.float64))
+    cut: Tensor = torch.special.ndtri(low + inside * (1 - 2 * low))
+    return cut.to(normal.dtype)
+
+
 def _mix(value: Tensor) -> Tensor:
     """Scatter the bits of 32-bit numbers held in int64: the finaliser of Appleby's MurmurHash3."""
     value = value & _LOW

@@ -112,28 +112,47 @@ class PGGAN(Gan):
             for name, network in self.networks().items()
         }
 
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The halvings of the grown critic, the first of them with the layer before it."""
+        critic = self.critic
+        first, *others = reversed(list(critic.blocks))
+        return [nn.ModuleList([critic.from_image[-1], first]), *others]
+
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
         """Noise [N, latent_dim], standard normal."""
         shape = (count, self.settings.latent_dim)
         return {"noise": torch.randn(shape, generator=random, device=random.device)}
 
-    def latents_for(self, seeds: Sequence[int]) -> Latents:
+    def latents_for(
+        self,
+        seeds: Sequence[int],
+        *,
+        truncation: float | None = None,
+        category: int | None = None,
+        codes: Sequence[float] | None = None,
+    ) -> Latents:
         """Latents to sample with: noise of the truncated normal distribution, on the CPU.
 
         Raises:
-            GraftError: seed_out_of_range.
+            GraftError: seed_out_of_range, truncation_out_of_range, no_codes.
         """
-        latents = super().latents_for(seeds)
-        if self.settings.truncation:
-            latents["noise"] = truncated(latents["noise"], self.settings.truncation)
-        return latents
+        if truncation is None:
+            truncation = self.settings.truncation
+        return super().latents_for(seeds, truncation=truncation, category=category, codes=codes)
 
-    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:
+    def step(
+        self,
+        real: Tensor,
+        random: torch.Generator,
+        fraction: float,
+        labels: Tensor | None = None,  # noqa: ARG002 - there are no classes
+    ) -> dict[str, Tensor]:
         """Train once, or several times where the stage's batch is smaller than ``real``.
 
         The losses are "generator", "critic" (without its penalty) and "penalty" (weighted), means
-        over the parts.
+        over the parts. Networks that were trained before are grown, and stay so.
         """
+        fraction = 1.0 if self.is_pretrained else fraction
         self.generator.fraction = fraction
         growth = Growth.at(fraction, self.generator.stages)
         small = F.adaptive_avg_pool2d(real, self.generator.first_size * 2**growth.stage)
@@ -171,19 +190,3 @@ class PGGAN(Gan):
             "critic": critic_loss.detach(),
             "penalty": penalty.detach(),
         }
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        self.optimizers[name].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[name].step()
-
-
-def truncated(normal: Tensor, limit: float) -> Tensor:
-    """Turn standard normal values into such of the normal distribution cut off at ± ``limit``.
-
-    By equal ranks, so that each value follows from its own and the order stays.
-    """
-    inside = torch.special.ndtr(normal.double())
-    low = torch.special.ndtr(torch.tensor(-limit, dtype=torch.float64))
-    cut: Tensor = torch.special.ndtri(low + inside * (1 - 2 * low))
-    return cut.to(normal.dtype)

@@ -12,7 +12,7 @@ taken at images as the discriminator sees them, augmented already.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from gan_core.gans.augment import AUGMENTS, Augment
-from gan_core.gans.base import Gan, Latents, frozen
+from gan_core.gans.base import Gan, Latents, check_truncation, frozen
 from gan_core.gans.checks import (
     check_adam,
     check_choice,
@@ -28,6 +28,7 @@ from gan_core.gans.checks import (
     check_number,
     check_whole,
 )
+from gan_core.gans.conditioning import check_conditioning, let_classes_in, random_labels
 from gan_core.gans.counter import StepCounter
 from gan_core.gans.losses import (
     logistic_discriminator,
@@ -63,6 +64,10 @@ class StyleGAN2Settings:
         mixing: Share of the images in training whose layers take two styles.
         truncation: How far samples may be from the mean style: 1 is as far as in training; less
             makes them more alike.
+        classes: Classes that it learns from labels; 0 for a GAN without.
+        drawn_class: Number of the class that images are drawn of.
+        blend_start: Share of the training after which classes are let in.
+        blend_length: Share of the training over which their weight rises from 0 to 1.
 
     Raises:
         GraftError: image_size_out_of_range, setting_out_of_range.
@@ -81,6 +86,10 @@ class StyleGAN2Settings:
     path_every: int = 4
     mixing: float = 0.9
     truncation: float = 1.0
+    classes: int = 0
+    drawn_class: int = 0
+    blend_start: float = 0.25
+    blend_length: float = 0.25
 
     def __post_init__(self) -> None:
         check_image_size(KIND, self.image_size)
@@ -96,6 +105,7 @@ class StyleGAN2Settings:
         check_whole(KIND, "path_every", self.path_every, 1, 1024)
         check_number(KIND, "mixing", self.mixing, 0, 1)
         check_number(KIND, "truncation", self.truncation, 0, 1)
+        check_conditioning(KIND, self)
 
 
 class PathLengths(nn.Module):
@@ -129,6 +139,7 @@ class StyleGAN2(Gan):
     def __init__(self, settings: StyleGAN2Settings | None = None) -> None:
         super().__init__()
         self.settings = settings or StyleGAN2Settings()
+        self.drawn_class = self.settings.drawn_class
         self.generator = Generator(self.settings)
         self.discriminator = Discriminator(self.settings)
         self.augment: Augment = AUGMENTS[self.settings.augment]()
@@ -166,13 +177,37 @@ class StyleGAN2(Gan):
             )
         return optimizers
 
+    def discriminator_blocks(self) -> Sequence[nn.Module]:
+        """The halvings, the first of them with the layer before it."""
+        first, *others = self.discriminator.blocks
+        return [nn.ModuleList([self.discriminator.from_image, first]), *others]
+
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
-        """Noise [N, latent_dim], standard normal, and each image's key."""
+        """Standard normal noise [N, latent_dim], each image's key, a label if there are classes."""
         shape = (count, self.settings.latent_dim)
         noise = torch.randn(shape, generator=random, device=random.device)
-        return {"noise": noise, "key": random_keys(count, random)}
+        latents = {"noise": noise, "key": random_keys(count, random)}
+        if self.settings.classes:
+            latents["label"] = random_labels(count, self.settings.classes, random)
+        return latents
 
-    def step(self, real: Tensor, random: torch.Generator, fraction: float) -> dict[str, Tensor]:  # noqa: ARG002 - penalties follow the count
+    def truncate(self, latents: Latents, truncation: float) -> Latents:
+        """Draw styles toward their mean: 1 not at all, 0 all the way, whatever the settings say.
+
+        Raises:
+            GraftError: truncation_out_of_range.
+        """
+        check_truncation(self.name, truncation, 0, 1)
+        shares = torch.full((len(latents["key"]), 1), float(truncation))
+        return {**latents, "truncation": shares}
+
+    def step(
+        self,
+        real: Tensor,
+        random: torch.Generator,
+        fraction: float,
+        labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Train once: discriminator, R1, generator, path lengths.
 
         The losses are "generator" and "discriminator", the penalties "r1" and "path" (unweighted, 0
@@ -180,14 +215,21 @@ class StyleGAN2(Gan):
         """
         settings, count = self.settings, len(real)
         losses: dict[str, Tensor] = {}
+        given = () if labels is None else (labels,)
+        if labels is not None:
+            let_classes_in(self.networks(), settings, fraction)
+
+        def judge(images: Tensor) -> Tensor:
+            logits: Tensor = self.discriminator(images, *given)
+            return logits
 
         seen_real = self.augment(real, random)
         with torch.no_grad(), self.autocast():
-            styles, key = self.mixed_styles(count, random)
+            styles, key = self.mixed_styles(count, random, *given)
             fake = self.generator.synthesise(styles, key)
         seen_fake = self.augment(fake, random)
         with self.autocast():
-            real_logits, fake_logits = self.discriminator(seen_real), self.discriminator(seen_fake)
+            real_logits, fake_logits = judge(seen_real), judge(seen_fake)
         losses["discriminator"] = logistic_discriminator(real_logits, fake_logits)
         self._descend("discriminator", losses["discriminator"])
         self.augment.adapt(real_logits)
@@ -197,28 +239,31 @@ class StyleGAN2(Gan):
             gamma = settings.r1_gamma
             if gamma is None:
                 gamma = 0.0002 * settings.image_size**2 / count
-            losses["r1"] = squared_gradient(self.discriminator, seen_real)
+            losses["r1"] = squared_gradient(judge, seen_real)
             self._descend("discriminator", gamma / 2 * settings.r1_every * losses["r1"])
 
         with self.autocast(), frozen(self.discriminator):
-            styles, key = self.mixed_styles(count, random)
+            styles, key = self.mixed_styles(count, random, *given)
             fake = self.generator.synthesise(styles, key)
-            fake_logits = self.discriminator(self.augment(fake, random))
+            fake_logits = judge(self.augment(fake, random))
         losses["generator"] = non_saturating_generator(None, fake_logits)
         self._descend("generator", losses["generator"])
 
         losses["path"] = torch.zeros((), device=real.device)
         if settings.path_weight and self.counter.is_due(settings.path_every):
-            lengths = self.path_lengths(max(1, count // 2), random)
+            half = max(1, count // 2)
+            lengths = self.path_lengths(half, random, *(some[:half] for some in given))
             losses["path"] = self.paths.penalty(lengths)
             self._descend("generator", settings.path_weight * settings.path_every * losses["path"])
         self.counter.steps += 1
         return {name: value.detach() for name, value in losses.items()}
 
-    def mixed_styles(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    def mixed_styles(
+        self, count: int, random: torch.Generator, labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Styles of new images, [N, L, latent_dim], some of two noises; and their keys [N].
 
-        The running mean of styles takes them in.
+        The running mean of styles takes them in, before what the classes add.
         """
         latents, device = self.random_latents(2 * count, random), random.device
         one, other = self.generator.style(latents["noise"]).chunk(2)
@@ -230,22 +275,21 @@ class StyleGAN2(Gan):
         change = torch.where(is_mixed, change, layers)
         takes_one = torch.arange(layers, device=device) < change[:, None]
         styles = torch.where(takes_one[:, :, None], one[:, None], other[:, None])
+        if self.generator.classes is not None and labels is not None:
+            styles = styles + self.generator.classes(labels)[:, None]
         return styles, latents["key"][:count]
 
-    def path_lengths(self, count: int, random: torch.Generator) -> Tensor:
+    def path_lengths(
+        self, count: int, random: torch.Generator, labels: Tensor | None = None
+    ) -> Tensor:
         """How far images move with their styles, along a random direction of pixels; [N].
 
         Equation 4 and appendix B, in float32: differentiable once more.
         """
-        styles, key = self.mixed_styles(count, random)
+        styles, key = self.mixed_styles(count, random, labels)
         with torch.autocast(styles.device.type, enabled=False):
             images = self.generator.synthesise(styles, key)
             direction = torch.randn(images.shape, generator=random, device=random.device)
             moved = (images * direction).sum() / math.sqrt(images[0, 0].numel())
             (gradients,) = torch.autograd.grad(moved, styles, create_graph=True)
         return (gradients.square().sum(2).mean(1) + 1e-12).sqrt()
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        self.optimizers[name].zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[name].step()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gan_core.gans.base import Latents
 from gan_core.gans.checks import doublings, first_size
+from gan_core.gans.conditioning import embedding
 from gan_core.gans.equalised import (
     EqualisedConv2d,
     EqualisedLinear,
@@ -39,6 +40,8 @@ class NetworkSettings(Protocol):
     def mapping_layers(self) -> int: ...  # noqa: D102
     @property
     def truncation(self) -> float: ...  # noqa: D102
+    @property
+    def classes(self) -> int: ...  # noqa: D102
 
 
 class Generator(nn.Module):
@@ -57,6 +60,7 @@ class Generator(nn.Module):
         first, steps = first_size(size), doublings(size)
         channels = [_channels(settings, first * 2**step) for step in range(steps + 1)]
         self.truncation = settings.truncation
+        self.classes = embedding(settings.classes, dim)
         self.mapping = nn.ModuleList(
             EqualisedLinear(dim, dim, rate=0.01) for _ in range(settings.mapping_layers)
         )
@@ -83,11 +87,16 @@ class Generator(nn.Module):
         """Make images [N, 3, S, S], about [-1, 1], truncated in eval mode.
 
         Args:
-            latents: noise [N, latent_dim], key int64 [N].
+            latents: noise [N, latent_dim], key int64 [N]; truncation float32 [N, 1] where it is to
+                be another than the settings'; label int64 [N] where there are classes. What a class
+                adds to a style is not truncated.
         """
         style = self.style(latents["noise"])
         if not self.training:
-            style = torch.lerp(self.style_mean.expand_as(style), style, self.truncation)
+            share = latents.get("truncation", self.truncation)
+            style = torch.lerp(self.style_mean.expand_as(style), style, share)
+        if self.classes is not None:
+            style = style + self.classes(latents["label"])
         return self.synthesise(style[:, None].expand(-1, self.layers, -1), latents["key"])
 
     def style(self, noise: Tensor) -> Tensor:
@@ -203,14 +212,18 @@ class Discriminator(nn.Module):
         self.last = EqualisedConv2d(last + 1, last, 3)
         self.hidden = EqualisedLinear(last * first**2, last)
         self.judge = EqualisedLinear(last, 1)
+        self.classes = embedding(settings.classes, last)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """[N, 3, S, S] -> logits [N, 1]."""
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """[N, 3, S, S] and, where there are classes, labels [N] -> logits [N, 1]."""
         features = _activate(self.from_image(images))
         for block in self.blocks:
             features = block(features)
         features = _activate(self.last(with_batch_deviation(features, 4)))
-        logits: Tensor = self.judge(_activate(self.hidden(features.flatten(1))))
+        hidden = _activate(self.hidden(features.flatten(1)))
+        logits: Tensor = self.judge(hidden)
+        if self.classes is not None and labels is not None:
+            logits = logits + self.classes.project(hidden, labels)
         return logits
 
 

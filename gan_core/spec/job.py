@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from gan_core.spec.gan_settings import (
+    CONDITIONAL_GANS,
+    SettingValue,
+    discriminator_blocks,
+    refusal,
+)
 
 Profile = Literal["quick", "seed", "best"]
 Priority = Literal["low", "normal", "high"]
@@ -72,6 +79,20 @@ class GanSpec(_Strict):
     stop_early: bool = False
     """End the training when judgements no longer get better, or when it learns its images by
     heart."""
+    settings: dict[str, SettingValue] = Field(default_factory=dict, max_length=32)
+    """The kind's own settings (``width``, ``loss``, ``augment``, …); those left out take the
+    kind's defaults. ``job-spec.md`` lists them."""
+    pretrain: Literal["none", "other-classes", "all-classes"] = "none"
+    """What the GAN learns from before it turns to the rare class: the other classes' training
+    images (once, for all real counts and subsets), or these and the column's own real images."""
+    pretrain_epochs: int | None = Field(default=None, ge=1, le=100_000)
+    """Passes over the images of ``pretrain``; null: as the schedule says for so many images."""
+    freeze_d: int = Field(default=0, ge=0, le=8)
+    """How many blocks of the discriminator, those nearest the image first, stay as ``pretrain``
+    left them (FreezeD)."""
+    conditional: Literal["none", "late"] = "none"
+    """``late``: learn from all classes at once, without labels at first, and let the labels in on
+    the way; images are then drawn of the rare class."""
 
     @field_validator("schedule")
     @classmethod
@@ -88,6 +109,58 @@ class GanSpec(_Strict):
             sizes = ", ".join(str(size) for size in DOUBLED_IMAGE_SIZES)
             raise ValueError(f"{self.name} makes images of size {sizes}, not {self.image_size}")
         return self
+
+    @model_validator(mode="after")
+    def _settings_suit_the_kind(self) -> Self:
+        if sentence := refusal(self.name, self.settings):
+            raise ValueError(sentence)
+        return self
+
+    @model_validator(mode="after")
+    def _starts_suit_each_other(self) -> Self:
+        if self.pretrain == "none" and self.pretrain_epochs is not None:
+            raise ValueError("pretrain_epochs needs pretrain: say what to learn from first")
+        if self.pretrain == "none" and self.freeze_d:
+            raise ValueError("freeze_d needs pretrain: untrained blocks would stay untrained")
+        blocks = discriminator_blocks(self.name, self.image_size)
+        if self.freeze_d > blocks:
+            raise ValueError(
+                f"{self.name}'s discriminator has {blocks} blocks at {self.image_size} pixels:"
+                f" freeze_d cannot be {self.freeze_d}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _labels_suit_the_kind(self) -> Self:
+        if self.conditional == "none":
+            if blends := [name for name in self.settings if name.startswith("blend_")]:
+                raise ValueError(f"{blends[0]} needs conditional: there are no labels to let in")
+            return self
+        if self.name not in CONDITIONAL_GANS:
+            raise ValueError(
+                f"{self.name} cannot learn from labels; {', '.join(CONDITIONAL_GANS)} can"
+            )
+        if self.pretrain != "none":
+            raise ValueError(
+                "conditional and pretrain exclude each other: both learn from the other classes"
+            )
+        return self
+
+    def learning_params(self) -> dict[str, Any]:
+        """Return what of this decides how the GAN learns, without what is left at its default.
+
+        A step whose GAN does nothing of all this keeps the key that it always had.
+        """
+        params: dict[str, Any] = {}
+        if self.settings:
+            params["settings"] = dict(self.settings)
+        if self.pretrain != "none":
+            params["pretrain"] = self.pretrain
+        if self.freeze_d:
+            params["freeze_d"] = self.freeze_d
+        if self.conditional != "none":
+            params["conditional"] = self.conditional
+        return params
 
     def schedule_for(self, real_count: int) -> tuple[int, int]:
         """Return (batch size, epochs) for a real count.

@@ -140,9 +140,15 @@ class _Planner:
                 "real_count": count,
                 "subset": subset,
                 "seed": subset,
+                **gan.learning_params(),
             },
-            inputs={"dataset": StepInput(source="dataset")},
-            seconds=count * epochs * _SECONDS_PER_TRAINED_IMAGE_112[gan.name] * area,
+            inputs={"dataset": StepInput(source="dataset")} | self.start_of(gan, asked, subset),
+            # With labels an epoch shows as many images of every class.
+            seconds=count
+            * (1 if gan.conditional == "none" else len(self.train_counts))
+            * epochs
+            * _SECONDS_PER_TRAINED_IMAGE_112[gan.name]
+            * area,
         )
         generate = self.add(
             name=f"generate:{label}",
@@ -161,6 +167,43 @@ class _Planner:
             seconds=n_fakes * _SECONDS_PER_UPSCALED_IMAGE_112[self.spec.upscale.engine] * area,
         )
         return {"train": train, "generate": generate, "upscale": upscale}
+
+    def start_of(self, gan: GanSpec, asked: int | str, subset: int) -> dict[str, StepInput]:
+        """Add what a GAN learns before it turns to the rare class, if anything: a train's input.
+
+        From the other classes alone it is one step for all real counts and subsets. With the rare
+        class's images it is one for each, for a column's GAN may see that column's images only.
+        """
+        if gan.pretrain == "none":
+            return {}
+        params: dict[str, Any] = {
+            "gan": gan.name,
+            "image_size": gan.image_size,
+            "ema_decay": gan.ema_decay,
+            "rare_class": self.rare_class,
+            "images": gan.pretrain,
+            "seed": 0,
+        }
+        name, count = f"pretrain:{gan.name}", self.others
+        if gan.pretrain == "all-classes":
+            real_count = self.real_count(asked)
+            params |= {"real_count": real_count, "subset": subset, "seed": subset}
+            name, count = f"{name}:{asked}:s{subset}", count + real_count
+        if gan.settings:
+            params["settings"] = dict(gan.settings)
+        batch_size, epochs = gan.schedule_for(count)
+        epochs = gan.pretrain_epochs or epochs
+        params |= {"batch_size": batch_size, "epochs": epochs}
+        area = (gan.image_size / 112) ** 2
+        step = self.add(
+            name=name,
+            kind="pretrain",
+            queue="gpu",
+            params=params,
+            inputs={"dataset": StepInput(source="dataset")},
+            seconds=count * epochs * _SECONDS_PER_TRAINED_IMAGE_112[gan.name] * area,
+        )
+        return {"pretrain": StepInput(source="step", step=step)}
 
     def upscale_params(self) -> dict[str, Any]:
         params = self.spec.upscale.model_dump()

@@ -15,7 +15,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 StepKind = Literal[
-    "ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package"
+    "ingest",
+    "features",
+    "pretrain",
+    "train",
+    "generate",
+    "upscale",
+    "evaluate",
+    "report",
+    "package",
 ]
 Queue = Literal["gpu", "cpu"]
 
@@ -24,6 +32,7 @@ Queue = Literal["gpu", "cpu"]
 STEP_VERSIONS: dict[StepKind, int] = {
     "ingest": 1,
     "features": 1,
+    "pretrain": 1,
     "train": 2,
     "generate": 2,
     "upscale": 1,

@@ -27,12 +27,12 @@ def run(context: StepContext) -> list[Output]:
     spec = context.params["spec"]
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(spec["rare_class"])
-    rare_rows = np.flatnonzero(dataset.labels("train") == rare_index)
+    rows = rows_to_compare_with(dataset.labels("train"), rare_index, spec["gans"])
     # Shrunk once, and a block at a time; every block of images is compared with the same.
     training = np.concatenate(
         [
-            thumbnails(dataset.images("train")[rare_rows[start : start + _BLOCK]])
-            for start in range(0, len(rare_rows), _BLOCK)
+            thumbnails(dataset.images("train")[rows[start : start + _BLOCK]])
+            for start in range(0, len(rows), _BLOCK)
         ]
     )
     labels = [
@@ -65,6 +65,26 @@ def run(context: StepContext) -> list[Output]:
         should_stop=context.should_stop,
     )
     return [Output("synthetic.zip", "synthetic-zip", "application/zip")]
+
+
+def rows_to_compare_with(
+    labels: np.ndarray, rare_index: int, gans: list[dict[str, Any]]
+) -> np.ndarray:
+    """Choose the training images that no synthetic image may be a near copy of.
+
+    Args:
+        labels: int64 [N], class of each training image.
+        rare_index: The rare class.
+        gans: As the spec shows them.
+
+    Returns:
+        int64, rows of ``labels``: those of the rare class, and of all others, too, where a GAN has
+        learnt from these.
+    """
+    for gan in gans:
+        if {gan.get("pretrain", "none"), gan.get("conditional", "none")} != {"none"}:
+            return np.arange(len(labels))
+    return np.flatnonzero(labels == rare_index)
 
 
 def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> ModelFacts:

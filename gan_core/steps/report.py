@@ -28,6 +28,7 @@ from gan_core.report import (
     samples_png,
 )
 from gan_core.report.failures import failed_columns, failed_trainings
+from gan_core.report.learning import how_it_learnt
 from gan_core.spec.job import StudySpec
 from gan_core.spec.plan import plan_study
 from gan_core.spec.results import ResultRow, Results
@@ -235,6 +236,7 @@ def _gan_sections(
                     "epochs": str(training["epochs"]),
                     "batch size": str(training["batch_size"]),
                     "weights": card["weights_kind"],
+                    **how_it_learnt(card),
                     **({"trained on": card["device"]["name"]} if "device" in card else {}),
                     **({"on the way": " ".join(card["notices"])} if "notices" in card else {}),
                 },

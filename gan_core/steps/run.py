@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gan_core.out_of_memory import is_out_of_memory
 from gan_core.progress import OnProgress, ShouldStop
 from gan_core.spec.errors import GraftError
+from gan_core.spec.steps import StepKind
 from gan_core.steps.context import Output, StepContext, StepSettings
 
 StepFunction = Callable[[StepContext], list[Output]]
@@ -20,7 +21,7 @@ StepFunction = Callable[[StepContext], list[Output]]
 KEY_FILE = "step.key"
 """Among a step's checkpoints: the key that they were written for."""
 
-KINDS = ("ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package")
+KINDS = get_args(StepKind)
 
 
 def load_step(step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldStop) -> StepContext:

@@ -8,18 +8,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_core.benchmark.subsets import nested_subset
+from gan_core.benchmark.subsets import nested_subset, training_pool
 from gan_core.environment import describe_device
 from gan_core.features import NAME, FeatureExtractor
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
 from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
+from gan_core.steps import pretrain
 from gan_core.steps.context import Output, StepContext
 from gan_core.training.config import images_digest
 from gan_core.training.fit import fit_to_size
 from gan_core.training.judging import DEFAULT_NEAR_COPY_RMS, LEAST_IMAGES, Judge
 from gan_core.training.loop import TrainConfig, TrainResult, train
+from gan_core.training.start import Start
 
 
 def run(context: StepContext) -> list[Output]:
@@ -27,16 +29,23 @@ def run(context: StepContext) -> list[Output]:
     params = context.params
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(params["rare_class"])
-    chosen = nested_subset(
-        dataset.labels("train"), rare_index, params["real_count"], params["subset"]
-    )
+    labels, settings = dataset.labels("train"), params.get("settings", {})
+    chosen = nested_subset(labels, rare_index, params["real_count"], params["subset"])
+    is_conditional = params.get("conditional", "none") != "none"
+    if is_conditional:
+        chosen = training_pool(labels, rare_index, chosen)
+        settings = settings | {"classes": len(dataset.classes), "drawn_class": rare_index}
     images = fit_to_size(
         dataset.images("train")[chosen],
         params["image_size"],
         on_progress=if_slow(part(context.on_progress, 0.0, 0.0)),
         should_stop=context.should_stop,
     )
-    gan = create(params["gan"], image_size=params["image_size"])
+    gan = create(params["gan"], image_size=params["image_size"], **settings)
+    begins, pretrained = None, None
+    if "pretrain" in context.inputs:
+        begins = Start.load(context.inputs["pretrain"] / pretrain.NETWORKS)
+        pretrained = context.read_json("pretrain", pretrain.NOTE)
     config = TrainConfig(
         batch_size=params["batch_size"],
         epochs=params["epochs"],
@@ -47,6 +56,7 @@ def run(context: StepContext) -> list[Output]:
         keep=params.get("keep", "last"),
         stop_early=params.get("stop_early", False),
         checkpoint_seconds=context.settings.checkpoint_seconds,
+        freeze_d=params.get("freeze_d", 0),
         label=f"{params['gan']}, {params['real_count']} real",
     )
     device = context.settings.torch_device()
@@ -56,7 +66,9 @@ def run(context: StepContext) -> list[Output]:
         config,
         device=device,
         data_digest=dataset.digest,
-        judge=_judge(context, images, device),
+        judge=_judge(context, images[labels[chosen] == rare_index], device),
+        begins=begins,
+        labels=labels[chosen] if is_conditional else None,
         checkpoint_dir=context.checkpoints,
         on_progress=context.on_progress,
         should_stop=context.should_stop,
@@ -66,6 +78,10 @@ def run(context: StepContext) -> list[Output]:
     result.model.save(context.outputs / f"{name}.safetensors")
     card = {**result.model.card(), "training": params, "device": describe_device(device)}
     card |= _quality(result)
+    if is_conditional:
+        card["classes"] = list(dataset.classes)
+    if pretrained is not None:
+        card["pretrained"] = pretrained
     if result.notices:
         card["notices"] = result.notices
     context.write_json(f"{name}.json", card)

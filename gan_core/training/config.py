@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gan_core.gans.base import Gan
 from gan_core.training.precision import Precision, compute_dtype
+from gan_core.training.start import Start
 from gan_core.training.timing import CHECKPOINT_SHARE
 
 CHECKPOINT_FORMAT = 3
@@ -38,6 +39,8 @@ class TrainConfig:
         checkpoint_seconds: Time from one checkpoint to the next, at least.
         checkpoint_share: Of the time, what at most goes into checkpoints: where the disk is slow
             they come more rarely. 1 sets no limit.
+        freeze_d: How many blocks of the discriminator, those nearest the image first, keep the
+            weights that the training begins from.
         label: What progress calls this training ("infogan, 100 real").
     """
 
@@ -52,6 +55,7 @@ class TrainConfig:
     sample_count: int = 16
     checkpoint_seconds: float = 60.0
     checkpoint_share: float = CHECKPOINT_SHARE
+    freeze_d: int = 0
     label: str = "training"
 
     def __post_init__(self) -> None:
@@ -61,6 +65,8 @@ class TrainConfig:
             raise ValueError("snapshots is at least 0 and sample_count at least 1")
         if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
             raise ValueError("ema_decay is at least 0 and below 1")
+        if self.freeze_d < 0:
+            raise ValueError("freeze_d is at least 0")
 
 
 def training_identity(
@@ -70,6 +76,8 @@ def training_identity(
     device: torch.device,
     *,
     judged: bool = False,
+    begins: Start | None = None,
+    labels: NDArray[np.int64] | None = None,
 ) -> str:
     """A hash of everything that decides how a training goes.
 
@@ -97,6 +105,12 @@ def training_identity(
         "judged": judged,
         "sample_count": config.sample_count,
     }
+    if begins is not None:
+        decides["begins"] = begins.digest
+    if labels is not None:
+        decides["labels"] = hashlib.sha256(labels.tobytes()).hexdigest()
+    if config.freeze_d:
+        decides["freeze_d"] = config.freeze_d
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 

@@ -49,6 +49,7 @@ from gan_core.training.snapshots import (
     take_snapshot,
     trained_generator,
 )
+from gan_core.training.start import Start
 from gan_core.training.timing import CheckpointTimer
 
 __all__ = ["OnSnapshot", "Snapshot", "TrainConfig", "TrainResult", "train"]
@@ -91,6 +92,8 @@ def train(
     device: str | torch.device = "cpu",
     data_digest: str | None = None,
     judge: Judge | None = None,
+    begins: Start | None = None,
+    labels: NDArray[np.int64] | None = None,
     checkpoint_dir: Path | None = None,
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
@@ -103,6 +106,9 @@ def train(
         images: The real images, uint8 [N, S, S, 3], S the GAN's image size.
         config: How to train.
         device: Where to train.
+        begins: Trained networks to begin from in place of new weights; a checkpoint wins over them.
+        labels: Class of each image, int64 [N], of a GAN with classes; an epoch then shows each
+            image of the drawn class once, and as many of every other.
         data_digest: Goes onto the model's card; None takes the SHA-256 of ``images``.
         judge: Judges each snapshot; None: the last generator is kept, whatever ``config`` says.
         checkpoint_dir: Where checkpoints lie; one training, one directory. None keeps none.
@@ -112,15 +118,18 @@ def train(
             with the same images, and after a rollback with others.
 
     Raises:
-        GraftError: too_few_images; diverged, with the curves, when the training was spoiled again
-            after a rollback; out_of_memory; checkpoint_mismatch, checkpoint_not_written.
+        GraftError: too_few_images; start_does_not_fit, freeze_d_out_of_range; diverged, with the
+            curves, when the training was spoiled again after a rollback; out_of_memory;
+            checkpoint_mismatch, checkpoint_not_written.
         Stopped: should_stop() said so; a checkpoint has been written.
         ValueError: ``images`` has another shape or type.
     """
     _check(gan, images)
     device = torch.device(device)
     timer = CheckpointTimer(config.checkpoint_seconds, share=config.checkpoint_share)
-    identity = training_identity(gan, images, config, device, judged=judge is not None)
+    identity = training_identity(
+        gan, images, config, device, judged=judge is not None, begins=begins, labels=labels
+    )
     keeper = Keeper(checkpoint_dir, identity, timer)
     plans = memory_plans(
         couples_images=gan.couples_images, batch_size=config.batch_size, device=device
@@ -145,7 +154,7 @@ def train(
         spoiled: SpoiledError | None = None
         try:
             with borrowed_randomness(device, config.seed):
-                run = Run(gan, images, config, device)
+                run = Run(gan, images, config, device, begins=begins, labels=labels)
                 if start is not None:
                     run.restore(start)
                 run.face(setbacks, plans[setbacks.memory_level])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from gan_core.training.judging import Judgement
 from gan_core.training.memory import PLAIN, MemoryPlan, applied
 from gan_core.training.precision import compute_dtype
 from gan_core.training.randomness import global_state, set_global_state
+from gan_core.training.start import Start
 
 HISTORY_POINTS = 500
 RATE_AFTER_SETBACK = 0.5
@@ -54,6 +56,8 @@ class Setbacks:
 class Run:
     """The state of one training. The caller has seeded PyTorch's global generators.
 
+    It begins with new weights, or with those of ``begins``; its optimizers are new in any case.
+
     Attributes:
         epoch: Epochs done.
         steps: Steps done.
@@ -65,13 +69,30 @@ class Run:
     """
 
     def __init__(
-        self, gan: Gan, images: NDArray[np.uint8], config: TrainConfig, device: torch.device
+        self,
+        gan: Gan,
+        images: NDArray[np.uint8],
+        config: TrainConfig,
+        device: torch.device,
+        *,
+        begins: Start | None = None,
+        labels: NDArray[np.int64] | None = None,
     ) -> None:
         self.gan, self.device = gan, device
-        self.real_count = len(images)
+        self._labels = None if labels is None else torch.from_numpy(labels).to(device)
+        self._make_order = partial(epoch_order, len(images))
+        self.real_count = self._an_epoch = len(images)
+        if labels is not None:
+            self._make_order = partial(balanced_order, labels, gan.drawn_class)
+            self.real_count = int((labels == gan.drawn_class).sum())
+            self._an_epoch = len(self._make_order(0, 0))
         self._batch_size, self._epochs, self._seed = config.batch_size, config.epochs, config.seed
         gan.initialise()
+        if begins is not None:
+            begins.put_into(gan)
+        gan.is_pretrained = begins is not None
         gan.prepare_training(device, compute_dtype(config.precision, device))
+        gan.freeze_discriminator(config.freeze_d)
         self._rates = {
             name: [float(group["lr"]) for group in optimizer.param_groups]
             for name, optimizer in gan.optimizers.items()
@@ -92,7 +113,7 @@ class Run:
         # Sums of the losses since the last point of the history, on the device.
         self._tally: dict[str, Tensor] = {}
         self._tallied = 0
-        self._batches = math.ceil(self.real_count / self._batch_size)
+        self._batches = math.ceil(self._an_epoch / self._batch_size)
         self._epochs_a_point = math.ceil(self._epochs / HISTORY_POINTS)
         self._memory = PLAIN
         self.setbacks = Setbacks()
@@ -126,12 +147,14 @@ class Run:
             SpoiledError: A loss was no longer finite; looked at when a point of the history is due.
         """
         if self._batch == 0 or not len(self._order):
-            self._order = epoch_order(self.real_count, self._seed, self.epoch).to(self.device)
+            self._order = self._make_order(self._seed, self.epoch).to(self.device)
         start = self._batch * self._batch_size
-        chosen = self._images[self._order[start : start + self._batch_size]]
+        rows = self._order[start : start + self._batch_size]
+        chosen = self._images[rows]
+        given = () if self._labels is None else (self._labels[rows],)
         real = chosen.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1)
         with applied(self._memory, self.gan.networks()):
-            losses = self.gan.step(real, self._random, self.fraction)
+            losses = self.gan.step(real, self._random, self.fraction, *given)
         if self.average is not None:
             self.average.update()
         for name, loss in losses.items():
@@ -223,7 +246,7 @@ class Run:
             self.best = TrainedGenerator(weights=_under("best.", tensors), **progress["best"])
         self.epoch, self._batch = progress["epoch"], progress["batch"]
         self.steps = checkpoint.step
-        self._order = epoch_order(self.real_count, self._seed, self.epoch).to(self.device)
+        self._order = self._make_order(self._seed, self.epoch).to(self.device)
         self._random.set_state(tensors["random.latents"])
         states = _under("random.", tensors)
         states.pop("latents")
@@ -244,6 +267,32 @@ def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     """The permutation of ``count`` images in one epoch, int64 [count]; needs no earlier epoch."""
     # SeedSequence mixes the two numbers, so that (seed 0, epoch 1) is not (seed 1, epoch 0).
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(count))
+
+
+def balanced_order(labels: NDArray[np.int64], drawn_class: int, seed: int, epoch: int) -> Tensor:
+    """The order of images in one epoch of a GAN with classes; needs no earlier epoch.
+
+    Every image of the drawn class comes once, and as many of each other class, others in every
+    epoch. In the natural order a rare class would be a few images among a thousand, and the
+    normalisations of the generator would be those of the common one.
+
+    Args:
+        labels: int64 [N], class of each image.
+        drawn_class: The class that images will be drawn of.
+        seed: Of the training.
+        epoch: Its number.
+
+    Returns:
+        int64 [classes x images of the drawn class].
+    """
+    random = np.random.default_rng([seed, epoch])
+    count = int((labels == drawn_class).sum())
+    order = []
+    for number in np.unique(labels):
+        rows = np.flatnonzero(labels == number)
+        rounds = [random.permutation(rows) for _ in range(math.ceil(count / len(rows)))]
+        order.append(np.concatenate(rounds)[:count])
+    return torch.from_numpy(random.permutation(np.concatenate(order)))
 
 
 def setbacks_of(checkpoint: Checkpoint) -> Setbacks:

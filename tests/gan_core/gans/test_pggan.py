@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from gan_core.gans.losses import gradient_penalty
-from gan_core.gans.pggan import PGGAN, PGGANSettings, truncated
+from gan_core.gans.noise import truncated
+from gan_core.gans.pggan import PGGAN, PGGANSettings
 from gan_core.gans.pggan_networks import Growth
 
 

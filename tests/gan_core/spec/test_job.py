@@ -173,3 +173,32 @@ def test_a_schedule_whose_rows_do_not_rise_is_refused(ends: list[int | None]) ->
     rows = [{"up_to": end, "batch_size": 8, "epochs": 1} for end in ends]
     complaint = refusal({"gans": [{"name": "infogan", "schedule": rows}]})
     assert "does not rise" in complaint["msg"]
+
+
+@pytest.mark.parametrize(
+    ("gan", "said"),
+    [
+        ({"pretrain_epochs": 3}, "pretrain_epochs needs pretrain"),
+        ({"freeze_d": 1}, "freeze_d needs pretrain"),
+        ({"freeze_d": 5, "pretrain": "all-classes"}, "has 4 blocks at 112 pixels"),
+        ({"name": "pggan", "conditional": "late"}, "pggan cannot learn from labels"),
+        ({"name": "infogan", "conditional": "late"}, "infogan cannot learn from labels"),
+        ({"conditional": "late", "pretrain": "all-classes"}, "exclude each other"),
+        ({"settings": {"blend_start": 0.5}}, "blend_start needs conditional"),
+    ],
+)
+def test_ways_to_learn_that_do_not_go_together_are_refused(gan: dict[str, Any], said: str) -> None:
+    complaint = refusal({"gans": [{"name": "dcgan"} | gan]})
+    assert complaint["loc"] == ("gans", 0)
+    assert said in complaint["msg"]
+
+
+def test_what_decides_how_a_gan_learns_is_named_only_where_it_is_asked_for() -> None:
+    assert GanSpec(name="dcgan").learning_params() == {}
+    gan = GanSpec(name="dcgan", settings={"width": 8}, pretrain="other-classes", freeze_d=2)
+    assert gan.learning_params() == {
+        "settings": {"width": 8},
+        "pretrain": "other-classes",
+        "freeze_d": 2,
+    }
+    assert GanSpec(name="dcgan", conditional="late").learning_params() == {"conditional": "late"}

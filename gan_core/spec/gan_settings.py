@@ -1,0 +1,178 @@
+"""The settings that each kind of GAN has beside its image size, so that a spec can be checked.
+
+The kinds themselves stand in ``gan_core.gans`` and need torch; this table does not. A test holds
+the two together: the same names, the same defaults, the same values accepted and refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SettingValue = bool | int | float | str | list[int] | list[float]
+"""What a setting may be in a job."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a kind.
+
+    Attributes:
+        default: What holds where none is given; None for one that the kind works out itself.
+        allowed: What it may be, in words that follow "must be".
+        accepts: Whether a value is that.
+    """
+
+    default: Any
+    allowed: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _whole(default: int, low: int, high: int) -> Setting:
+    return Setting(
+        default, f"a whole number from {low} to {high}", lambda value: _is_whole(value, low, high)
+    )
+
+
+def _number(default: float | None, low: float, high: float = math.inf) -> Setting:
+    allowed = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+    return Setting(default, allowed, lambda value: _is_number(value) and low <= value <= high)
+
+
+def _choice(default: str, *choices: str) -> Setting:
+    return Setting(default, f"one of {', '.join(choices)}", lambda value: value in choices)
+
+
+def _rate(default: float) -> Setting:
+    return Setting(
+        default, "above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
+    )
+
+
+def _betas(first: float, second: float) -> Setting:
+    return Setting(
+        [first, second],
+        "two numbers from 0 up to, not with, 1",
+        lambda value: (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(_is_number(beta) and 0 <= beta < 1 for beta in value)
+        ),
+    )
+
+
+def _wholes(default: Sequence[int], low: int, high: int) -> Setting:
+    return Setting(
+        list(default),
+        f"a list of whole numbers from {low} to {high}",
+        lambda value: (
+            isinstance(value, list)
+            and len(value) > 0
+            and all(_is_whole(number, low, high) for number in value)
+        ),
+    )
+
+
+_AUGMENTS = ("none", "diffaugment", "ada")
+
+
+_BLEND = {"blend_start": _number(0.25, 0, 1), "blend_length": _number(0.25, 0, 1)}
+
+
+def _convolutional(latent_dim: int, loss: str, augment: str) -> dict[str, Setting]:
+    return {
+        "latent_dim": _whole(latent_dim, 1, 1024),
+        "width": _whole(64, 2, 512),
+        "learning_rate": _rate(2e-4),
+        "betas": _betas(0.5, 0.999),
+        "loss": _choice(loss, "non-saturating", "least-squares", "hinge", "relativistic"),
+        "augment": _choice(augment, *_AUGMENTS),
+        "gamma_start": _number(5.0, 0),
+        "gamma_end": _number(40.0, 0),
+        "penalty_every": _whole(4, 1, 64),
+        **_BLEND,
+    }
+
+
+GAN_SETTINGS: Mapping[str, Mapping[str, Setting]] = {
+    "dcgan": _convolutional(100, "non-saturating", "none"),
+    "fastgan": _convolutional(256, "hinge", "diffaugment"),
+    "infogan": {
+        "latent_dim": _whole(62, 1, 1024),
+        "categories": _whole(10, 2, 1000),
+        "codes": _whole(2, 1, 64),
+        "learning_rate": _rate(2e-4),
+        "betas": _betas(0.5, 0.999),
+        "lambda_category": _number(1.0, 0),
+        "lambda_code": _number(0.1, 0),
+    },
+    "pggan": {
+        "latent_dim": _whole(128, 1, 1024),
+        "width": _whole(256, 2, 1024),
+        "learning_rate": _rate(1e-3),
+        "betas": _betas(0.0, 0.99),
+        "penalty_weight": _number(10.0, 0),
+        "drift": _number(0.001, 0),
+        "batches": _wholes((32, 32, 32, 16, 16, 16, 16), 1, 1024),
+        "truncation": _number(0.7, 0, 10),
+    },
+    "stylegan2": {
+        "latent_dim": _whole(512, 1, 1024),
+        "width": _whole(512, 2, 1024),
+        "mapping_layers": _whole(8, 1, 16),
+        "learning_rate": _rate(2.5e-3),
+        "betas": _betas(0.0, 0.99),
+        "augment": _choice("diffaugment", *_AUGMENTS),
+        "r1_gamma": _number(None, 0),
+        "r1_every": _whole(16, 1, 1024),
+        "path_weight": _number(2.0, 0),
+        "path_every": _whole(4, 1, 1024),
+        "mixing": _number(0.9, 0, 1),
+        "truncation": _number(1.0, 0, 1),
+        **_BLEND,
+    },
+}
+"""By kind and name."""
+
+CONDITIONAL_GANS = tuple(
+    name for name, settings in GAN_SETTINGS.items() if "blend_start" in settings
+)
+"""The kinds that can learn from labels."""
+
+
+def refusal(gan: str, given: Mapping[str, Any]) -> str | None:
+    """Say why a GAN cannot have these settings: one sentence, or None where it can.
+
+    Args:
+        gan: The kind's name.
+        given: Settings by name; tuples are lists here, as in JSON.
+    """
+    settings = GAN_SETTINGS[gan]
+    for name, value in given.items():
+        if name not in settings:
+            return f"{gan} has no setting {name!r}; it has {', '.join(settings)}"
+        if not settings[name].accepts(value):
+            return f"{gan}'s {name} must be {settings[name].allowed}, not {value!r}"
+    return None
+
+
+def discriminator_blocks(gan: str, image_size: int) -> int:
+    """How many blocks a kind's discriminator has: as many can be frozen."""
+    if gan == "infogan":
+        return 4
+    first = 7 if image_size % 7 == 0 else 4
+    doublings = (image_size // first).bit_length() - 1
+    if gan == "fastgan":
+        # Down to 8 (or 7) pixels, and the layer before them.
+        return doublings if first == 4 else doublings + 1
+    return doublings
