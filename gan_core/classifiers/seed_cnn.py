@@ -41,6 +41,7 @@ from gan_core.classifiers.seed_cnn_order import (
     balanced_order,
     epoch_order,
     held_out,
+    shared_label,
 )
 from gan_core.classifiers.seed_cnn_training import images_scored_at_once, measure_images
 from gan_core.out_of_memory import free_memory, is_out_of_memory
@@ -88,7 +89,10 @@ class SeedCnnResult:
         should_stop: ShouldStop = never_stop,
     ) -> NDArray[np.float32]:
         """Probability of the rare class, float32 [N]; see ``predict_together``."""
-        return predict_together([self], images, on_progress=on_progress, should_stop=should_stop)[0]
+        scores: NDArray[np.float32] = predict_together(
+            [self], images, on_progress=on_progress, should_stop=should_stop
+        )[0]
+        return scores
 
 
 def predict_together(
@@ -244,7 +248,7 @@ def train_seed_cnns(
     _checked(images, runs)
     on_device = DeviceImages(images, torch.device(device))
     trains = np.unique(np.concatenate([run.rows[run.split[0]] for run in runs]))
-    moments = measure_images(on_device, trains, should_stop, on_progress)
+    moments = measure_images(on_device, trains, should_stop, on_progress, shared_label(runs))
     courses = [Course(run, moments) for run in runs]
     side_by_side = SideBySide(
         on_device, moments, courses, checkpoint_seconds, on_progress, should_stop
@@ -269,8 +273,9 @@ def train_seed_cnns(
         SeedCnnResult(
             course.network,
             [EpochRecord(**record) for record in course.at.history],
-            *map(len, course.run.split),
-            dtype,
+            n_train=len(course.run.split[0]),
+            n_validation=len(course.run.split[1]),
+            dtype=dtype,
         )
         for course in courses
         if course.network is not None

@@ -11,7 +11,7 @@ from gan_core.classifiers.device_images import DeviceImages
 from gan_core.classifiers.images import IndexArray
 from gan_core.classifiers.seed_cnn_checkpoint import Checkpoint, Position, digest_of
 from gan_core.classifiers.seed_cnn_network import PatchMoments, SeedCnn
-from gan_core.classifiers.seed_cnn_order import SeedCnnRun, epoch_order
+from gan_core.classifiers.seed_cnn_order import SeedCnnRun, epoch_order, shared_label
 from gan_core.classifiers.seed_cnn_training import SeedCnnTraining
 from gan_core.progress import OnProgress, Progress, ShouldStop, Stopped
 from gan_core.training.timing import CheckpointTimer
@@ -164,7 +164,8 @@ class SideBySide:
         done = sum(1.0 if c.network is not None else c.share for c in self.courses)
         slowest = min(courses, key=lambda course: course.share)
         epoch = len(slowest.at.history) + 1
-        detail = f"seed-cnn, epoch {epoch}/{slowest.run.config.epochs}"
+        label = shared_label(course.run for course in courses)
+        detail = f"{label}, epoch {epoch}/{slowest.run.config.epochs}"
         if len(courses) > 1:
             detail += f", {len(courses)} side by side"
         self.on_progress(Progress(done / len(self.courses), detail))
@@ -175,7 +176,8 @@ class SideBySide:
         sums = training.totals.cpu().numpy()
         held = training.score(places, lambda: self._tell(courses))
         for place, of_run in zip(places, held, strict=True):
-            courses[place].end_epoch(*map(float, sums[place]), of_run)
+            loss, right = sums[place].tolist()
+            courses[place].end_epoch(loss, right, of_run)
         training.totals[places] = 0.0
 
     def _without_ended(self, training: SeedCnnTraining, courses: list[Course]) -> list[Course]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +57,7 @@ class SeedCnnRun:
         is_real: Bool [n]. Only real images are scored for the plot.
         config: Settings.
         checkpoint_dir: Where its state is kept, its own alone; None: nowhere.
+        label: What its progress is told as.
     """
 
     rows: IndexArray
@@ -63,12 +65,19 @@ class SeedCnnRun:
     is_real: NDArray[np.bool_]
     config: SeedCnnConfig
     checkpoint_dir: Path | None = None
+    label: str = "seed-cnn"
 
     @cached_property
     def split(self) -> tuple[IndexArray, IndexArray]:
         """Places in ``rows`` of the images that train, and of those held out and scored."""
         held = held_out(self.is_real, self.config.validation_fraction, self.config.seed)
         return both_classes_train(*held, self.labels)
+
+
+def shared_label(runs: Iterable[SeedCnnRun]) -> str:
+    """The label of all runs, where they have one."""
+    labels = {run.label for run in runs}
+    return labels.pop() if len(labels) == 1 else "seed-cnn"
 
 
 def held_out(

@@ -48,6 +48,7 @@ def measure_images(
     rows: IndexArray,
     should_stop: ShouldStop = never_stop,
     on_progress: OnProgress = ignore_progress,
+    label: str = "seed-cnn",
 ) -> PatchMoments:
     """Patch moments [N, ...] of some rows of all N images; the other rows are left zero."""
     mean = torch.zeros(len(images), 27, dtype=torch.float64, device=images.device)
@@ -58,7 +59,7 @@ def measure_images(
         found = patch_moments(images[rows[part]])
         index = torch.from_numpy(rows[part]).to(images.device)
         mean[index], second[index] = found.mean, found.second
-        on_progress(Progress(0.0, f"seed-cnn, image {part.stop}/{len(rows)} measured"))
+        on_progress(Progress(0.0, f"{label}, image {part.stop}/{len(rows)} measured"))
     return PatchMoments(mean, second)
 
 
@@ -235,6 +236,7 @@ def _losses(logits: Tensor, labels: Tensor) -> Tensor:
 
 def _tally(logits: Tensor, labels: Tensor, shares: Tensor) -> Tensor:
     """float64 [K, 2], each network's sum of losses and right answers."""
-    counts = (shares > 0).double()
-    right = (logits.argmax(2) == labels).double()
-    return torch.stack([_losses(logits, labels).double() * counts, right * counts], 2).sum(1)
+    shown = shares > 0
+    right = (logits.argmax(2) == labels) & shown
+    losses = _losses(logits.float(), labels) * shown
+    return torch.stack([losses.sum(1), right.sum(1)], 1).double()
