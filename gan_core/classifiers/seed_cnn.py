@@ -136,9 +136,10 @@ def predict_together(
 def trained_at_once(device: torch.device | str) -> int:
     """How many trainings go side by side on a device: one on a CPU, which one keeps busy.
 
-    Two cores took as long for 10 at once as for 10 one after the other
-    (``benchmarks/bench_seed_cnn.py``). A GPU waits for the launches of a single small network; 64
-    of them hold about 5 GB of its memory, and fewer go at once where that is not there.
+    There the patches of five crowd each other out of the cache: on one core a step of five took 1.8
+    times as long, each, as a step of one (``benchmarks/bench_seed_cnn.py``). A GPU waits for the
+    launches of a single small network; 64 hold about 5 GB of its memory, and fewer go at once where
+    that is not there.
     """
     return 1 if torch.device(device).type == "cpu" else 64
 
