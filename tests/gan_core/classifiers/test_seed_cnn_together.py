@@ -198,3 +198,14 @@ def test_progress_says_how_many_go_and_never_goes_back() -> None:
 def test_a_cpu_takes_one_at_a_time_and_a_gpu_many() -> None:
     assert trained_at_once("cpu") == 1
     assert trained_at_once("cuda") > 1
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_trains_side_by_side_what_a_cpu_trains_alone() -> None:
+    images, _ = pictures()
+    on_gpu = train(three_runs(), 3, device="cuda")
+    on_cpu = train(three_runs(), 1)
+    for mine, theirs in zip(on_gpu, on_cpu, strict=True):
+        assert mine.history[0].train_loss == pytest.approx(theirs.history[0].train_loss, rel=1e-2)
+        np.testing.assert_allclose(mine.predict(images), theirs.predict(images), atol=5e-2)
