@@ -139,6 +139,20 @@ def test_stopped_in_company_a_run_goes_on_alone(tmp_path: Path) -> None:
     assert sum(steps) < 30
 
 
+def test_runs_that_have_come_differently_far_all_end_as_they_should(tmp_path: Path) -> None:
+    runs = three_runs(tmp_path)
+    for run, share in ((runs[0], 0.6), (runs[1], 0.2)):
+        seen: list[Progress] = []
+        with pytest.raises(Stopped):
+            train(
+                [run],
+                1,
+                on_progress=seen.append,
+                should_stop=lambda seen=seen, share=share: bool(seen) and seen[-1].fraction > share,
+            )
+    assert_near(train(runs, 3), train(three_runs(), 1), rtol=1e-4, atol=1e-5)
+
+
 def test_where_memory_runs_out_fewer_go_side_by_side(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
