@@ -56,6 +56,7 @@ format: $(SYNCED) ## Format the code, mend what can be mended, write openapi.jso
 bench: $(SYNCED) ## Measure our training steps against the plain way; DATA=zip: the upscalers, too
 	$(RUN)/python benchmarks/bench_infogan.py
 	$(RUN)/python benchmarks/bench_seed_cnn.py
+	$(RUN)/python benchmarks/bench_realesrgan.py
 	$(if $(DATA),$(RUN)/python benchmarks/bench_upscaling.py "$(DATA)")
 
 lock-check: $(UV) ## Say whether uv.lock fits pyproject.toml

@@ -1,11 +1,13 @@
 """Seconds a training step of the seed CNN takes: ours against the plain script, turn by turn.
 
 The plain script is what one writes first: float32, NCHW, an Adam that is not fused, a DataLoader
-over images that are decoded and scaled already. Both start from the same weights and see images of
-the same size. Turns alternate (A B A B ...), so that what else the machine does meets both alike;
-the ratio is of the medians, and the fastest steps are shown beside them.
+over images that are decoded and scaled already, one training after the other. Ours trains one at a
+time and ``--together`` side by side (seeds and arms of an evaluation). All start from such weights
+and see images of the same size. Turns alternate (A B A B ...), so that what else the machine does
+meets all alike; the ratio is of the medians, and the fastest steps are shown beside them. A step of
+K side by side counts as K.
 
-    python benchmarks/bench_seed_cnn.py --batch 8 --device cpu
+    python benchmarks/bench_seed_cnn.py --batch 8 --device cpu --together 5
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from gan_core.classifiers.seed_cnn import SeedCnnConfig, SeedCnnTraining
+from gan_core.classifiers.device_images import DeviceImages
+from gan_core.classifiers.seed_cnn_order import SeedCnnConfig, SeedCnnRun
+from gan_core.classifiers.seed_cnn_training import SeedCnnTraining, measure_images
 
 Step = Callable[[], None]
 
@@ -64,18 +68,36 @@ def plain_step(images: np.ndarray, labels: np.ndarray, batch: int, device: torch
     return step
 
 
-def our_step(images: np.ndarray, labels: np.ndarray, batch: int, device: torch.device) -> Step:
-    run = SeedCnnTraining(images, labels, SeedCnnConfig(batch_size=batch), device)
+def our_step(
+    images: np.ndarray, labels: np.ndarray, batch: int, device: torch.device, together: int
+) -> Step:
+    """A step of each of some trainings, which draw other images from one set."""
     every = np.arange(len(labels))
+    runs = [
+        SeedCnnRun(every, labels, labels >= 0, SeedCnnConfig(batch_size=batch, seed=seed))
+        for seed in range(together)
+    ]
+    on_device = DeviceImages(images, device)
+    training = SeedCnnTraining(on_device, runs)
     started = time.perf_counter()
-    moments = run.moments(every)
-    print(f"  ours, once an image: {(time.perf_counter() - started) / len(labels) * 1e3:.2f} ms")
+    moments = measure_images(on_device, every)
+    once = (waited(device) - started) / len(labels)
+    print(f"  ours, {together} at once: first, once an image {once * 1e3:.2f} ms")
     rng = np.random.default_rng(0)
 
     def step() -> None:
-        run.train_batch(rng.choice(every, batch, replace=False), moments).tolist()
+        chosen = [rng.choice(every, batch, replace=False) for _ in runs]
+        training.train_batch(chosen, moments)
+        waited(device)
 
     return step
+
+
+def waited(device: torch.device) -> float:
+    """The time when the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def seconds(step: Step, steps: int) -> list[float]:
@@ -91,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--together", type=int, default=None, help="5 on a CPU, 20 on a GPU")
     parser.add_argument("--turns", type=int, default=6, help="turns of each")
     parser.add_argument("--steps", type=int, default=5, help="steps a turn")
     arguments = parser.parse_args()
@@ -104,24 +127,27 @@ def main() -> None:
     labels = rng.permutation(np.arange(count) % 2)
 
     print(f"seed CNN, batch {arguments.batch}, {device}, {torch.get_num_threads()} threads")
-    contenders = {
-        "plain": plain_step(images, labels, arguments.batch, device),
-        "ours": our_step(images, labels, arguments.batch, device),
-    }
+    contenders = {"plain": plain_step(images, labels, arguments.batch, device)}
+    at_once = {"plain": 1}
+    for together in sorted({1, arguments.together or (5 if device.type == "cpu" else 20)}):
+        name = f"ours × {together}"
+        contenders[name] = our_step(images, labels, arguments.batch, device, together)
+        at_once[name] = together
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for step in contenders.values():
         seconds(step, 2)
     for _ in range(arguments.turns):
         for name, step in contenders.items():
-            times[name] += seconds(step, arguments.steps)
+            times[name] += [s / at_once[name] for s in seconds(step, arguments.steps)]
     for name, measured in times.items():
         print(
-            f"  {name:6} median {statistics.median(measured) * 1e3:7.1f} ms a step,"
-            f" fastest {min(measured) * 1e3:7.1f} ms"
+            f"  {name:9} median {statistics.median(measured) * 1e3:7.2f} ms a step,"
+            f" fastest {min(measured) * 1e3:7.2f} ms"
         )
-    ratio = statistics.median(times["plain"]) / statistics.median(times["ours"])
-    fastest = min(times["plain"]) / min(times["ours"])
-    print(f"  plain / ours: {ratio:.1f}× (medians), {fastest:.1f}× (fastest steps)")
+    for name in list(times)[1:]:
+        ratio = statistics.median(times["plain"]) / statistics.median(times[name])
+        fastest = min(times["plain"]) / min(times[name])
+        print(f"  plain / {name}: {ratio:.1f}× (medians), {fastest:.1f}× (fastest steps)")
 
 
 if __name__ == "__main__":

@@ -9,68 +9,59 @@ are made as in the study; but only the real ones among them are scored for the p
 synthetic images, the study's validation read .92 where the test said .68). Nothing is selected
 by these figures. The real images held out depend on the seed and on the real images alone, so
 arms of one seed hold out the same ones (but where chance would leave a class without any).
+
+Many can be trained side by side, seeds and arms, as one computation on a GPU that a single one
+would leave idle. Nothing of a training depends on those beside it but the last bits: a checkpoint
+is a run's own, and goes on alone or in another company.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gan_core.classifiers.device_images import DeviceImages
 from gan_core.classifiers.images import ImageRows, IndexArray
-from gan_core.classifiers.seed_cnn_checkpoint import Checkpoint, Position, digest_of
+from gan_core.classifiers.seed_cnn_course import Course, EpochRecord, SideBySide
 from gan_core.classifiers.seed_cnn_network import (
-    PatchMoments,
     SeedCnn,
     batches,
     check_size,
     fast_logits,
+    stacked,
 )
 from gan_core.classifiers.seed_cnn_order import (
     SeedCnnConfig,
+    SeedCnnRun,
     balanced_order,
-    both_classes_train,
     epoch_order,
     held_out,
+    shared_label,
 )
-from gan_core.classifiers.seed_cnn_training import (
-    PREDICTION_BATCH,
-    SeedCnnTraining,
-    keeps_resident,
-)
+from gan_core.classifiers.seed_cnn_training import images_scored_at_once, measure_images
 from gan_core.out_of_memory import free_memory, is_out_of_memory
 from gan_core.progress import OnProgress, Progress, ShouldStop, Stopped, ignore_progress, never_stop
 from gan_core.spec.errors import GraftError
-from gan_core.training.timing import CheckpointTimer
+from gan_core.training.precision import compute_dtype
 
 __all__ = [
     "EpochRecord",
     "SeedCnnConfig",
     "SeedCnnResult",
-    "SeedCnnTraining",
+    "SeedCnnRun",
     "balanced_order",
     "epoch_order",
     "held_out",
+    "predict_together",
     "train_seed_cnn",
+    "train_seed_cnns",
+    "trained_at_once",
 ]
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch of the loss and accuracy plot; losses unweighted, in nats.
-
-    ``validation_*`` are of held-out real images, null when none were held out.
-    """
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float | None
-    validation_accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -97,47 +88,81 @@ class SeedCnnResult:
         on_progress: OnProgress = ignore_progress,
         should_stop: ShouldStop = never_stop,
     ) -> NDArray[np.float32]:
-        """Probability of the rare class.
-
-        Args:
-            images: uint8 [N, 224, 224, 3].
-            on_progress: Told of the share of images that is done.
-            should_stop: Asked before each batch.
-
-        Returns:
-            float32 [N].
-
-        Raises:
-            GraftError: ``classifier_image_size``.
-            Stopped: ``should_stop`` said so.
-        """
-        check_size(images.shape)
-        count = images.shape[0]
-        scores = np.empty(count, np.float32)
-        device = self.network.linear.weight.device
-        for rows in batches(count, PREDICTION_BATCH):
-            if should_stop():
-                raise Stopped
-            chosen = torch.from_numpy(images[np.arange(rows.start, rows.stop)]).to(device)
-            with torch.inference_mode():
-                logits = fast_logits(self.network, chosen, self.dtype, None)
-            scores[rows] = logits.softmax(1)[:, 1].float().cpu().numpy()
-            on_progress(Progress(rows.stop / count, "seed-cnn, scoring"))
+        """Probability of the rare class, float32 [N]; see ``predict_together``."""
+        scores: NDArray[np.float32] = predict_together(
+            [self], images, on_progress=on_progress, should_stop=should_stop
+        )[0]
         return scores
 
 
-def _checked(images: ImageRows, labels: IndexArray, trains: IndexArray) -> None:
+def predict_together(
+    results: Sequence[SeedCnnResult],
+    images: ImageRows,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> NDArray[np.float32]:
+    """Probability of the rare class by each of K networks for the same images.
+
+    Args:
+        results: Networks on one device.
+        images: uint8 [N, 224, 224, 3]; each goes to the device once for all networks.
+        on_progress: Told of the share of images that is done.
+        should_stop: Asked before each batch.
+
+    Returns:
+        float32 [K, N].
+
+    Raises:
+        GraftError: ``classifier_image_size``.
+        Stopped: ``should_stop`` said so.
+    """
     check_size(images.shape)
-    if len(labels) != images.shape[0]:
-        raise ValueError(f"{images.shape[0]} images, but {len(labels)} labels")
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError("labels are 0 (other) and 1 (rare)")
-    if len(np.unique(labels[trains])) < 2:
-        raise GraftError(
-            "one_class_only",
-            "A classifier needs training images of the rare class and of others.",
-            "Raise the real count, or check the data set's class folders.",
-        )
+    count = images.shape[0]
+    scores = np.empty((len(results), count), np.float32)
+    with torch.inference_mode():
+        stack = stacked([result.network for result in results])
+        device = stack["linear.weight"].device
+        for rows in batches(count, images_scored_at_once(len(results))):
+            if should_stop():
+                raise Stopped
+            chosen = torch.from_numpy(images[np.arange(rows.start, rows.stop)]).to(device)
+            logits = fast_logits(stack, chosen[None], results[0].dtype, None)
+            scores[:, rows] = logits.softmax(2)[..., 1].float().cpu().numpy()
+            on_progress(Progress(rows.stop / count, "seed-cnn, scoring"))
+    return scores
+
+
+def trained_at_once(device: torch.device | str) -> int:
+    """How many trainings go side by side on a device: one on a CPU, which one keeps busy.
+
+    There the patches of five crowd each other out of the cache: on one core a step of five took 1.8
+    times as long, each, as a step of one (``benchmarks/bench_seed_cnn.py``). A GPU waits for the
+    launches of a single small network; 64 hold about 5 GB of its memory, and fewer go at once where
+    that is not there.
+    """
+    return 1 if torch.device(device).type == "cpu" else 64
+
+
+def _checked(images: ImageRows, runs: Sequence[SeedCnnRun]) -> None:
+    check_size(images.shape)
+    ours = {"seed": 0, "class_weights": None, "sampling": "natural", "validation_fraction": 0.0}
+    for run in runs:
+        if not len(run.rows) == len(run.labels) == len(run.is_real):
+            raise ValueError(
+                f"{len(run.rows)} images, but {len(run.labels)} labels and"
+                f" {len(run.is_real)} origins"
+            )
+        if not np.isin(run.labels, (0, 1)).all():
+            raise ValueError("labels are 0 (other) and 1 (rare)")
+        if replace(run.config, **ours) != replace(runs[0].config, **ours):  # type: ignore[arg-type]
+            raise ValueError("trainings side by side have the same epochs, batches and rates")
+        if len(np.unique(run.labels[run.split[0]])) < 2:
+            raise GraftError(
+                "one_class_only",
+                "A classifier needs training images of the rare class and of others.",
+                "Raise the real count, or check the data set's class folders.",
+            )
 
 
 def train_seed_cnn(
@@ -174,83 +199,85 @@ def train_seed_cnn(
         Stopped: ``should_stop`` said so; the state is in ``checkpoint_dir``.
     """
     real = np.ones(len(labels), np.bool_) if is_real is None else np.asarray(is_real, np.bool_)
-    trains, validates = both_classes_train(
-        *held_out(real, config.validation_fraction, config.seed), labels
+    run = SeedCnnRun(np.arange(images.shape[0]), labels, real, config, checkpoint_dir)
+    (result,) = train_seed_cnns(
+        images,
+        [run],
+        device=device,
+        checkpoint_seconds=checkpoint_seconds,
+        on_progress=on_progress,
+        should_stop=should_stop,
     )
-    _checked(images, labels, trains)
-    device = torch.device(device)
-
-    def attempt(is_resident: bool) -> SeedCnnResult:
-        run = SeedCnnTraining(images, labels, config, device, is_resident=is_resident)
-        moments = run.moments(trains, should_stop, on_progress)
-        digest = digest_of(asdict(config), labels, real, moments.mean.cpu().numpy())
-        return _train(
-            run,
-            moments,
-            trains=trains,
-            validates=validates,
-            checkpoint=Checkpoint(checkpoint_dir, digest),
-            timer=CheckpointTimer(checkpoint_seconds),
-            on_progress=on_progress,
-            should_stop=should_stop,
-        )
-
-    is_resident = keeps_resident(device)
-    try:
-        return attempt(is_resident)
-    except (MemoryError, RuntimeError) as error:
-        if not is_resident or not is_out_of_memory(error):
-            raise
-    # Outside the except block, whose traceback holds the images. A step that was cut short may
-    # have moved the statistics already: it goes on from what was kept, not from what is there.
-    free_memory()
-    return attempt(is_resident=False)
+    return result
 
 
-def _train(
-    run: SeedCnnTraining,
-    moments: PatchMoments,
+def train_seed_cnns(
+    images: ImageRows,
+    runs: Sequence[SeedCnnRun],
     *,
-    trains: IndexArray,
-    validates: IndexArray,
-    checkpoint: Checkpoint,
-    timer: CheckpointTimer,
-    on_progress: OnProgress,
-    should_stop: ShouldStop,
-) -> SeedCnnResult:
-    config = run.config
-    labels = run.labels.numpy()
+    device: torch.device | str = "cpu",
+    at_once: int | None = None,
+    checkpoint_seconds: float = 60.0,
+    on_progress: OnProgress = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> list[SeedCnnResult]:
+    """Train several of the study's CNNs on parts of one set of images, side by side.
 
-    def fresh(history: list[dict[str, Any]]) -> Position:
-        return Position(torch.zeros(2, dtype=torch.float64, device=run.device), history)
+    Each is the training that ``train_seed_cnn`` makes of its images, labels and settings: the
+    steps are the same, up to the rounding of batched matrix products.
 
-    at = checkpoint.restore(run.net, run.optimizer) or fresh([])
+    Args:
+        images: uint8 [N, 224, 224, 3], all images that any of them sees.
+        runs: The trainings. Their seeds, class weights, sampling and images may differ, all else in
+            their settings may not.
+        device: Where to train.
+        at_once: How many side by side at most; None: ``trained_at_once``. Where memory runs out
+            they are halved, and the trainings go on from what was kept of them.
+        checkpoint_seconds: As ``train_seed_cnn``.
+        on_progress: Told of epochs.
+        should_stop: Asked before every step.
 
-    def keep() -> None:
-        with timer.saving():
-            checkpoint.write(run.net, run.optimizer, at)
+    Returns:
+        The results in the order of ``runs``.
 
-    def tell() -> None:
-        epoch = len(at.history)
-        done = (epoch + at.shown / len(order)) / config.epochs
-        on_progress(Progress(done, f"seed-cnn, epoch {epoch + 1}/{config.epochs}"))
-
-    while len(at.history) < config.epochs:
-        order = epoch_order(labels, trains, config, len(at.history))
-        for part in list(batches(len(order), config.batch_size))[at.batch :]:
-            if should_stop():
-                keep()
-                raise Stopped
-            at.total += run.train_batch(order[part], moments)
-            at.batch, at.shown = at.batch + 1, part.stop
-            tell()
-            if timer.is_due():
-                keep()
-        loss, right = (at.total / at.shown).tolist()
-        record = EpochRecord(len(at.history) + 1, loss, right, *run.score(validates, tell))
-        at = fresh([*at.history, asdict(record)])
-    # A finished training is not done again when the step that it is a part of is interrupted.
-    keep()
-    run.net.eval()
-    history = [EpochRecord(**record) for record in at.history]
-    return SeedCnnResult(run.net, history, len(trains), len(validates), run.dtype)
+    Raises:
+        ValueError: Labels that are not 0 and 1 or of another number than the rows, settings that
+            cannot be trained together.
+        GraftError: ``classifier_image_size``, ``one_class_only``, ``checkpoint_mismatch``.
+        Stopped: ``should_stop`` said so; the states are in the checkpoint directories.
+    """
+    _checked(images, runs)
+    on_device = DeviceImages(images, torch.device(device))
+    trains = np.unique(np.concatenate([run.rows[run.split[0]] for run in runs]))
+    moments = measure_images(on_device, trains, should_stop, on_progress, shared_label(runs))
+    courses = [Course(run, moments) for run in runs]
+    side_by_side = SideBySide(
+        on_device, moments, courses, checkpoint_seconds, on_progress, should_stop
+    )
+    size = at_once or trained_at_once(device)
+    while left := [course for course in courses if course.network is None]:
+        try:
+            side_by_side.train(left, size)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error) or (size == 1 and on_device.resident is None):
+                raise
+        else:
+            continue
+        # Outside the except block, whose traceback holds the images. A step that was cut short may
+        # have moved the statistics already: it goes on from what was kept, not from what is there.
+        if size == 1:
+            on_device.leave_device()
+        size = max(1, min(size, len(left)) // 2)
+        free_memory()
+    dtype = compute_dtype(runs[0].config.precision, on_device.device)
+    return [
+        SeedCnnResult(
+            course.network,
+            [EpochRecord(**record) for record in course.at.history],
+            n_train=len(course.run.split[0]),
+            n_validation=len(course.run.split[1]),
+            dtype=dtype,
+        )
+        for course in courses
+        if course.network is not None
+    ]

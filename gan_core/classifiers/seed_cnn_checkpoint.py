@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan_core.spec.errors import GraftError
 from gan_core.training.durable import write_durably
 from gan_core.training.tensorfile import UnreadableError, pack, unpack
-
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 def digest_of(config: Mapping[str, Any], *arrays: NDArray[Any]) -> str:
@@ -38,10 +35,8 @@ class Position:
         history: A record of each whole epoch, JSON-able.
         batch: Batches done in the epoch that is under way.
         shown: Images that they held.
-        total: float64 [2], sum of the losses and right answers of these images.
     """
 
-    total: Tensor
     history: list[dict[str, Any]] = field(default_factory=list)
     batch: int = 0
     shown: int = 0
@@ -59,7 +54,7 @@ class Checkpoint:
         self._path = None if directory is None else directory / "seed-cnn.safetensors"
         self._digest = digest
 
-    def write(self, net: nn.Module, optimizer: torch.optim.Adam, position: Position) -> None:
+    def write(self, tensors: dict[str, Tensor], position: Position) -> None:
         """Replace what is kept by this state.
 
         Raises:
@@ -67,12 +62,6 @@ class Checkpoint:
         """
         if self._path is None:
             return
-        tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
-        for name, parameter in net.named_parameters():
-            # Before the first step there is none.
-            state = optimizer.state.get(parameter, {})
-            tensors |= {f"adam.{name}.{kind}": state[kind] for kind in _MOMENTS if kind in state}
-        tensors["total"] = position.total
         note = {
             "digest": self._digest,
             "history": position.history,
@@ -89,8 +78,8 @@ class Checkpoint:
                 "Make room on the disk, then run the step again.",
             ) from error
 
-    def restore(self, net: nn.Module, optimizer: torch.optim.Adam) -> Position | None:
-        """Put the kept state into ``net`` and ``optimizer`` and return where the training was.
+    def restore(self) -> tuple[dict[str, Tensor], Position] | None:
+        """Return the kept state, on the CPU, and where the training was.
 
         A file that is cut short or damaged counts as none, as one of an earlier version does: the
         training starts again.
@@ -112,17 +101,4 @@ class Checkpoint:
                 "The checkpoint belongs to a training with other settings or other images.",
                 "Use an empty checkpoint directory.",
             )
-        device = next(net.parameters()).device
-        net.load_state_dict(
-            {k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")}
-        )
-        for name, parameter in net.named_parameters():
-            state: dict[str, Tensor] = {
-                kind: tensors[f"adam.{name}.{kind}"].to(device)
-                for kind in _MOMENTS
-                if f"adam.{name}.{kind}" in tensors
-            }
-            if state:
-                optimizer.state[parameter] = state
-        total = tensors["total"].to(device)
-        return Position(total, note["history"], note["batch"], note["shown"])
+        return tensors, Position(note["history"], note["batch"], note["shown"])

@@ -20,7 +20,7 @@ gradients, with about a tenth of the work. Nothing in it is an approximation:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +35,7 @@ FIRST_POOL, SECOND_POOL, CELLS = 4, 24, 2
 READ = SECOND_POOL * CELLS  # side of the second convolution's output that pooling reads: 48
 FIRST_SIDE = READ + 1  # pooled pixels that those 48 look at, the border apart
 READ_PIXELS = FIRST_SIDE * FIRST_POOL  # image rows whose convolution is needed: 196
+NORM_EPS, NORM_MOMENTUM = 1e-5, 0.1  # of torch.nn.BatchNorm2d
 
 
 class SeedCnn(nn.Module):
@@ -43,7 +44,7 @@ class SeedCnn(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 3, padding=1)
-        self.norm = nn.BatchNorm2d(64)
+        self.norm = nn.BatchNorm2d(64, eps=NORM_EPS, momentum=NORM_MOMENTUM)
         self.conv2 = nn.Conv2d(64, 64, 3, padding=1)
         self.linear = nn.Linear(64 * CELLS * CELLS, 2)
 
@@ -68,7 +69,7 @@ class PatchMoments:
     second: Tensor
 
     def __getitem__(self, rows: Tensor) -> PatchMoments:
-        """Those of some images."""
+        """Those of some images; rows [...] give moments [..., 27] and [..., 27, 27]."""
         return PatchMoments(self.mean[rows], self.second[rows])
 
 
@@ -114,70 +115,92 @@ def check_size(shape: tuple[int, ...]) -> None:
         )
 
 
+Stack = dict[str, Tensor]
+"""K networks side by side: what ``SeedCnn.state_dict`` holds, each with a first axis of K."""
+
+
+def stacked(networks: Sequence[SeedCnn]) -> Stack:
+    """Lay networks side by side (copies, through which gradients flow back to their parameters)."""
+    states = [network.state_dict(keep_vars=True) for network in networks]
+    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
+
+
 def fast_logits(
-    net: SeedCnn, images: Tensor, dtype: torch.dtype, moments: PatchMoments | None
+    stack: Stack,
+    images: Tensor,
+    dtype: torch.dtype,
+    moments: PatchMoments | None,
+    shares: Tensor | None = None,
 ) -> Tensor:
-    """The logits [N, 2] that ``net`` gives to images, with the gradients of its parameters.
+    """The logits [K, N, 2] that K networks give to images, with the gradients of their parameters.
+
+    No network's numbers depend on another's.
 
     Args:
-        net: In training mode the batch statistics are used, and the running ones moved.
-        images: uint8 [N, 224, 224, 3].
+        stack: The networks; their running statistics are moved in training.
+        images: uint8 [K, N, 224, 224, 3], each network's own; K may be 1 for images that all see.
         dtype: Type of the convolutions; all else is in the parameters' type.
-        moments: Those of these images; None is allowed in evaluation mode.
+        moments: [K, N, ...], those of these images: the networks are in training mode. None: in
+            evaluation mode.
+        shares: float64 [K, N], each image's share of the batch of its network, 1 / n for n images
+            and 0 for those that only fill up the table. None: all have the same.
     """
+    weight, networks = stack["norm.weight"], stack["norm.weight"].shape[0]
     # Line 196 of the image is the border of the last patches, the border above is padding.
-    needed = images[:, : READ_PIXELS + 1, : READ_PIXELS + 1]
-    x = F.pad(scaled(needed, dtype), (0, 0, 1, 0, 1, 0))
+    needed = images[:, :, : READ_PIXELS + 1, : READ_PIXELS + 1]
+    x = F.pad(scaled(needed, dtype), (0, 0, 1, 0, 1, 0)).expand(networks, -1, -1, -1, -1)
 
-    norm = net.norm
-    sign = torch.where(norm.weight < 0, -1.0, 1.0).to(norm.weight.dtype)
-    filters = weight_rows(net.conv1.weight) * sign[:, None]
-    mean, variance = _statistics(net, filters, sign, moments, pixels=images[..., 0].numel())
+    sign = torch.where(weight < 0, -1.0, 1.0).to(weight.dtype)
+    filters = weight_rows(stack["conv1.weight"]) * sign[..., None]
+    if moments is None:
+        mean = (stack["norm.running_mean"] - stack["conv1.bias"]) * sign
+        variance = stack["norm.running_var"]
+    else:
+        if shares is None:
+            shares = moments.mean.new_full(moments.mean.shape[:2], 1 / images.shape[1])
+        mean, variance = _statistics(stack, filters, sign, moments, shares)
     # The mean is taken away before rounding to ``dtype``, and what rounding it left, after.
     shift = -mean.detach().to(dtype)
     pooled = conv_max_pool(x, filters, FIRST_POOL, shift)
-    scale = norm.weight * sign * torch.rsqrt(variance + norm.eps)
-    assert net.conv1.bias is not None  # noqa: S101 - nn.Conv2d types it as optional
+    scale = weight * sign * torch.rsqrt(variance + NORM_EPS)
     # The zero gives the cancelled bias its gradient, 0, so that Adam's weight decay reaches it.
-    offset = norm.bias - (mean + shift.to(mean.dtype)) * scale + 0.0 * net.conv1.bias
-    hidden = F.relu(torch.addcmul(offset, pooled, scale))
+    bias = 0.0 * stack["conv1.bias"]
+    offset = stack["norm.bias"] - (mean + shift.to(mean.dtype)) * scale + bias
+    hidden = F.relu(torch.addcmul(_per_channel(offset), pooled, _per_channel(scale)))
 
     hidden = F.pad(hidden, (0, 0, 1, 0, 1, 0)).to(dtype)
-    cells = conv_max_pool(hidden, weight_rows(net.conv2.weight), SECOND_POOL)
-    assert net.conv2.bias is not None  # noqa: S101 - nn.Conv2d types it as optional
-    cells = F.relu(cells + net.conv2.bias)
-    logits: Tensor = net.linear(cells.permute(0, 3, 1, 2).flatten(1))
-    return logits
+    cells = conv_max_pool(hidden, weight_rows(stack["conv2.weight"]), SECOND_POOL)
+    cells = F.relu(cells + _per_channel(stack["conv2.bias"]))
+    flat = cells.movedim(-1, -3).flatten(2)
+    return torch.baddbmm(stack["linear.bias"][:, None], flat, stack["linear.weight"].mT)
+
+
+def _per_channel(values: Tensor) -> Tensor:
+    """[K, O] → [K, 1, 1, 1, O]."""
+    return values[:, None, None, None]
 
 
 def _statistics(
-    net: SeedCnn, filters: Tensor, sign: Tensor, moments: PatchMoments | None, pixels: int
+    stack: Stack, filters: Tensor, sign: Tensor, moments: PatchMoments, shares: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Mean (without the convolution's bias) and variance [64] of the first convolution's output.
+    """Mean (without the convolution's bias) and variance [K, 64] of the first convolution's output.
 
     A bias before a batch normalisation cancels in training: it only moves the running mean.
     """
-    norm, bias = net.norm, net.conv1.bias
-    assert bias is not None  # noqa: S101 - nn.Conv2d types it as optional
-    assert norm.running_mean is not None  # noqa: S101
-    assert norm.running_var is not None  # noqa: S101
-    if not norm.training:
-        return (norm.running_mean - bias) * sign, norm.running_var
-    if moments is None:
-        raise ValueError("training needs the images' patch moments")
-    m = moments.mean.mean(0)
+    m = (shares[..., None] * moments.mean).sum(1)
     # In float64: a difference of neighbours has a far smaller variance than the terms it is a
     # difference of.
-    covariance = moments.second.mean(0) - torch.outer(m, m)
+    second = (shares[..., None, None] * moments.second).sum(1)
+    covariance = second - m[:, :, None] * m[:, None, :]
     rows = filters.double()
-    mean = (rows @ m).to(filters.dtype)
-    variance = ((rows @ covariance) * rows).sum(1).clamp_min(0.0).to(filters.dtype)
-    momentum = 0.1 if norm.momentum is None else norm.momentum
+    mean = (rows @ m[..., None])[..., 0].to(filters.dtype)
+    variance = ((rows @ covariance) * rows).sum(2).clamp_min(0.0).to(filters.dtype)
     with torch.no_grad():
-        norm.running_mean.lerp_(mean * sign + bias, momentum)
-        norm.running_var.lerp_(variance * (pixels / (pixels - 1)), momentum)
-        if norm.num_batches_tracked is not None:
-            norm.num_batches_tracked.add_(1)
+        pixels = (shares > 0).sum(1, keepdim=True).double() * IMAGE_SIZE**2
+        unbiased = variance * (pixels / (pixels - 1)).to(variance.dtype)
+        stack["norm.running_mean"].lerp_(mean * sign + stack["conv1.bias"], NORM_MOMENTUM)
+        stack["norm.running_var"].lerp_(unbiased, NORM_MOMENTUM)
+        stack["norm.num_batches_tracked"].add_(1)
     return mean, variance
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -42,6 +45,39 @@ class SeedCnnConfig:
     sampling: Sampling = "natural"
     precision: Precision = "auto"
     validation_fraction: float = 0.2
+
+
+@dataclass(frozen=True)
+class SeedCnnRun:
+    """One training of those that go on side by side: which of the images it sees, and how.
+
+    Attributes:
+        rows: int64 [n], its images among all; may have some in common with another's.
+        labels: int64 [n], 1 for the rare class and 0 for all others.
+        is_real: Bool [n]. Only real images are scored for the plot.
+        config: Settings.
+        checkpoint_dir: Where its state is kept, its own alone; None: nowhere.
+        label: What its progress is told as.
+    """
+
+    rows: IndexArray
+    labels: IndexArray
+    is_real: NDArray[np.bool_]
+    config: SeedCnnConfig
+    checkpoint_dir: Path | None = None
+    label: str = "seed-cnn"
+
+    @cached_property
+    def split(self) -> tuple[IndexArray, IndexArray]:
+        """Places in ``rows`` of the images that train, and of those held out and scored."""
+        held = held_out(self.is_real, self.config.validation_fraction, self.config.seed)
+        return both_classes_train(*held, self.labels)
+
+
+def shared_label(runs: Iterable[SeedCnnRun]) -> str:
+    """The label of all runs, where they have one."""
+    labels = {run.label for run in runs}
+    return labels.pop() if len(labels) == 1 else "seed-cnn"
 
 
 def held_out(

@@ -30,7 +30,7 @@ _GONE = "torchvision.transforms.functional_tensor"
 
 
 class OriginalUpscaler(Upscaler):
-    """``RealESRGANer`` of the original package: float32, one image at a time.
+    """``RealESRGANer`` of the original package: one image at a time, in float32 unless asked.
 
     Its 8-bit output at ×4 is resized to the size asked for as ``NetUpscaler`` does.
     """
@@ -39,12 +39,15 @@ class OriginalUpscaler(Upscaler):
     scale = 4
     micro_batch = 1
 
-    def __init__(self, *, cache_dir: Path, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, *, cache_dir: Path, device: torch.device | str = "cpu", half: bool = False
+    ) -> None:
         """Import the package and load the weights.
 
         Args:
             cache_dir: As ``load_bundled``.
             device: Where it runs.
+            half: Compute in float16, as the package's own script does on a GPU.
 
         Raises:
             GraftError: ``engine_not_installed``, ``weights_missing``, ``weights_unrecognised``.
@@ -60,9 +63,11 @@ class OriginalUpscaler(Upscaler):
             path = Path(folder) / "weights.pth"
             torch.save({"params": state}, path)
             self._enhancer = realesrgan.RealESRGANer(
-                scale=4, model_path=str(path), model=net, pre_pad=0, half=False, device=self.device
+                scale=4, model_path=str(path), model=net, pre_pad=0, half=half, device=self.device
             )
         described = f"{self.name} 0.3.0 {fingerprint(state)} {self.device.type}"
+        if half:
+            described += " float16"
         self.fingerprint = hashlib.sha256(described.encode()).hexdigest()
 
     @torch.inference_mode()

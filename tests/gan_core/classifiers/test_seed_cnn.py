@@ -6,15 +6,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from gan_core.classifiers import seed_cnn, seed_cnn_checkpoint, seed_cnn_training
+from gan_core.classifiers import device_images, seed_cnn_checkpoint
+from gan_core.classifiers.device_images import DeviceImages
 from gan_core.classifiers.seed_cnn import (
     SeedCnnConfig,
     SeedCnnResult,
-    SeedCnnTraining,
+    SeedCnnRun,
     epoch_order,
     held_out,
     train_seed_cnn,
 )
+from gan_core.classifiers.seed_cnn_training import SeedCnnTraining, measure_images
 from gan_core.progress import Progress, Stopped
 from gan_core.spec.errors import GraftError
 
@@ -181,13 +183,15 @@ def test_class_weights_move_the_scores_towards_the_rare_class() -> None:
 def test_a_batch_without_the_rare_class_pulls_less_when_classes_are_weighted() -> None:
     images, labels = coloured(8)
     common = np.flatnonzero(labels == 0)
-    gradients = []
+    gradients: list[torch.Tensor | None] = []
     for class_weights in (None, (0.25, 4.0)):
         config = SeedCnnConfig(class_weights=class_weights, precision="float32")
-        run = SeedCnnTraining(images, labels, config, torch.device("cpu"))
-        run.train_batch(common, run.moments(common))
-        assert run.net.linear.weight.grad is not None
-        gradients.append(run.net.linear.weight.grad)
+        on_device = DeviceImages(images, torch.device("cpu"))
+        run = SeedCnnRun(np.arange(8), labels, labels >= 0, config)
+        training = SeedCnnTraining(on_device, [run])
+        training.train_batch([common], measure_images(on_device, common))
+        gradients.append(training.stack["linear.weight"].grad)
+    assert gradients[0] is not None
     torch.testing.assert_close(gradients[1], 0.25 * gradients[0])
 
 
@@ -222,7 +226,7 @@ def test_without_a_stop_a_checkpoint_is_written_by_time_and_at_the_end(
     write = seed_cnn_checkpoint.Checkpoint.write
 
     def counted(self: Any, *given: Any) -> None:
-        written.append(len(given[2].history))
+        written.append(len(given[1].history))
         write(self, *given)
 
     monkeypatch.setattr(seed_cnn_checkpoint.Checkpoint, "write", counted)
@@ -238,34 +242,21 @@ def test_a_device_without_room_for_all_images_fetches_each_batch_from_the_host(
     images, labels = coloured(4)
     config = SeedCnnConfig(epochs=1, batch_size=2, validation_fraction=0.0)
     plain = train_seed_cnn(images, labels, config)
-    monkeypatch.setattr(seed_cnn, "keeps_resident", lambda _: True)
+    monkeypatch.setattr(device_images, "keeps_resident", lambda _: True)
     tried: list[bool] = []
     step = SeedCnnTraining.train_batch
 
-    def full(self: SeedCnnTraining, *given: Any) -> torch.Tensor:
-        tried.append(self.resident is not None)
-        if self.resident is not None and len(tried) == 2:
+    def full(self: SeedCnnTraining, *given: Any) -> None:
+        tried.append(self.images.resident is not None)
+        if self.images.resident is not None and len(tried) == 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return step(self, *given)
+        step(self, *given)
 
     monkeypatch.setattr(SeedCnnTraining, "train_batch", full)
     in_need = train_seed_cnn(images, labels, config, checkpoint_dir=tmp_path)
     assert tried == [True, True, False, False]
     assert in_need.history == plain.history
     assert all(torch.equal(weights(plain)[k], weights(in_need)[k]) for k in weights(plain))
-
-
-def test_images_that_do_not_fit_onto_the_device_stay_where_they_are(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def full(_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-    monkeypatch.setattr(seed_cnn_training.torch, "cat", full)
-    images, labels = coloured(2)
-    device = torch.device("cpu")
-    run = SeedCnnTraining(images, labels, SeedCnnConfig(), device, is_resident=True)
-    assert run.resident is None
 
 
 def test_scoring_can_be_stopped() -> None:

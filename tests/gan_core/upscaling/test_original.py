@@ -11,6 +11,7 @@ import pytest
 
 from gan_core.spec.errors import GraftError
 from gan_core.upscaling import create
+from gan_core.upscaling.original import OriginalUpscaler
 
 needs_the_package = pytest.mark.skipif(
     importlib.util.find_spec("realesrgan") is None,
@@ -29,6 +30,13 @@ def test_our_engine_equals_the_original_pixel_by_pixel(tmp_path: Path) -> None:
     # The same products in float32, summed in another order: a pixel may round the other way.
     assert np.abs(a - b).max() <= 1
     assert (a != b).mean() < 0.001
+
+
+@needs_the_package
+def test_half_precision_is_told_apart_by_the_fingerprint(tmp_path: Path) -> None:
+    whole, half = (OriginalUpscaler(cache_dir=tmp_path, half=half) for half in (False, True))
+    assert whole.fingerprint == create("realesrgan-original", cache_dir=tmp_path).fingerprint
+    assert half.fingerprint != whole.fingerprint
 
 
 @needs_the_package
