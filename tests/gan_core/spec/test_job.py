@@ -173,3 +173,13 @@ def test_a_schedule_whose_rows_do_not_rise_is_refused(ends: list[int | None]) ->
     rows = [{"up_to": end, "batch_size": 8, "epochs": 1} for end in ends]
     complaint = refusal({"gans": [{"name": "infogan", "schedule": rows}]})
     assert "does not rise" in complaint["msg"]
+
+
+def test_the_same_gan_may_be_named_twice_for_other_real_counts_alone() -> None:
+    def gans(*counts: list[Any] | None) -> dict[str, Any]:
+        return {"gans": [{"name": "fastgan", "real_counts": one} for one in counts]}
+
+    assert len(StudySpec.model_validate(gans([50], [100, "all"])).gans) == 2
+    for refused in (gans([50], [50, 100]), gans(None, [50]), gans(None, None)):
+        with pytest.raises(ValidationError, match="same GAN twice"):
+            StudySpec.model_validate(refused)
