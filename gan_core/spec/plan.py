@@ -37,7 +37,6 @@ MAX_SYNTHETIC_BYTES = 256 * 2**30
 def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:
     """Plan the one step that turns an upload into a data set."""
     params: dict[str, Any] = {"image_size": image_size}
-    megabytes = size_bytes / 1e6
     step = PlannedStep(
         name="ingest",
         kind="ingest",
@@ -45,9 +44,7 @@ def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:
         params=params,
         inputs={"upload": StepInput(source="upload")},
         key=step_key("ingest", params, {"upload": upload_sha256}),
-        estimate_seconds=START_SECONDS + megabytes / 10,
-        workload="ingest",
-        units=megabytes,
+        estimate_seconds=START_SECONDS + size_bytes / 10e6,
         code_version=STEP_VERSIONS["ingest"],
     )
     return Plan(steps=[step])

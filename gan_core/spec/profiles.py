@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from gan_core.spec.errors import GraftError
-from gan_core.spec.job import StudySpec
-from gan_core.spec.recommend import as_gans, reasons, recommend
+from gan_core.spec.job import GanName, GanSpec, StudySpec
+from gan_core.spec.recommend import RULES, as_gans, reasons, recommend
 from gan_core.spec.speeds import Speeds
 
 # The study's own schedule; 250 and 300 are not stated there and are ours.
@@ -151,6 +151,23 @@ def _gan_defaults(profile: str, name: str) -> dict[str, Any]:
         if gan["name"] == name:
             return dict(gan)
     return {}
+
+
+def profile_trainings(device: Literal["cpu", "gpu"]) -> list[tuple[GanName, int, int]]:
+    """Return (GAN, image size, batch size) of all that the profiles train on a kind of device.
+
+    The batch size is that for 100 real images. What is trained without being asked for comes first.
+    """
+    by_itself = [gan for profile in PROFILES.values() for gan in profile.get("gans", [])]
+    asked_for = [gan for gans in ASKED_FOR.values() for gan in gans]
+    specs = [GanSpec.model_validate(gan) for gan in (*by_itself, *asked_for)]
+    found = [(gan.name, gan.image_size, gan.schedule_for(100)[0]) for gan in specs]
+    chosen = [
+        (rule.gan, rule.image_size, rule.batch_size)
+        for rule in RULES
+        if rule.device == device and rule.gan is not None
+    ]
+    return list(dict.fromkeys([*found[:1], *chosen, *found[1:]]))
 
 
 def resolve(

@@ -251,7 +251,7 @@ def _schedule(members: Sequence[Recommendation]) -> list[dict[str, Any]]:
     numbered = sorted(
         (one for one in members if isinstance(one.asked, int)), key=lambda one: int(one.asked)
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"up_to": one.asked, "batch_size": one.batch_size, "epochs": one.epochs} for one in numbered
     ]
     rows += [
