@@ -16,7 +16,7 @@ from store.outbox import relay_outbox, unsent_rings
 from store.removals import is_pending
 from store.room import lack_of_room
 from store.settings import Settings
-from store.sweeping import over_among, ring_when_idle, sweep
+from store.sweeping import is_at_work, over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 from worker.abandoned import take_abandoned
 from worker.cleaning import CleaningProcess
@@ -130,6 +130,8 @@ class Housekeeper:
                 self._start_anew()
             over = over_among(database, step_dirs(self._settings)) if is_hourly else frozenset()
             has_removals = is_pending(database)
+            # Of several at work at once the shared page knows the last claimed alone.
+            is_busy = rung > 0 or is_at_work(database, self._shared.worker_id)
             if taken or swept.requeued or swept.failed or swept.settled:
                 log.info(
                     "swept",
@@ -146,7 +148,7 @@ class Housekeeper:
             remove_forgotten(self._settings, self._settings.checkpoint_days * _DAY, over)
         if not self._ending.is_set():
             self._cleaning.tend(has_removals=has_removals, is_hourly=is_hourly)
-            is_busy = self._shared.step_id is not None or rung > 0 or paused is not None
+            is_busy = is_busy or self._shared.step_id is not None or paused is not None
             self._measuring.tend(is_busy=is_busy or self._shared.is_stopping)
 
     def _start_anew(self) -> None:

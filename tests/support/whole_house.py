@@ -28,7 +28,7 @@ from store.retention import expire, prune
 from store.settings import Settings
 from store.speeds import SpeedBook
 from store.step_tables import Step
-from store.sweeping import over_among, ring_when_idle, sweep
+from store.sweeping import is_at_work, over_among, ring_when_idle, sweep
 from store.tables import Job, WorkerSeen, Workspace
 from store.workers import WorkerRegister
 
@@ -228,6 +228,7 @@ def _sweeping(house: House, dataset_id: str) -> None:
     job_id = house.submit_small(dataset_id, "unheard")
     for slots in (9, 0):
         ring_when_idle(database, "worker@here", ["cpu"], slots=slots, after_seconds=-1)
+    assert not is_at_work(database, "nobody")
     relay_outbox(database, Bell())
     assert sweep(database, max_attempts=2, ring_again_after=0.0).rung > 0
     # Its worker died between the last step and the job.
