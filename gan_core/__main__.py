@@ -1,12 +1,14 @@
 """``python -m gan_core``: the science's own command line.
 
 ``run STEP_DIR`` runs one step of a job (what a worker starts), ``study DATA --out DIR`` a whole
-study without the service, ``verify ZIP`` checks a synthetic.zip and makes some of its images again.
+study without the service, ``verify ZIP`` checks a synthetic.zip and makes some of its images again,
+``measure`` times what the profiles train on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import tempfile
@@ -73,7 +75,25 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--cache-dir", type=Path, help="for converted weights")
     verify.add_argument("--realesrgan-weights", type=Path, help="the weights the job was run with")
     verify.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+
+    measure = commands.add_parser("measure", help="time a few training steps; prints JSON")
+    measure.add_argument("--gan", action="append", help="only this one; may be repeated")
+    measure.add_argument("--seconds", type=float, default=10.0, help="for each training")
+    measure.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     return parser
+
+
+def _measure(args: argparse.Namespace) -> int:
+    from gan_core.measuring import described, measure_tasks, tasks_of
+    from gan_core.steps.context import StepSettings
+    from gan_core.steps.protocol import StopRequest
+
+    # The directory is for weights of upscalers, which are not measured.
+    device = StepSettings(device=args.device, cache_dir=Path()).torch_device()
+    tasks = [task for task in tasks_of(device) if args.gan is None or task.gan in args.gan]
+    found = list(measure_tasks(tasks, device, seconds=args.seconds, should_stop=StopRequest()))
+    print(json.dumps(described(found, device), indent=1))
+    return 0
 
 
 def _study(
@@ -175,7 +195,7 @@ def main() -> int:
                 cache_dir=args.cache_dir,
                 device=args.device,
             )
-        return _verify(args)
+        return _measure(args) if args.command == "measure" else _verify(args)
     except GraftError as error:
         print(f"error: {error.detail} {error.hint}".rstrip(), file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gan_core.devices import facts_of
 from gan_core.progress import OnProgress, Progress, ShouldStop, ignore_progress, never_stop
 from gan_core.reading import PackedDataset, pack
 from gan_core.spec.errors import GraftError
@@ -22,6 +23,7 @@ from gan_core.spec.job import StudySpec
 from gan_core.spec.plan import plan_study
 from gan_core.spec.profiles import resolve
 from gan_core.spec.results import Results
+from gan_core.spec.speeds import Speeds
 from gan_core.spec.steps import (
     DatasetFacts,
     Plan,
@@ -218,7 +220,10 @@ def run_study(
         pack(data, packed, image_size=image_size, on_progress=on_progress, should_stop=should_stop)
         source.write_text(state, encoding="utf-8")
     dataset = facts(PackedDataset.open(packed))
-    resolved = resolve(spec, dataset.train_counts())
+    # Nothing is measured: the same command must plan the same steps again.
+    device = facts_of(settings.torch_device(), settings.threads)
+    speeds = Speeds(devices={"gpu": device, "cpu": device})
+    resolved = resolve(spec, dataset.train_counts(), data_size=dataset.image_size, speeds=speeds)
     plan = plan_study(resolved, dataset, weights_sha256=_sha256(settings.realesrgan_weights))
     _check_upscaler(plan, out, settings)
     record = {

@@ -15,7 +15,7 @@ from gan_core.spec.errors import GraftError
 from graft.cli.connecting import KEY_FILE
 from graft.cli.datasets import left_out_line, show_dataset, upload_with_bars
 from graft.cli.jobs import read_spec
-from graft.cli.tables import console, duration, show_results, size
+from graft.cli.tables import console, duration, estimated, show_results, size
 from graft.cli.watching import transfer_bars, watch_job
 from graft.client import Client, Dataset, Job, PlannedJob
 from graft.client.transfer import as_zip, sha256_of
@@ -66,8 +66,7 @@ def run_demo(*, data: Path | None, profile: str | None, spec: Path | None, out: 
         planned = client.jobs.plan(wanted)
         reused = sum(1 for step in planned.steps if step.is_reused)
         say.print(
-            f"{len(planned.steps)} steps, {reused} of them finished before; about"
-            f" {duration(planned.estimate_seconds)} on two CPU cores"
+            f"{len(planned.steps)} steps, {reused} of them finished before; {estimated(planned)}"
         )
         job = _carry_out(client, wanted, planned)
         results = client.jobs.results(job)

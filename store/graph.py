@@ -54,6 +54,8 @@ def add_job(session: Session, job: Job, plan: Plan, objects: Objects | None) -> 
             params=planned.params,
             inputs={label: i.model_dump(mode="json") for label, i in planned.inputs.items()},
             estimate_seconds=planned.estimate_seconds,
+            workload=planned.workload,
+            units=planned.units if planned.workload else None,
             code_version=planned.code_version or None,
         )
     session.add_all(steps.values())

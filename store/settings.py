@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     threads: int | None = Field(default=None, ge=1)
     """CPU threads of a step; null: PyTorch's choice."""
     checkpoint_seconds: float = Field(default=60, gt=0)
+    measure_speeds: bool = True
+    """Have a worker that has nothing to do time what the profiles train, for estimates."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"

@@ -45,6 +45,9 @@ class Step(Base):
     inputs: Mapped[dict[str, Any]]
     """Label → ``StepInput``."""
     estimate_seconds: Mapped[float] = mapped_column(Float)
+    workload: Mapped[str | None] = mapped_column(String(200))
+    """What its time goes into (``gan_core.spec.speeds``); null: nothing that tells of others."""
+    units: Mapped[float | None] = mapped_column(Float)
     status: Mapped[StepStatus] = mapped_column(default="pending")
     code_version: Mapped[int | None]
     """Version of the code of its kind that its key was made with; null: before there were any."""

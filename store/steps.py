@@ -25,6 +25,7 @@ from store.objects import Objects
 from store.readiness import is_within_reach, key_of, version_here
 from store.records import ClaimedStep, Ingested, Lease, Output, StepError
 from store.settling import settle
+from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.tables import Dataset, Job
 
@@ -178,6 +179,8 @@ class StepLedger:
         if not job.is_final:
             publish(self._session, step)
         advance(self._session, job)
+        # Last, as it holds a row that other jobs' steps may wait for.
+        SpeedBook(self._session).note_step(step)
         return True
 
     def fail(

@@ -80,6 +80,13 @@ def _forget_workers(database: Database) -> None:
         session.execute(delete(WorkerSeen).where(is_forgotten))
 
 
+def is_at_work(database: Database, worker_id: str) -> bool:
+    """Say whether a worker holds any step."""
+    with database.read() as session:
+        running = exists().where(Step.status == "running", Step.worker_id == worker_id)
+        return session.scalar(select(running)) is True
+
+
 def ring_when_idle(
     database: Database, worker_id: str, queues: Sequence[str], *, slots: int, after_seconds: float
 ) -> int:

@@ -250,3 +250,19 @@ class WorkerSeen(Base):
     """The machine, or container, whose processes it can see; see ``worker.place``."""
     paused: Mapped[str | None]
     """Why it claims nothing at the moment; null: it does."""
+    device: Mapped[dict[str, Any] | None]
+    """``DeviceFacts`` of what it computes with; null: not known yet."""
+
+
+class MeasuredSpeed(Base):
+    """How long a workload takes on a device. Belongs to no tenant, and tells nothing of any."""
+
+    __tablename__ = "measured_speeds"
+    device: Mapped[str] = mapped_column(String(200), primary_key=True)
+    workload: Mapped[str] = mapped_column(String(200), primary_key=True)
+    version: Mapped[str] = mapped_column(String(64))
+    """Of the code that was measured; see ``store.speeds.version_of``."""
+    seconds: Mapped[float] = mapped_column(Float)
+    """That the units took; what lies further back weighs less in both."""
+    units: Mapped[float] = mapped_column(Float)
+    measured_at: Mapped[datetime]

@@ -8,8 +8,16 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gan_core.spec import DeviceFacts
 from store.clock import now_of
 from store.tables import WorkerSeen
+
+_LIVING_SECONDS = 300.0
+
+
+def _device(row: WorkerSeen) -> DeviceFacts | None:
+    # A newer worker may tell more than this code knows of; a null is an older one's.
+    return None if row.device is None else DeviceFacts.model_validate(row.device)
 
 
 class WorkerRegister:
@@ -28,8 +36,12 @@ class WorkerRegister:
         step_id: str | None,
         place: str | None = None,
         paused: str | None = None,
+        device: DeviceFacts | None = None,
     ) -> None:
-        """Note that a worker lives, what it works on, and why it begins nothing, if it does not."""
+        """Note that a worker lives, what it works on, and why it begins nothing, if it does not.
+
+        What it computes with may have been noted before (``describe``): null leaves it.
+        """
         now = now_of(self._session)
         row = self._session.get(WorkerSeen, worker_id)
         if row is None:
@@ -38,6 +50,37 @@ class WorkerRegister:
         row.host, row.queues, row.version, row.step_id = host, list(queues), version, step_id
         row.seen_at, row.is_gone = now, False
         row.place, row.paused = place, paused
+        if device is not None:
+            row.device = device.model_dump(mode="json")
+
+    def describe(self, worker_id: str, device: DeviceFacts) -> bool:
+        """Note what a worker computes with; return whether there is such a worker."""
+        row = self._session.get(WorkerSeen, worker_id)
+        if row is None:
+            return False
+        row.device = device.model_dump(mode="json")
+        return True
+
+    def device_of(self, worker_id: str | None) -> DeviceFacts | None:
+        """Return what a worker computes with; null: not known."""
+        row = None if worker_id is None else self._session.get(WorkerSeen, worker_id)
+        return None if row is None else _device(row)
+
+    def devices(self) -> dict[str, DeviceFacts]:
+        """Return for each queue the best device of the workers that listen to it.
+
+        Of workers that live, or where none does, of those that were there last.
+        """
+        rows = self.living(_LIVING_SECONDS) or self.all()
+        found: dict[str, DeviceFacts] = {}
+        for row in rows:
+            device = _device(row)
+            if device is None:
+                continue
+            for queue in row.queues:
+                if queue not in found or device.is_better_than(found[queue]):
+                    found[queue] = device
+        return found
 
     def gone(self, worker_id: str) -> None:
         """Note that a worker said goodbye."""

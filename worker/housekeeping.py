@@ -16,11 +16,12 @@ from store.outbox import relay_outbox, unsent_rings
 from store.removals import is_pending
 from store.room import lack_of_room
 from store.settings import Settings
-from store.sweeping import over_among, ring_when_idle, sweep
+from store.sweeping import is_at_work, over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 from worker.abandoned import take_abandoned
 from worker.cleaning import CleaningProcess
 from worker.deafness import Listening
+from worker.measuring import MeasuringProcess, known_device
 from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import remove_forgotten, step_dirs
@@ -32,6 +33,7 @@ _HUNG_SECONDS = 180.0
 _MISSED_ROUNDS = 6
 _EXIT_HUNG = 70
 _DAY = 24 * _HOUR
+_GIVE_WAY_SECONDS = 0.5
 
 
 class Housekeeper:
@@ -55,6 +57,10 @@ class Housekeeper:
         self._ending = threading.Event()
         self._swept_forgotten_at = -_HOUR
         self._cleaning = CleaningProcess(settings)
+        self._device = known_device(settings)
+        self._measuring = MeasuringProcess(
+            settings, shared.worker_id, knows_device=self._device is not None
+        )
         self._thread = threading.Thread(target=self._keep, name="housekeeping", daemon=True)
 
     def start(self) -> None:
@@ -73,6 +79,7 @@ class Housekeeper:
         if was_started:
             self._thread.join(timeout=5.0)
         self._cleaning.stop()
+        self._measuring.stop()
         if not was_started:
             return
         try:
@@ -105,6 +112,7 @@ class Housekeeper:
                     step_id=self._shared.step_id,
                     place=self._place,
                     paused=paused,
+                    device=self._device,
                 )
             taken = take_abandoned(database, settings, self._place)
             swept = sweep(database, max_attempts=settings.max_attempts)
@@ -122,6 +130,8 @@ class Housekeeper:
                 self._start_anew()
             over = over_among(database, step_dirs(self._settings)) if is_hourly else frozenset()
             has_removals = is_pending(database)
+            # Of several at work at once the shared page knows the last claimed alone.
+            is_busy = rung > 0 or is_at_work(database, self._shared.worker_id)
             if taken or swept.requeued or swept.failed or swept.settled:
                 log.info(
                     "swept",
@@ -138,6 +148,8 @@ class Housekeeper:
             remove_forgotten(self._settings, self._settings.checkpoint_days * _DAY, over)
         if not self._ending.is_set():
             self._cleaning.tend(has_removals=has_removals, is_hourly=is_hourly)
+            is_busy = is_busy or self._shared.step_id is not None or paused is not None
+            self._measuring.tend(is_busy=is_busy or self._shared.is_stopping)
 
     def _start_anew(self) -> None:
         """End this worker as if it had been told to; it is kept running by somebody else."""
@@ -160,7 +172,16 @@ class Housekeeper:
                 log.warning("housekeeping_failed", reason=f"{type(error).__name__}: {error}")
             finally:
                 watch.cancel()
-            self._ending.wait(self._settings.sweep_seconds)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait for the next round; a step that comes meanwhile finds nothing measured beside it."""
+        until = time.monotonic() + self._settings.sweep_seconds
+        while (left := until - time.monotonic()) > 0:
+            is_measuring = self._measuring.is_running()
+            if self._ending.wait(min(left, _GIVE_WAY_SECONDS) if is_measuring else left):
+                return
+            self._measuring.give_way(is_busy=self._shared.step_id is not None)
 
 
 def _unheard_of_end() -> None:

@@ -13,7 +13,14 @@ from api.auth import Reader, Researcher
 from api.context import Context, Ctx
 from api.datasets.endpoints import IdempotencyKey
 from api.http_rules import Cursor, Id, Limit, PageOf, has_tag, retry_after
-from api.jobs.schemas import JobView, PlannedJobView, PlannedStepView, StepList, StepView
+from api.jobs.schemas import (
+    EstimateView,
+    JobView,
+    PlannedJobView,
+    PlannedStepView,
+    StepList,
+    StepView,
+)
 from api.jobs.service import JobService
 from api.problems import described
 from gan_core.spec import JobSpec, Results
@@ -74,10 +81,12 @@ def _planned(ctx: Context, who: Identity, spec: JobSpec) -> PlannedJobView:
         PlannedStepView.of(step, is_reused=step.key in planned.finished_keys)
         for step in planned.plan.steps
     ]
+    estimate = EstimateView.of(steps)
     return PlannedJobView(
         spec=planned.spec.model_dump(mode="json"),
         steps=steps,
-        estimate_seconds=sum(step.estimate_seconds for step in steps if not step.is_reused),
+        estimate_seconds=estimate.seconds,
+        estimate=estimate,
         advice=planned.plan.advice,
     )
 

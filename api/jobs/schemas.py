@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from gan_core.spec import PlannedStep
+from gan_core.spec.speeds import TYPICAL
 from store.step_tables import Step, StepStatus
 from store.tables import Job, JobKind, JobStatus
 
@@ -156,6 +157,8 @@ class PlannedStepView(_View):
     key: str
     needs: list[str]
     estimate_seconds: float
+    estimate_source: str
+    """``measured on …`` (the device, the day), or ``typical of two CPU cores``."""
     is_reused: bool
     """Whether a finished step would be reused, so that this one costs nothing."""
 
@@ -169,7 +172,35 @@ class PlannedStepView(_View):
             key=step.key,
             needs=step.needs(),
             estimate_seconds=step.estimate_seconds,
+            estimate_source=step.estimate_source,
             is_reused=is_reused,
+        )
+
+
+class EstimateView(_View):
+    """How long a job would take, and how that is known."""
+
+    seconds: float
+    """Of the steps that are not reused, one after the other."""
+    source: str
+    """What most of those seconds were reckoned with: ``measured on …``, or ``typical of two CPU
+    cores``."""
+    measured_share: float
+    """Of the seconds, in [0, 1], what was reckoned with a measurement."""
+
+    @classmethod
+    def of(cls, steps: list[PlannedStepView]) -> Self:
+        """Return the estimate of a plan's steps."""
+        seconds: dict[str, float] = {}
+        for step in steps:
+            if not step.is_reused:
+                source = step.estimate_source
+                seconds[source] = seconds.get(source, 0.0) + step.estimate_seconds
+        total = sum(seconds.values())
+        return cls(
+            seconds=total,
+            source=max(seconds, key=lambda source: seconds[source], default=TYPICAL),
+            measured_share=1 - seconds.get(TYPICAL, 0.0) / total if total else 0.0,
         )
 
 
@@ -180,5 +211,6 @@ class PlannedJobView(_View):
     """With every default filled in."""
     steps: list[PlannedStepView]
     estimate_seconds: float
-    """Of the steps that are not reused, one after the other, on two CPU cores."""
+    """Of the steps that are not reused, one after the other; the same as ``estimate.seconds``."""
+    estimate: EstimateView
     advice: list[str]

@@ -26,6 +26,7 @@ from store.repositories import (
     JobRepository,
 )
 from store.repositories.paging import Page
+from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.tables import Artifact, Dataset, Job, JobEvent
 
@@ -51,6 +52,7 @@ class JobService:
         self._datasets = DatasetRepository(session, identity.workspace_id)
         self._artifacts = ArtifactRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
+        self._speeds = SpeedBook(session)
 
     def plan(self, asked: JobSpec, *, weights_sha256: str | None = None) -> PlannedJob:
         """Think a job through without starting it.
@@ -137,7 +139,7 @@ class JobService:
                 "The job's spec is of an older version of the service, which this one cannot read.",
                 "Submit a new job; `requested` shows what was asked for.",
             ) from None
-        job = self._start(asked, weights_sha256, retry_of=old.id)
+        job = self._start(asked, weights_sha256, retried=old)
         if idempotency_key is not None:
             self._jobs.remember(idempotency_key, request_sha256, job.id)
         self._audit.append(self._identity.key_id, "job.retry", job.id, {"retry_of": old.id})
@@ -155,9 +157,10 @@ class JobService:
         return self._jobs.get(earlier.job_id)  # null: deleted this very moment, the key with it
 
     def _start(
-        self, asked: JobSpec, weights_sha256: str | None, *, retry_of: str | None = None
+        self, asked: JobSpec, weights_sha256: str | None, *, retried: Job | None = None
     ) -> Job:
-        spec, plan = self._thought_through(asked, weights_sha256)
+        planned = asked if retried is None else _as_chosen(asked, retried)
+        spec, plan = self._thought_through(planned, weights_sha256)
         job = Job(
             id=new_id("job"),
             kind="study",
@@ -168,7 +171,7 @@ class JobService:
             advice=list(plan.advice),
             priority=PRIORITIES[spec.priority],
             created_by=self._identity.key_id,
-            retry_of=retry_of,
+            retry_of=None if retried is None else retried.id,
         )
         self._jobs.add(job, plan, self._objects)
         return job
@@ -294,8 +297,9 @@ class JobService:
     def _thought_through(self, asked: JobSpec, weights_sha256: str | None) -> tuple[JobSpec, Plan]:
         dataset = self._ready_dataset(asked.dataset_id)
         facts = DatasetFacts.model_validate(dataset.facts)
-        spec = resolve(asked, facts.train_counts())
-        return spec, plan_study(spec, facts, weights_sha256=weights_sha256)
+        speeds = self._speeds.speeds()
+        spec = resolve(asked, facts.train_counts(), data_size=facts.image_size, speeds=speeds)
+        return spec, plan_study(spec, facts, weights_sha256=weights_sha256, speeds=speeds)
 
     def _ready_dataset(self, dataset_id: str) -> Dataset:
         dataset = self._datasets.get(dataset_id)
@@ -317,6 +321,23 @@ class JobService:
                 "Its `problems` say why. Mend them, and upload it again.",
             )
         return dataset
+
+
+def _as_chosen(asked: JobSpec, earlier: Job) -> JobSpec:
+    """Return the spec with the GANs that were chosen for an earlier job that asked for the same.
+
+    Another device, or another speed of the same, would have others chosen, and nothing reused.
+    """
+    if "gans" in asked.model_fields_set:
+        return asked
+    try:
+        before = JobSpec.model_validate(earlier.resolved)
+    except ValidationError:  # of an older version of the service
+        return asked
+    if not before.chosen_because:
+        return asked
+    chosen = {"gans": before.gans, "chosen_because": before.chosen_because}
+    return asked.model_copy(update=chosen)
 
 
 def _hash_of(asked: list[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gan_core.report import tables
 from gan_core.report.data import ReportData
 from gan_core.report.text import ENGLISH, Text
-from gan_core.spec.plan import FEW_REAL_IMAGES
+from gan_core.spec.recommend import FEW_REAL_IMAGES
 
 _ENOUGH_RUNS = 5
 _FEW_TEST_IMAGES = 100

@@ -5,6 +5,7 @@ are all the models of this package. It imports neither torch nor numpy, so that 
 in a second.
 """
 
+from gan_core.spec.device import DeviceFacts
 from gan_core.spec.errors import GraftError
 from gan_core.spec.job import (
     BenchmarkSpec,
@@ -20,6 +21,7 @@ from gan_core.spec.job import (
 from gan_core.spec.plan import plan_study
 from gan_core.spec.profiles import PROFILES, resolve
 from gan_core.spec.results import ArmSummary, Interval, ResultRow, Results, Verdict
+from gan_core.spec.speeds import Speed, Speeds
 from gan_core.spec.steps import DatasetFacts, Plan, PlannedStep, StepInput
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "ArmSummary",
     "BenchmarkSpec",
     "DatasetFacts",
+    "DeviceFacts",
     "GanSpec",
     "GraftError",
     "Interval",
@@ -39,6 +42,8 @@ __all__ = [
     "ScheduleRow",
     "ScreenSpec",
     "SeedCnnSpec",
+    "Speed",
+    "Speeds",
     "StepInput",
     "StudySpec",
     "UpscaleSpec",

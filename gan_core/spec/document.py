@@ -13,6 +13,7 @@ from typing import Any
 
 from gan_core.spec.job import JobSpec
 from gan_core.spec.profiles import ASKED_FOR, PROFILES
+from gan_core.spec.recommend import RULES
 
 _HEAD = """\
 # The job spec, field by field
@@ -94,6 +95,17 @@ def _briefly(gan: dict[str, Any]) -> str:
     )
 
 
+def _rules() -> Iterator[str]:
+    """The profile ``best``'s choice, as a table."""
+    yield _row("device", "real images", "GAN", "pixels", "batch", "images shown", "why")
+    yield _row(*["---"] * 7)
+    for rule in RULES:
+        sizes = (rule.image_size, rule.batch_size, rule.images_shown)
+        told = ["–"] * 3 if rule.gan is None else [f"{size:,}" for size in sizes]
+        gan = "none" if rule.gan is None else f"`{rule.gan}`"
+        yield _row(rule.device, f"from {rule.from_count}", gan, *told, rule.because)
+
+
 def document() -> str:
     """Return the page: a table for each model, then each profile as JSON."""
     schema = JobSpec.model_json_schema()
@@ -106,7 +118,9 @@ def document() -> str:
     lines.append("A field given by hand wins; a default above holds where a profile is silent.")
     for name, values in PROFILES.items():
         lines += ["", f"### {name}", "", "```json", json.dumps(values, indent=2), "```"]
-        trained = [gan["name"] for gan in values["gans"]]
+        trained = [gan["name"] for gan in values.get("gans", [])]
+        if not trained:
+            lines += ["", "Its GANs, when none are given:", "", *_rules()]
         others = [_briefly(gan) for gan in ASKED_FOR[name] if gan["name"] not in trained]
         lines += ["", f"Other GANs, when they are asked for by name: {', '.join(others)}."]
     return "\n".join(lines) + "\n"

@@ -29,6 +29,7 @@ UpscaleEngine = Literal[
 ]
 RealCount = Annotated[int, Field(ge=2, le=1_000_000)] | Literal["all"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+ChosenBecause = Annotated[str, Field(max_length=500)]
 
 GAN_IMAGE_SIZE_STEP = 16
 GAN_IMAGE_SIZE_RANGE = (32, 256)
@@ -38,6 +39,12 @@ DOUBLED_IMAGE_SIZES = (32, 64, 112, 128, 224, 256)
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+def _without_repeats(counts: list[int | str]) -> list[int | str]:
+    if len(set(counts)) != len(counts):
+        raise ValueError("holds the same real count twice")
+    return counts
 
 
 class ScheduleRow(_Strict):
@@ -93,6 +100,14 @@ class GanSpec(_Strict):
     conditional: Literal["none", "late"] = "none"
     """``late``: learn from all classes at once, without labels at first, and let the labels in on
     the way; images are then drawn of the rare class."""
+    real_counts: list[RealCount] | None = Field(default=None, min_length=1, max_length=32)
+    """The GAN is trained for these of the job's real counts alone; null: for all. The same GAN may
+    be named more than once, trained in another way for other real counts."""
+
+    @field_validator("real_counts")
+    @classmethod
+    def _counts_once(cls, counts: list[int | str] | None) -> list[int | str] | None:
+        return None if counts is None else _without_repeats(counts)
 
     @field_validator("schedule")
     @classmethod
@@ -162,6 +177,10 @@ class GanSpec(_Strict):
             params["conditional"] = self.conditional
         return params
 
+    def is_for(self, asked: int | str) -> bool:
+        """Say whether the GAN is trained for one of the job's real counts, as the job names it."""
+        return self.real_counts is None or asked in self.real_counts
+
     def schedule_for(self, real_count: int) -> tuple[int, int]:
         """Return (batch size, epochs) for a real count.
 
@@ -177,6 +196,12 @@ class GanSpec(_Strict):
         if self.batch_size and self.epochs:
             return (self.batch_size, self.epochs)
         raise ValueError("a schedule is needed: resolve the spec first")
+
+
+def _share_a_count(one: GanSpec, other: GanSpec) -> bool:
+    if one.real_counts is None or other.real_counts is None:
+        return True
+    return not set(one.real_counts).isdisjoint(other.real_counts)
 
 
 class UpscaleSpec(_Strict):
@@ -248,15 +273,18 @@ class StudySpec(_Strict):
 
     profile: Profile = "quick"
     """``quick``: minutes on two CPU cores, to see it work. ``seed``: the study's own settings,
-    number for number. ``best``: what this version recommends, for a GPU."""
+    number for number. ``best``: what this version recommends, by real count and device."""
     name: str = Field(default="", max_length=200)
     """A label for people, shown as the report's title."""
     rare_class: str | None = Field(default=None, max_length=200)
     """The class to grow; null: the smallest of the training split."""
     real_counts: list[RealCount] = Field(default=[50, 200], min_length=1, max_length=32)
     """How many real images of the rare class each experiment may see."""
-    gans: list[GanSpec] = Field(default_factory=list, max_length=8)
-    """The GANs to compare; may be empty (then only the arms without a GAN are run)."""
+    gans: list[GanSpec] = Field(default_factory=list, max_length=32)
+    """The GANs to compare; may be empty (then only the arms without a GAN are run). Left out, the
+    profile's; ``best`` chooses by real count, data set and device."""
+    chosen_because: list[ChosenBecause] = Field(default_factory=list, max_length=64)
+    """Why the profile ``best`` chose these GANs; filled in when it has."""
     balance_to: Literal["full-class", "majority"] | Annotated[int, Field(ge=2, le=1_000_000)] = (
         "full-class"
     )
@@ -270,15 +298,15 @@ class StudySpec(_Strict):
     @field_validator("real_counts")
     @classmethod
     def _counts_once(cls, counts: list[int | str]) -> list[int | str]:
-        if len(set(counts)) != len(counts):
-            raise ValueError("holds the same real count twice")
-        return counts
+        return _without_repeats(counts)
 
     @field_validator("gans")
     @classmethod
     def _gans_once(cls, gans: list[GanSpec]) -> list[GanSpec]:
-        if len({gan.name for gan in gans}) != len(gans):
-            raise ValueError("holds the same GAN twice")
+        # Steps and arms are named by GAN and real count.
+        for one, other in itertools.combinations(gans, 2):
+            if one.name == other.name and _share_a_count(one, other):
+                raise ValueError("holds the same GAN twice for one real count")
         return gans
 
 

@@ -7,6 +7,17 @@ from typing import Any
 
 from gan_core.spec.errors import GraftError
 from gan_core.spec.job import GanSpec, StudySpec
+from gan_core.spec.recommend import FEW_REAL_IMAGES
+from gan_core.spec.speeds import (
+    SECONDS_PER_CNN_IMAGE,
+    SECONDS_PER_FEATURE,
+    START_SECONDS,
+    Speeds,
+    Workload,
+    generating,
+    training,
+    upscaling,
+)
 from gan_core.spec.steps import (
     STEP_VERSIONS,
     DatasetFacts,
@@ -18,10 +29,6 @@ from gan_core.spec.steps import (
     folder_name,
     step_key,
 )
-
-# Fewer real images than this: the literature finds that GANs harm as often as they help.
-FEW_REAL_IMAGES = 50
-
 
 MAX_STEPS = 5_000
 MAX_SYNTHETIC_BYTES = 256 * 2**30
@@ -37,40 +44,26 @@ def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:
         params=params,
         inputs={"upload": StepInput(source="upload")},
         key=step_key("ingest", params, {"upload": upload_sha256}),
-        estimate_seconds=_START_SECONDS + size_bytes / 10e6,
+        estimate_seconds=START_SECONDS + size_bytes / 10e6,
         code_version=STEP_VERSIONS["ingest"],
     )
     return Plan(steps=[step])
 
 
-# Seconds measured on two CPU cores with bf16 (docs/results.md says how).
-_START_SECONDS = 4.0
-_SECONDS_PER_FEATURE = 0.02
-_SECONDS_PER_TRAINED_IMAGE_112 = {
-    "infogan": 0.05,
-    "dcgan": 0.02,
-    "fastgan": 0.3,
-    "pggan": 0.5,
-    "stylegan2": 1.0,
-}
-_SECONDS_PER_GENERATED_IMAGE_112 = 0.02
-_SECONDS_PER_CNN_IMAGE = 0.011
-_SECONDS_PER_UPSCALED_IMAGE_112 = {
-    "lanczos": 0.002,
-    "realesrgan": 1.35,
-    "realesr-compact-x2": 0.1,
-    "realesr-compact-x4": 0.12,
-    "realesrgan-original": 12.0,
-}
-
-
 class _Planner:
-    def __init__(self, spec: StudySpec, dataset: DatasetFacts, weights_sha256: str | None) -> None:
+    def __init__(
+        self,
+        spec: StudySpec,
+        dataset: DatasetFacts,
+        weights_sha256: str | None,
+        speeds: Speeds | None,
+    ) -> None:
         if spec.rare_class is None:
             raise ValueError("resolve the spec first")
         self.spec = spec
         self.dataset = dataset
         self.weights_sha256 = weights_sha256
+        self.speeds = speeds or Speeds()
         self.rare_class: str = spec.rare_class
         self.train_counts = dataset.train_counts()
         self.available = self.train_counts[self.rare_class]
@@ -85,12 +78,13 @@ class _Planner:
         queue: Queue,
         params: dict[str, Any],
         inputs: dict[str, StepInput],
-        seconds: float,
+        work: Workload,
     ) -> str:
         digests = {
             label: self.dataset.digest if given.step is None else self.steps[given.step].key
             for label, given in inputs.items()
         }
+        estimate = self.speeds.estimate(queue, work)
         self.steps[name] = PlannedStep(
             name=name,
             kind=kind,
@@ -98,7 +92,10 @@ class _Planner:
             params=params,
             inputs=inputs,
             key=step_key(kind, params, digests),
-            estimate_seconds=_START_SECONDS + seconds,
+            estimate_seconds=estimate.seconds,
+            estimate_source=estimate.source,
+            workload=work.name,
+            units=work.units,
             code_version=STEP_VERSIONS[kind],
         )
         return name
@@ -121,7 +118,8 @@ class _Planner:
             return None
         label = f"{gan.name}:{asked}:s{subset}"
         batch_size, epochs = gan.schedule_for(count)
-        area = (gan.image_size / 112) ** 2
+        size = gan.image_size
+        settings = dict(gan.settings)
         train = self.add(
             name=f"train:{label}",
             kind="train",
@@ -144,11 +142,13 @@ class _Planner:
             },
             inputs={"dataset": StepInput(source="dataset")} | self.start_of(gan, asked, subset),
             # With labels an epoch shows as many images of every class.
-            seconds=count
-            * (1 if gan.conditional == "none" else len(self.train_counts))
-            * epochs
-            * _SECONDS_PER_TRAINED_IMAGE_112[gan.name]
-            * area,
+            work=training(
+                gan.name,
+                size,
+                batch_size,
+                count * epochs * (1 if gan.conditional == "none" else len(self.train_counts)),
+                settings,
+            ),
         )
         generate = self.add(
             name=f"generate:{label}",
@@ -156,7 +156,7 @@ class _Planner:
             queue="gpu",
             params={"count": n_fakes, "first_seed": 0},
             inputs={"train": StepInput(source="step", step=train)},
-            seconds=n_fakes * _SECONDS_PER_GENERATED_IMAGE_112 * area,
+            work=generating(gan.name, size, n_fakes, settings),
         )
         upscale = self.add(
             name=f"upscale:{label}",
@@ -164,7 +164,7 @@ class _Planner:
             queue="gpu",
             params=self.upscale_params(),
             inputs={"generate": StepInput(source="step", step=generate)},
-            seconds=n_fakes * _SECONDS_PER_UPSCALED_IMAGE_112[self.spec.upscale.engine] * area,
+            work=upscaling(self.spec.upscale.engine, size, self.spec.upscale.size, n_fakes),
         )
         return {"train": train, "generate": generate, "upscale": upscale}
 
@@ -185,6 +185,9 @@ class _Planner:
             "seed": 0,
         }
         name, count = f"pretrain:{gan.name}", self.others
+        # The same GAN may stand twice in a spec, trained in another way for other real counts.
+        if number := [other for other in self.spec.gans if other.name == gan.name].index(gan):
+            name = f"{name}:{number + 1}"
         if gan.pretrain == "all-classes":
             real_count = self.real_count(asked)
             params |= {"real_count": real_count, "subset": subset, "seed": subset}
@@ -194,14 +197,13 @@ class _Planner:
         batch_size, epochs = gan.schedule_for(count)
         epochs = gan.pretrain_epochs or epochs
         params |= {"batch_size": batch_size, "epochs": epochs}
-        area = (gan.image_size / 112) ** 2
         step = self.add(
             name=name,
             kind="pretrain",
             queue="gpu",
             params=params,
             inputs={"dataset": StepInput(source="dataset")},
-            seconds=count * epochs * _SECONDS_PER_TRAINED_IMAGE_112[gan.name] * area,
+            work=training(gan.name, gan.image_size, batch_size, count * epochs, gan.settings),
         )
         return {"pretrain": StepInput(source="step", step=step)}
 
@@ -220,10 +222,12 @@ class _Planner:
         arms = bench.base_arms() if upscale is None else [f"gan:{gan}"]
         n_fakes = 0 if upscale is None else self.fill_to() - count
         runs = len(bench.seeds) * len(arms)
-        seconds = _SECONDS_PER_FEATURE * n_fakes
+        work = Workload("evaluate probe", n_fakes, SECONDS_PER_FEATURE)
         if "seed-cnn" in bench.classifiers:
-            images = self.others + count + n_fakes
-            seconds += runs * images * bench.seed_cnn.epochs * _SECONDS_PER_CNN_IMAGE
+            # Beside it the probe's features take little.
+            images = (self.others + count + n_fakes) * bench.seed_cnn.epochs * runs
+            name = f"evaluate seed-cnn batch {bench.seed_cnn.batch_size}"
+            work = Workload(name, images, SECONDS_PER_CNN_IMAGE)
         inputs = {"dataset": StepInput(source="dataset")}
         if features is not None:
             inputs["features"] = StepInput(source="step", step=features)
@@ -244,7 +248,7 @@ class _Planner:
                 "seed_cnn": bench.seed_cnn.model_dump(),
             },
             inputs=inputs,
-            seconds=seconds,
+            work=work,
         )
 
     def add_features(self) -> str:
@@ -255,16 +259,20 @@ class _Planner:
             queue="gpu",
             params={},
             inputs={"dataset": StepInput(source="dataset")},
-            seconds=self.dataset.total() * _SECONDS_PER_FEATURE,
+            work=Workload("features", self.dataset.total(), SECONDS_PER_FEATURE),
         )
 
     def shown_spec(self) -> dict[str, Any]:
         return self.spec.model_dump(mode="json", exclude={"dataset_id", "priority"})
 
+    def packed_size(self) -> int:
+        """Return the side of the largest image that is made, in pixels."""
+        return max(self.spec.upscale.size, self.spec.output.size or 0)
+
     def check_size(self, made: dict[str, dict[str, str]]) -> None:
         """Refuse what no machine of ours would ever finish."""
         images = sum(self.steps[m["generate"]].params["count"] for m in made.values())
-        packed = images * 3 * max(self.spec.upscale.size, self.spec.output.size or 0) ** 2
+        packed = images * 3 * self.packed_size() ** 2
         if len(self.steps) > MAX_STEPS or packed > MAX_SYNTHETIC_BYTES:
             raise GraftError(
                 "study_too_large",
@@ -295,7 +303,7 @@ class _Planner:
             queue="cpu",
             params={"spec": self.shown_spec()},
             inputs={"dataset": StepInput(source="dataset")} | inputs,
-            seconds=10.0,
+            work=Workload("report", 1, 10.0),
         )
 
     def add_package(self, made: dict[str, dict[str, str]]) -> None:
@@ -317,13 +325,17 @@ class _Planner:
             queue="cpu",
             params={"spec": self.shown_spec()},
             inputs={"dataset": StepInput(source="dataset")} | inputs,
-            seconds=0.02 * images,
+            work=Workload(f"package {self.packed_size()}px", images, 0.02),
         )
 
     def advice(self) -> list[str]:
-        few = [c for c in self.spec.real_counts if self.real_count(c) < FEW_REAL_IMAGES]
-        advice = []
-        if few and self.spec.gans:
+        few = [
+            c
+            for c in self.spec.real_counts
+            if self.real_count(c) < FEW_REAL_IMAGES and any(g.is_for(c) for g in self.spec.gans)
+        ]
+        advice: list[str] = list(self.spec.chosen_because)
+        if few:
             counts = ", ".join(str(c) for c in few)
             advice.append(
                 f"With fewer than about {FEW_REAL_IMAGES} real images (here: {counts}) the"
@@ -346,7 +358,11 @@ class _Planner:
 
 
 def plan_study(
-    spec: StudySpec, dataset: DatasetFacts, *, weights_sha256: str | None = None
+    spec: StudySpec,
+    dataset: DatasetFacts,
+    *,
+    weights_sha256: str | None = None,
+    speeds: Speeds | None = None,
 ) -> Plan:
     """Plan a resolved study.
 
@@ -355,6 +371,7 @@ def plan_study(
         dataset: What is known of the data set.
         weights_sha256: Digest of the operator's own Real-ESRGAN weights, which change its images
             and so the step's key; None: those of the package.
+        speeds: What was measured on the devices at hand, for the estimates alone; None: nothing.
 
     Returns:
         Steps in an order in which they can be carried out, with keys and estimates.
@@ -363,7 +380,7 @@ def plan_study(
         GraftError: ``nothing_to_do`` when no GAN has anything to fill and no benchmark is asked;
             ``study_too_large`` above ``MAX_STEPS`` or ``MAX_SYNTHETIC_BYTES``.
     """
-    planner = _Planner(spec, dataset, weights_sha256)
+    planner = _Planner(spec, dataset, weights_sha256, speeds)
     bench = spec.benchmark
     features = planner.add_features() if "probe" in bench.classifiers else None
     made: dict[str, dict[str, str]] = {}
@@ -371,7 +388,7 @@ def plan_study(
     for asked, subset in itertools.product(spec.real_counts, bench.subsets):
         if bench.classifiers and bench.base_arms():
             evaluations.append(planner.add_evaluation(asked, subset, features, "real", None))
-        for gan in spec.gans:
+        for gan in (gan for gan in spec.gans if gan.is_for(asked)):
             steps = planner.add_gan(gan, asked, subset)
             if steps is None:
                 continue

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from gan_core.spec.errors import GraftError
-from gan_core.spec.job import StudySpec
+from gan_core.spec.job import GanName, GanSpec, StudySpec
+from gan_core.spec.recommend import RULES, as_gans, reasons, recommend
+from gan_core.spec.speeds import Speeds
 
 # The study's own schedule; 250 and 300 are not stated there and are ours.
 _STUDY_SCHEDULE: list[dict[str, Any]] = [
@@ -88,17 +90,8 @@ PROFILES: dict[str, dict[str, Any]] = {
         },
     },
     "best": {
+        # Its GANs are chosen: gan_core.spec.recommend.
         "real_counts": [10, 50, 100, 200, 500, "all"],
-        "gans": [
-            {
-                "name": "infogan",
-                "image_size": 112,
-                "schedule": _STUDY_SCHEDULE,
-                "ema_decay": 0.999,
-                "snapshots": 16,
-                "stop_early": True,
-            }
-        ],
         "balance_to": "full-class",
         # As above; and it adds no texture that a classifier could mistake for a sign of disease.
         "upscale": {"engine": "lanczos", "size": 224},
@@ -111,7 +104,9 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
 }
 
+_BEST_COMMON: dict[str, Any] = {"ema_decay": 0.999, "snapshots": 16}
 _BEST_GANS = [
+    _gan("infogan", 112, _STUDY_SCHEDULE, **_BEST_COMMON),
     _gan("dcgan", 64, _few_shot_schedule(64), 0.999, 16),
     # Its batches at each size, 32 to 16, are its own; what comes is cut into them.
     _gan("pggan", 128, _few_shot_schedule(32), 0.999, 16),
@@ -132,7 +127,7 @@ ASKED_FOR: dict[str, list[dict[str, Any]]] = {
     "seed": [
         _gan("pggan", 256, _STUDY_SCHEDULE_OF_32, None, 4) | {"keep": "last"},
         _gan("dcgan", 112, _STUDY_SCHEDULE, None, 4) | {"keep": "last"},
-        *_BEST_GANS[2:],
+        *_BEST_GANS[3:],
     ],
     "best": [gan | {"stop_early": True} for gan in _BEST_GANS],
 }
@@ -154,51 +149,93 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gan_defaults(profile: str, name: str) -> dict[str, Any]:
-    for gan in (*PROFILES[profile]["gans"], *ASKED_FOR[profile]):
+    for gan in (*PROFILES[profile].get("gans", []), *ASKED_FOR[profile]):
         if gan["name"] == name:
             return dict(gan)
     return {}
 
 
-def resolve(spec: SpecT, class_counts: Mapping[str, int]) -> SpecT:
+def profile_trainings(device: Literal["cpu", "gpu"]) -> list[tuple[GanName, int, int]]:
+    """Return (GAN, image size, batch size) of all that the profiles train on a kind of device.
+
+    The batch size is that for 100 real images. What is trained without being asked for comes first.
+    """
+    by_itself = [gan for profile in PROFILES.values() for gan in profile.get("gans", [])]
+    asked_for = [gan for gans in ASKED_FOR.values() for gan in gans]
+    specs = [GanSpec.model_validate(gan) for gan in (*by_itself, *asked_for)]
+    found = [(gan.name, gan.image_size, gan.schedule_for(100)[0]) for gan in specs]
+    chosen = [
+        (rule.gan, rule.image_size, rule.batch_size)
+        for rule in RULES
+        if rule.device == device and rule.gan is not None
+    ]
+    return list(dict.fromkeys([*found[:1], *chosen, *found[1:]]))
+
+
+def resolve(
+    spec: SpecT,
+    class_counts: Mapping[str, int],
+    *,
+    data_size: int | None = None,
+    speeds: Speeds | None = None,
+) -> SpecT:
     """Return the spec with every default filled in for one data set.
 
     Args:
         spec: What a person asked for.
         class_counts: Training images of each class.
+        data_size: Side in pixels at which the data set is kept; null: not known.
+        speeds: The devices at hand and what was measured on them, by which the profile ``best``
+            chooses; null: nothing is known of any, and it chooses as for a GPU.
 
     Returns:
         The same kind of spec, with the rare class named, the profile's values laid under what
-        was given by hand, and the profile's real counts cut to what the data set has.
+        was given by hand, and the profile's real counts cut to what the data set has. The result
+        resolves to itself, whatever the device.
 
     Raises:
-        GraftError: ``unknown_class`` or ``real_count_too_large``.
+        GraftError: ``unknown_class``, ``real_count_too_large`` or ``unknown_real_count``.
     """
     profile = PROFILES[spec.profile]
     given = spec.model_dump(exclude_unset=True)
     merged = _merged(profile, given)
     if given.get("gans") is not None:
         merged["gans"] = [_merged(_gan_defaults(spec.profile, g["name"]), g) for g in given["gans"]]
-    for gan in merged["gans"]:
+    for gan in merged.get("gans", []):
         # An empty schedule given by hand means the profile's, too.
         if not gan.get("schedule"):
             gan["schedule"] = _gan_defaults(spec.profile, gan["name"]).get("schedule", [])
 
-    rare_class = merged.get("rare_class")
-    if rare_class is None:
-        rare_class = min(class_counts, key=lambda name: (class_counts[name], name))
-    if rare_class not in class_counts:
+    rare_class = _rare_class(merged.get("rare_class"), class_counts)
+    merged["rare_class"] = rare_class
+    available = class_counts[rare_class]
+    merged["real_counts"] = _real_counts(merged, available, rare_class, "real_counts" in given)
+    if "gans" not in merged:
+        others = sum(class_counts.values()) - available
+        _choose(merged, available, others, data_size, speeds)
+    _fit_gans(merged, available)
+    return type(spec).model_validate(merged)
+
+
+def _rare_class(asked: str | None, class_counts: Mapping[str, int]) -> str:
+    if asked is None:
+        return min(class_counts, key=lambda name: (class_counts[name], name))
+    if asked not in class_counts:
         raise GraftError(
             "unknown_class",
-            f"The data set has no class {rare_class!r}.",
+            f"The data set has no class {asked!r}.",
             f"Its classes are: {', '.join(sorted(class_counts))}.",
         )
-    merged["rare_class"] = rare_class
+    return asked
 
-    available = class_counts[rare_class]
-    if "real_counts" in given:
-        for count in merged["real_counts"]:
-            if count != "all" and count > available:
+
+def _real_counts(
+    merged: Mapping[str, Any], available: int, rare_class: str, is_given: bool
+) -> list[int | str]:
+    counts: list[int | str] = list(merged["real_counts"])
+    if is_given:
+        for count in counts:
+            if isinstance(count, int) and count > available:
                 raise GraftError(
                     "real_count_too_large",
                     f"A real count of {count} was asked for, but the class {rare_class!r} has"
@@ -206,9 +243,53 @@ def resolve(spec: SpecT, class_counts: Mapping[str, int]) -> SpecT:
                     f'Ask for at most {available}, or for "all".',
                 )
     else:
-        fitting = [c for c in merged["real_counts"] if c == "all" or c <= available]
-        merged["real_counts"] = fitting or ["all"]
+        fitting = [c for c in counts if isinstance(c, str) or c <= available]
+        counts = fitting or ["all"]
     # A number that is all there are is the same column as "all": nothing is done twice.
-    if "all" in merged["real_counts"]:
-        merged["real_counts"] = [c for c in merged["real_counts"] if c != available]
-    return type(spec).model_validate(merged)
+    return [c for c in counts if c != available] if "all" in counts else counts
+
+
+def _choose(
+    merged: dict[str, Any],
+    available: int,
+    other_images: int,
+    data_size: int | None,
+    speeds: Speeds | None,
+) -> None:
+    """Fill in the GANs that are recommended, and why."""
+    device = None if speeds is None else speeds.device()
+    found = [
+        recommend(
+            asked,
+            available if asked == "all" else asked,
+            other_images=other_images,
+            data_size=data_size,
+            device=device,
+            speeds=speeds,
+        )
+        for asked in merged["real_counts"]
+    ]
+    merged["gans"] = as_gans(found, _BEST_COMMON | {"stop_early": True})
+    merged["chosen_because"] = reasons(found)
+
+
+def _fit_gans(merged: Mapping[str, Any], available: int) -> None:
+    """Name the real counts of each GAN as the job names them.
+
+    Raises:
+        GraftError: ``unknown_real_count``.
+    """
+    counts: list[int | str] = merged["real_counts"]
+    for gan in merged["gans"]:
+        if gan.get("real_counts") is None:
+            continue
+        asked = ["all" if c == available and "all" in counts else c for c in gan["real_counts"]]
+        for count in asked:
+            if count not in counts:
+                raise GraftError(
+                    "unknown_real_count",
+                    f"{gan['name']} was asked for at a real count of {count}, which the job does"
+                    " not have.",
+                    f"Its real counts are: {', '.join(map(str, counts))}.",
+                )
+        gan["real_counts"] = list(dict.fromkeys(asked))

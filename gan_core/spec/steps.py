@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gan_core.spec.speeds import TYPICAL
+
 StepKind = Literal[
     "ingest",
     "features",
@@ -36,7 +38,7 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "train": 2,
     "generate": 2,
     "upscale": 1,
-    "evaluate": 2,
+    "evaluate": 3,
     "report": 4,
     "package": 2,
 }
@@ -87,7 +89,14 @@ class PlannedStep(_Plain):
     key: str
     """SHA-256, hex."""
     estimate_seconds: float
-    """On two CPU cores; a weight for progress more than a promise."""
+    """A weight for progress more than a promise; never part of the key."""
+    estimate_source: str = TYPICAL
+    """What the estimate was reckoned with, for a person."""
+    workload: str | None = None
+    """What its time goes into, by which finished steps tell how long others take; null: nothing
+    that would tell."""
+    units: float = 0.0
+    """How many of the workload."""
     code_version: int = 0
     """Version of the code of its kind that the key was made with."""
 
@@ -130,7 +139,7 @@ class Plan(_Plain):
 
     @property
     def estimate_seconds(self) -> float:
-        """Sum over all steps, on two CPU cores, one step after the other."""
+        """Sum over all steps, one after the other."""
         return sum(step.estimate_seconds for step in self.steps)
 
 

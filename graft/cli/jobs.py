@@ -283,7 +283,7 @@ def download(
 
 def show_plan(planned: PlannedJob) -> None:
     """Print what a dry run answered."""
-    from graft.cli.tables import duration, plain_table
+    from graft.cli.tables import estimated, plain_table
 
     rows = [
         [
@@ -294,7 +294,7 @@ def show_plan(planned: PlannedJob) -> None:
         for step in planned.steps
     ]
     plain_table(["step", "queue", "estimate"], rows)
-    typer.echo(f"about {duration(planned.estimate_seconds)} on two CPU cores")
+    typer.echo(estimated(planned))
     for line in planned.advice:
         typer.echo(f"note: {line}")
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gan_core.spec.results import ArmSummary, Interval, Results
+    from graft.client import PlannedJob
 
 _FIGURES = {
     "accuracy": "acc.",
@@ -103,6 +104,12 @@ def _row(summary: ArmSummary, *, is_first: bool) -> list[str]:
     count = label if label == str(summary.real_count) else f"{label} ({summary.real_count})"
     figures = [_cell(summary.figures.get(name)) for name in _FIGURES]
     return [count if is_first else "", summary.arm, *figures]
+
+
+def estimated(planned: PlannedJob) -> str:
+    """Return how long a planned job will take, and how that is known."""
+    how = "typical of two CPU cores" if planned.estimate is None else planned.estimate.source
+    return f"about {duration(planned.estimate_seconds)} ({how})"
 
 
 def duration(seconds: float) -> str:

@@ -113,7 +113,19 @@ class PlannedStep(_Answer):
     kind: str
     queue: str | None = None
     estimate_seconds: float | None = None
+    estimate_source: str | None = None
+    """What it was reckoned with: ``measured on …``, or ``typical of two CPU cores``."""
     is_reused: bool | None = None
+
+
+class Estimate(_Answer):
+    """How long a job would take, and how that is known."""
+
+    seconds: float
+    source: str
+    """What most of the seconds were reckoned with."""
+    measured_share: float = 0.0
+    """Of the seconds, in [0, 1]."""
 
 
 class PlannedJob(_Answer):
@@ -121,6 +133,8 @@ class PlannedJob(_Answer):
 
     steps: list[PlannedStep]
     estimate_seconds: float
+    estimate: Estimate | None = None
+    """Null: from a service of an older version."""
     advice: list[str] = []
     spec: dict[str, Any] | None = None
 

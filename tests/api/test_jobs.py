@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from gan_core.spec import DeviceFacts
+from store.database import Database
 from store.objects import Objects
 from store.records import StepError
 from store.repositories import AuditTrail
+from store.speeds import SpeedBook
 from store.step_tables import OutboxRow
 from store.steps import StepLedger
-from store.tables import AuditEvent
+from store.tables import AuditEvent, Dataset
+from store.workers import WorkerRegister
 
 
 def _events(text: str) -> list[tuple[int, str, dict[str, Any]]]:
@@ -298,3 +302,65 @@ def test_reading_results_keeps_no_writer_waiting_for_the_file_storage(
 
     monkeypatch.setattr(Objects, "iterate", while_another_writes)
     assert hospital.client.get(f"/v1/jobs/{job_id}/results").status_code == 200
+
+
+def test_a_dry_run_says_how_long_it_takes_and_how_that_is_known(
+    hospital: Any, database: Database
+) -> None:
+    body = {"dataset_id": hospital.ready_dataset(), "real_counts": [10]}
+
+    def estimated() -> Any:
+        return hospital.client.post("/v1/jobs?dry_run=true", json=body).json()
+
+    before = estimated()
+    assert before["estimate"] == {
+        "seconds": before["estimate_seconds"],
+        "source": "typical of two CPU cores",
+        "measured_share": 0.0,
+    }
+    device = DeviceFacts(kind="gpu", name="NVIDIA H100")
+    with database.write() as session:
+        WorkerRegister(session).seen(
+            "w", host="h", queues=["gpu"], version="1", step_id=None, device=device
+        )
+        book = SpeedBook(session)
+        book.note(device.name, "train infogan 48px batch 8", seconds=500.0, units=1000)
+    after = estimated()
+    [train] = [step for step in after["steps"] if step["kind"] == "train"]
+    assert train["estimate_seconds"] == pytest.approx(4 + 10 * 400 * 0.5)
+    assert train["estimate_source"].startswith("measured on NVIDIA H100, 20")
+    assert after["estimate"]["source"] == train["estimate_source"]
+    assert 0.5 < after["estimate"]["measured_share"] < 1
+    assert after["estimate_seconds"] > before["estimate_seconds"]
+    assert [step["key"] for step in after["steps"]] == [step["key"] for step in before["steps"]]
+
+
+def test_a_retry_trains_what_the_best_profile_had_chosen_whatever_the_device_is_now(
+    hospital: Any, database: Database
+) -> None:
+    # The data set has 20 images of the rare class; here enough for a GAN.
+    database_facts = {"benign": {"train": 400}, "malignant": {"train": 90}}
+    dataset_id = hospital.ready_dataset()
+    with database.write() as session:
+        row = session.get_one(Dataset, dataset_id)
+        row.facts = {**row.facts, "classes": database_facts}
+        WorkerRegister(session).seen(
+            "w",
+            host="h",
+            queues=["gpu"],
+            version="1",
+            step_id=None,
+            device=DeviceFacts(kind="gpu", name="H100"),
+        )
+    body = {"real_counts": [10, 60], "profile": "best", "benchmark": {"subsets": [0]}}
+    job = hospital.submit(dataset_id, **body)
+    assert [gan["real_counts"] for gan in job["spec"]["gans"]] == [[60]]
+    assert job["advice"][0].startswith("Real count 10: no GAN")
+    hospital.client.post(f"/v1/jobs/{job['id']}/cancel")
+    with database.write() as session:
+        WorkerRegister(session).describe("w", DeviceFacts(kind="cpu", name="two cores"))
+    again = hospital.client.post(f"/v1/jobs/{job['id']}/retry").json()
+    assert again["spec"] == job["spec"]
+    assert again["requested"] == job["requested"]
+    anew = hospital.submit(dataset_id, **body)
+    assert anew["spec"]["gans"] != job["spec"]["gans"]

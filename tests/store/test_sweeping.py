@@ -11,7 +11,7 @@ from sqlalchemy import text
 from store.doorbell import DoorbellSilent
 from store.outbox import relay_outbox
 from store.repositories import JobRepository
-from store.sweeping import Swept, over_among, ring_when_idle, sweep
+from store.sweeping import Swept, is_at_work, over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 
 
@@ -197,3 +197,13 @@ def test_leases_go_by_the_databases_clock_and_not_by_the_workers(
     monkeypatch.undo()
     assert sweep(house.database, max_attempts=3).requeued == 0
     assert house.finish(second)
+
+
+def test_a_worker_is_at_work_for_as_long_as_it_holds_a_step(house: Any) -> None:
+    job_id = house.submit(house.chain("a"))
+    claimed = house.claim_named(job_id, "a")
+    worker_id = house.steps(job_id)["a"].worker_id
+    assert is_at_work(house.database, worker_id)
+    assert not is_at_work(house.database, "another")
+    assert house.finish(claimed)
+    assert not is_at_work(house.database, worker_id)

@@ -202,3 +202,13 @@ def test_what_decides_how_a_gan_learns_is_named_only_where_it_is_asked_for() -> 
         "freeze_d": 2,
     }
     assert GanSpec(name="dcgan", conditional="late").learning_params() == {"conditional": "late"}
+
+
+def test_the_same_gan_may_be_named_twice_for_other_real_counts_alone() -> None:
+    def gans(*counts: list[Any] | None) -> dict[str, Any]:
+        return {"gans": [{"name": "fastgan", "real_counts": one} for one in counts]}
+
+    assert len(StudySpec.model_validate(gans([50], [100, "all"])).gans) == 2
+    for refused in (gans([50], [50, 100]), gans(None, [50]), gans(None, None)):
+        with pytest.raises(ValidationError, match="same GAN twice"):
+            StudySpec.model_validate(refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 
 from gan_core.spec import (
     DatasetFacts,
+    DeviceFacts,
     GraftError,
     Plan,
+    Speed,
+    Speeds,
     StepInput,
     StudySpec,
     plan_study,
@@ -228,7 +232,8 @@ def test_the_ingest_of_one_upload_is_found_again_by_its_bytes() -> None:
 def test_what_a_person_should_know_beforehand_is_said() -> None:
     few = " ".join(planned({"real_counts": [10], "profile": "best"}).advice)
     assert "harm" in few
-    many = planned({"real_counts": [200], "profile": "best"}).advice
+    named = {"real_counts": [200], "profile": "best", "gans": [{"name": "fastgan"}]}
+    many = planned(named).advice
     assert many == []
     quick = " ".join(planned({"real_counts": [200]}).advice)
     assert "quick" in quick
@@ -358,3 +363,63 @@ def test_how_soft_a_need_is_does_not_change_a_key() -> None:
 def test_every_step_says_with_which_version_of_the_code_its_key_was_made() -> None:
     for step in [*planned(ONE_COLUMN).steps, *plan_ingest("a" * 64, 10, 224).steps]:
         assert step.code_version == steps_module.STEP_VERSIONS[step.kind]
+
+
+def test_a_gan_is_trained_for_its_own_real_counts_alone() -> None:
+    gans = [
+        {"name": "infogan", "real_counts": [50]},
+        {"name": "dcgan"},
+        {"name": "infogan", "image_size": 64, "real_counts": [100]},
+    ]
+    plan = planned({"real_counts": [50, 100, 200], "gans": gans})
+    trained = [step for step in plan.steps if step.kind == "train"]
+    assert [step.name.removesuffix(":s0") for step in trained] == [
+        "train:infogan:50",
+        "train:dcgan:50",
+        "train:dcgan:100",
+        "train:infogan:100",
+        "train:dcgan:200",
+    ]
+    sizes = {step.name: step.params["image_size"] for step in trained}
+    assert (sizes["train:infogan:50:s0"], sizes["train:infogan:100:s0"]) == (48, 64)
+    assert "evaluate:real:200:s0" in keys(plan)
+    assert "evaluate:infogan:200:s0" not in keys(plan)
+
+
+def test_a_gan_that_is_for_all_real_counts_has_the_key_it_had_before() -> None:
+    one = planned(ONE_COLUMN | {"gans": [{"name": "infogan"}]})
+    other = planned(ONE_COLUMN | {"gans": [{"name": "infogan", "real_counts": [50]}]})
+    assert keys(one)["train:infogan:50:s0"] == keys(other)["train:infogan:50:s0"]
+
+
+def test_what_was_measured_changes_the_estimates_and_no_key() -> None:
+    device = DeviceFacts(kind="gpu", name="NVIDIA H100")
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    measured = [
+        Speed("NVIDIA H100", "train infogan 48px batch 8", 0.001, 5000, at),
+        Speed("NVIDIA H100", "features", 0.001, 2000, at),
+    ]
+    speeds = Speeds.of({"gpu": device}, measured)
+    spec = resolve(StudySpec.model_validate(ONE_COLUMN), FACTS.train_counts())
+    plain, told = plan_study(spec, FACTS), plan_study(spec, FACTS, speeds=speeds)
+    assert keys(plain) == keys(told)
+    steps = {step.name: step for step in told.steps}
+    train = steps["train:infogan:50:s0"]
+    assert train.estimate_seconds == pytest.approx(4.0 + 50 * 115 * 0.001)
+    assert train.estimate_source == "measured on NVIDIA H100, 2026-11-25"
+    assert steps["generate:infogan:50:s0"].estimate_source == "typical of two CPU cores"
+    assert told.estimate_seconds < plain.estimate_seconds
+
+
+def test_every_step_says_what_its_time_goes_into() -> None:
+    plan = planned(ONE_COLUMN | {"benchmark": {"classifiers": ["probe"]}})
+    assert {step.name: (step.workload, step.units) for step in plan.steps} == {
+        "features": ("features", 2637),
+        "evaluate:real:50:s0": ("evaluate probe", 0),
+        "train:infogan:50:s0": ("train infogan 48px batch 8", 50 * 115),
+        "generate:infogan:50:s0": ("generate infogan 48px", 50),
+        "upscale:infogan:50:s0": ("upscale lanczos 48px to 224px", 50),
+        "evaluate:infogan:50:s0": ("evaluate probe", 50),
+        "report": ("report", 1),
+        "package": ("package 224px", 50),
+    }

@@ -6,10 +6,25 @@ from typing import Any, get_args
 
 import pytest
 
-from gan_core.spec import PROFILES, GraftError, JobSpec, StudySpec, resolve
+from gan_core.spec import (
+    PROFILES,
+    DatasetFacts,
+    DeviceFacts,
+    GraftError,
+    JobSpec,
+    Speeds,
+    StudySpec,
+    plan_study,
+    resolve,
+)
 from gan_core.spec.job import GanName
 
 STUDY = {"benign": 1440, "malignant": 1197}
+FACTS = DatasetFacts(
+    digest="d" * 64,
+    image_size=224,
+    classes={name: {"train": count, "test": 300} for name, count in STUDY.items()},
+)
 
 
 def resolved(fields: dict[str, Any], counts: dict[str, int] = STUDY) -> StudySpec:
@@ -108,10 +123,74 @@ def test_the_seed_profile_has_the_siblings_sizes_for_its_pggan() -> None:
     assert gan.schedule_for(100) == (32, 2000)
 
 
-def test_the_best_profile_trains_no_gan_that_was_not_measured_unless_it_is_asked_for() -> None:
-    assert [gan.name for gan in resolved({"profile": "best"}).gans] == ["infogan"]
-    (asked,) = resolved({"profile": "best", "gans": [{"name": "fastgan"}]}).gans
+CPU = Speeds.of({"gpu": DeviceFacts(kind="cpu", name="two cores", threads=2)}, [])
+GPU = Speeds.of({"gpu": DeviceFacts(kind="gpu", name="H100", memory_bytes=80 * 2**30)}, [])
+
+
+def best(fields: dict[str, Any], speeds: Speeds | None) -> StudySpec:
+    spec = StudySpec.model_validate({"profile": "best", **fields})
+    return resolve(spec, STUDY, data_size=224, speeds=speeds)
+
+
+@pytest.mark.parametrize("speeds", [CPU, GPU, None], ids=["cpu", "gpu", "unknown"])
+def test_the_best_profile_trains_no_gan_on_few_images_and_says_why(speeds: Speeds | None) -> None:
+    spec = best({}, speeds)
+    assert spec.real_counts == [10, 50, 100, 200, 500, "all"]
+    chosen = {count: gan.name for gan in spec.gans for count in gan.real_counts or []}
+    assert set(chosen) == {50, 100, 200, 500, "all"}
+    assert spec.chosen_because[0].startswith("Real count 10: no GAN: ")
+    told = " ".join(spec.chosen_because)
+    assert all(str(count) in told for count in spec.real_counts)
+    assert plan_study(spec, FACTS).advice[: len(spec.chosen_because)] == spec.chosen_because
+
+
+def test_the_best_profile_chooses_by_real_count_and_device() -> None:
+    on_gpu = {c: g for g in best({}, GPU).gans for c in g.real_counts or []}
+    assert (on_gpu[50].name, on_gpu[50].image_size) == ("fastgan", 128)
+    assert (on_gpu[500].name, on_gpu[500].schedule_for(500)) == ("stylegan2", (16, 800))
+    on_cpu = {c: g for g in best({}, CPU).gans for c in g.real_counts or []}
+    assert {gan.name for gan in on_cpu.values()} == {"fastgan"}
+    assert on_cpu[50].image_size < on_gpu[50].image_size
+    assert on_cpu[500].schedule_for(500)[1] < on_gpu[500].schedule_for(500)[1]
+    # Those alike are one entry.
+    assert len(best({}, CPU).gans) == 1
+
+
+def test_what_the_best_profile_chose_resolves_to_itself_on_another_device() -> None:
+    chosen = best({}, GPU)
+    again = StudySpec.model_validate(chosen.model_dump(mode="json"))
+    assert resolve(again, STUDY, data_size=224, speeds=CPU) == chosen
+
+
+def test_gans_given_by_hand_are_trained_whatever_the_best_profile_would_choose() -> None:
+    spec = best({"real_counts": [10, 200], "gans": [{"name": "fastgan"}]}, CPU)
+    (asked,) = spec.gans
     assert (asked.image_size, asked.schedule_for(100)) == (128, (8, 4000))
+    assert asked.is_for(10)
+    assert spec.chosen_because == []
+    assert best({"gans": []}, GPU).gans == []
+
+
+def test_where_no_gan_is_advised_the_arms_without_one_still_run() -> None:
+    spec = best({"real_counts": [10, 30]}, GPU)
+    assert spec.gans == []
+    kinds = {step.kind for step in plan_study(spec, FACTS).steps}
+    assert "evaluate" in kinds
+    assert "train" not in kinds
+
+
+def test_a_gan_for_a_real_count_that_the_job_does_not_have_is_refused() -> None:
+    with pytest.raises(GraftError) as caught:
+        resolved({"real_counts": [50], "gans": [{"name": "infogan", "real_counts": [100]}]})
+    assert caught.value.code == "unknown_real_count"
+    assert "50" in caught.value.hint
+
+
+def test_a_gan_for_a_number_that_is_all_there_are_is_for_all() -> None:
+    few = {"benign": 500, "malignant": 100}
+    gan = {"name": "infogan", "real_counts": [100]}
+    spec = resolved({"real_counts": [10, 100, "all"], "gans": [gan]}, few)
+    assert spec.gans[0].real_counts == ["all"]
 
 
 def test_no_gan_can_be_asked_for() -> None:
