@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 
 from gan_core.spec import DeviceFacts, Speed, Speeds
-from gan_core.spec import recommend as recommend_module
 from gan_core.spec.job import GanSpec
 from gan_core.spec.recommend import (
     CPU_SECONDS_A_TRAINING,
@@ -73,12 +72,10 @@ def test_no_image_is_made_larger_than_the_data_set_has_them() -> None:
     assert one.image_size == 64
 
 
-def test_with_many_images_of_other_classes_the_gan_learns_on_them_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(recommend_module, "_PRETRAINS", True)
+def test_with_many_images_of_other_classes_the_gan_learns_on_them_first() -> None:
     one = found(100, GPU)
     assert one.pretrain == "other-classes"
+    assert one.pretrain_epochs == round(one.images_shown / 1440)
     assert any("1440 images of the other classes" in reason for reason in one.reasons)
     alone = recommend(100, 100, other_images=5, data_size=224, device=GPU)
     assert alone.pretrain == "none"
