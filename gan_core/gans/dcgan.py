@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from gan_core.gans.adversarial import AdversarialGan, AdversarialSettings
 from gan_core.gans.base import Latents
 from gan_core.gans.checks import doublings, first_size
+from gan_core.gans.layers import ProjectionConv2d
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,7 @@ class Generator(nn.Module):
         super().__init__()
         channels = _channels(settings)
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(
-                settings.latent_dim, channels[0], first_size(settings.image_size), bias=False
-            )
+            ProjectionConv2d(settings.latent_dim, channels[0], first_size(settings.image_size))
         ]
         for inputs, outputs in zip(channels, [*channels[1:], 3], strict=True):
             layers += [nn.BatchNorm2d(inputs), nn.ReLU()]
