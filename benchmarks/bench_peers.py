@@ -3,10 +3,11 @@
     python benchmarks/bench_peers.py [--data ZIP] [--size 64] [--batch 4] [--device cpu] ...
 
 Against `lightweight-gan` and `stylegan2-pytorch` (peers.py says how they are run here): the same
-images, size and batch, and as many trained parameters within a tenth; ``width`` of
-ours is set so, and our StyleGAN2 has as many channels at the images' own size. Each side trains by its own rules: losses, augmentation,
-penalties as often as it takes them, moving average. The packages' precision is float32; ours is
-bfloat16 where the hardware computes in it; --float32 adds a line with float32 on both sides.
+images, size and batch, and as many trained parameters within a tenth: ``width`` of ours is set so,
+and our StyleGAN2 has as many channels at the images' own size. Each side trains by its own rules:
+losses, augmentation, penalties as often as it takes them, moving average. The packages' precision
+is float32; ours is bfloat16 where the hardware computes in it, and --float32 adds a line with
+float32 on both sides.
 
 They take turns step by step, over whole cycles of their penalties. Decoded images lie in memory on
 both sides; what the packages' own data sets and loaders cost them is told in a line of its own.
