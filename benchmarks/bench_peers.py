@@ -139,8 +139,10 @@ def compare(name: str, images: np.ndarray, folder: Path, arguments: argparse.Nam
         for precision in precisions
     }
     steps["theirs"] = theirs.step
-    if device.type == "cuda" and name == "fastgan":
-        steps["theirs, amp"] = peer(amp=True).step
+    if name == "fastgan":
+        steps["theirs, without attention"] = peer(attention=False).step
+        if device.type == "cuda":  # its mixed precision is for CUDA alone
+            steps["theirs, amp"] = peer(amp=True).step
     cycles = {kind: their_cycle if "theirs" in kind else our_cycle for kind in steps}
     if device.type == "cuda":  # short, and kernels are chosen anew when shapes are new
         cycles = dict.fromkeys(steps, 32)
@@ -167,8 +169,9 @@ def compare(name: str, images: np.ndarray, folder: Path, arguments: argparse.Nam
     if "float32" in seconds:
         tell(" in float32", "float32", "", seconds["theirs"], None)
     tell("", "auto", ", its loader counted", seconds["theirs"] + seconds["loading"], None)
-    if "theirs, amp" in seconds:
-        tell("", "auto", ", amp", seconds["theirs, amp"], None)
+    for kind in ("without attention", "amp"):
+        if f"theirs, {kind}" in seconds:
+            tell("", "auto", f", {kind}", seconds[f"theirs, {kind}"], TARGET)
 
 
 def seconds_a_batch(loader: Iterator[Tensor], clock: Callable[[], float]) -> float:

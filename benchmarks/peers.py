@@ -50,9 +50,18 @@ class Peer:
 
 
 def lightweight_gan(
-    images: np.ndarray, batch: int, work: Path, device: torch.device, *, amp: bool = False
+    images: np.ndarray,
+    batch: int,
+    work: Path,
+    device: torch.device,
+    *,
+    attention: bool = True,
+    amp: bool = False,
 ) -> Peer:
-    """The FastGAN of `lightweight-gan`: penalties every 4 steps; attention as the package sets."""
+    """The FastGAN of `lightweight-gan`: penalties every 4 steps.
+
+    Attention at 32 pixels is the default of its command line, none that of its ``Trainer``.
+    """
     module = imported("lightweight_gan.lightweight_gan", device)
     trainer = module.Trainer(
         name="lightweight",
@@ -62,7 +71,7 @@ def lightweight_gan(
         use_aim=False,
         amp=amp,
         num_workers=0,
-        attn_res_layers=[32],  # the default of its command line
+        attn_res_layers=[32] if attention else [],
     )
     return _peer(trainer, images, batch, device)
 
@@ -88,6 +97,8 @@ def imported(name: str, device: torch.device) -> Any:
         sys.path.append(str(PEERS))  # last: what is in our environment comes from there
     if "aim" not in sys.modules and importlib.util.find_spec("aim") is None:
         sys.modules["aim"] = types.ModuleType("aim")
+    # Their loaders ask for pinned memory, which a machine without a GPU does not have.
+    warnings.filterwarnings("ignore", message="'pin_memory'")
     with _pretended_cuda():
         module = importlib.import_module(name)
     if device.type == "cpu":
