@@ -53,11 +53,25 @@ format: $(SYNCED) ## Format the code, mend what can be mended, write openapi.jso
 	$(RUN)/ruff format .
 	$(RUN)/python -m api.openapi > openapi.json.part && mv openapi.json.part openapi.json
 
-bench: $(SYNCED) ## Measure our training steps against the plain way; DATA=zip: the upscalers, too
-	$(RUN)/python benchmarks/bench_infogan.py
-	$(RUN)/python benchmarks/bench_seed_cnn.py
-	$(RUN)/python benchmarks/bench_realesrgan.py
+# Each benchmark adds its lines to one file; the last command shows them as one table. The packages
+# that two of them are compared with are no dependencies of ours: they lie in a folder of their own,
+# and where they cannot be fetched that comparison is left out.
+RATIOS := build/ratios.jsonl
+bench: $(SYNCED) .peers/.installed ## Measure our training steps against others' ways; DEVICE=cpu|cuda DATA=zip
+	@rm -f $(RATIOS)
+	$(RUN)/python benchmarks/bench_infogan.py --device $(or $(DEVICE),cpu) --ratios $(RATIOS)
+	@if test -f .peers/.installed; then set -x; \
+		$(RUN)/python benchmarks/bench_peers.py --device $(or $(DEVICE),cpu) --ratios $(RATIOS) \
+		$(if $(DATA),--data "$(DATA)"); fi
+	$(RUN)/python benchmarks/bench_seed_cnn.py --device $(or $(DEVICE),cpu) --ratios $(RATIOS)
+	$(RUN)/python benchmarks/bench_realesrgan.py --device $(or $(DEVICE),cpu) --ratios $(RATIOS)
 	$(if $(DATA),$(RUN)/python benchmarks/bench_upscaling.py "$(DATA)")
+	@$(RUN)/python benchmarks/ratios.py $(RATIOS)
+
+# Without their dependencies: torch and the rest are taken from our environment.
+.peers/.installed: benchmarks/peers.txt $(SYNCED) | $(UV)
+	$(UV) pip install --quiet --no-deps --python $(RUN)/python --target .peers -r benchmarks/peers.txt \
+		&& touch $@ || echo "left out: the comparison with other packages, which cannot be fetched"
 
 lock-check: $(UV) ## Say whether uv.lock fits pyproject.toml
 	$(UV) lock --check
@@ -67,7 +81,7 @@ clean: ## Remove caches and build outputs
 	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './.tools/*' -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment and the demonstration's data, too
-	rm -rf $(VENV) .tools demo
+	rm -rf $(VENV) .tools .peers demo
 
 # A file, not a phony target: when nothing has changed, a command starts at once.
 $(SYNCED): uv.lock pyproject.toml | $(UV)

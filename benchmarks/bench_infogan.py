@@ -15,14 +15,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
+from ratios import Ratio, record
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from gan_core.gans import registry
+from gan_core.training.config import TrainConfig
 from gan_core.training.run import Run
+
+TARGETS = {"cpu": 3.0, "cuda": 5.0}
 
 
 class PlainGenerator(nn.Module):
@@ -141,16 +146,8 @@ def plain_way(images: np.ndarray, batch: int, device: torch.device) -> Callable[
 def our_way(
     images: np.ndarray, batch: int, device: torch.device, ema_decay: float | None
 ) -> Callable[[], None]:
-    run = Run(
-        registry.create("infogan", image_size=images.shape[1]),
-        images,
-        batch_size=batch,
-        epochs=10**6,
-        seed=0,
-        precision="auto",
-        ema_decay=ema_decay,
-        device=device,
-    )
+    config = TrainConfig(batch_size=batch, epochs=10**6, ema_decay=ema_decay)
+    run = Run(registry.create("infogan", image_size=images.shape[1]), images, config, device)
 
     def step() -> None:
         run.step()
@@ -182,6 +179,7 @@ def main() -> None:
         action="store_true",
         help="count processor seconds: fair on a busy machine, with --threads 1",
     )
+    parser.add_argument("--ratios", type=Path, default=None, help="append to this file")
     wanted = parser.parse_args()
     if wanted.threads:
         torch.set_num_threads(wanted.threads)
@@ -205,12 +203,16 @@ def main() -> None:
             flush=True,
         )
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    for name, median in medians.items():
-        print(f"infogan {name}: {wanted.batch / median:.2f} images/s")
-    print(
-        f"infogan, batch {wanted.batch}, {wanted.size} px, {device}: "
-        f"ours is {medians['plain'] / medians['ours']:.2f} times as fast"
+    found = Ratio(
+        f"infogan, {wanted.size} px, batch {wanted.batch}",
+        "the plain script",
+        str(device),
+        "images/s",
+        wanted.batch / medians["ours"],
+        wanted.batch / medians["plain"],
+        TARGETS.get(device.type),
     )
+    record(found, wanted.ratios)
 
 
 if __name__ == "__main__":

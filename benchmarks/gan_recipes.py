@@ -60,7 +60,7 @@ RECIPES: dict[str, Recipe] = {
     "stylegan2": _STYLEGAN2,
     "fastgan-pretrained": replace(_FASTGAN, pretrain="other-classes"),
     "stylegan2-pretrained": replace(_STYLEGAN2, pretrain="other-classes"),
-    "stylegan2-pretrained-freeze": replace(_STYLEGAN2, pretrain="other-classes", freeze_d=2),
+    "fastgan-pretrained-freeze": replace(_FASTGAN, pretrain="other-classes", freeze_d=2),
 }
 
 STUDY_BATCHES = ((10, 8), (50, 16), (100, 64))

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gan_recipes import RECIPES, batch_of, epochs_for, made
+from gan_recipes import RECIPES, Recipe, batch_of, epochs_for, made
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -46,6 +46,7 @@ from gan_core.screening import near_copies
 from gan_core.training.fit import fit_to_size
 from gan_core.training.judging import Judge
 from gan_core.training.loop import TrainConfig, train
+from gan_core.training.start import Start
 from gan_core.upscaling.lanczos import LanczosUpscaler
 
 BASE_ARMS = ("real-only", "class-weights", "oversample")
@@ -181,7 +182,12 @@ def trained(
     device = torch.device(arguments.device)
     gan = made(recipe, arguments.size, device)
     batch = batch_of(name, recipe, count)
-    epochs, an_image = epochs_for(gan, real, batch, arguments.seconds, device)
+    # Half of the time went into the common class, where it is learnt from first.
+    share = 1.0 if recipe.pretrain == "none" else 0.5
+    epochs, an_image = epochs_for(gan, real, batch, share * arguments.seconds, device)
+    begins = None
+    if recipe.pretrain != "none":
+        begins = Start.load(pretrained_file(recipe, arguments))
     started, cpu = time.perf_counter(), time.process_time()
     result = train(
         made(recipe, arguments.size, device),
@@ -193,7 +199,9 @@ def trained(
             ema_decay=recipe.ema_decay,
             snapshots=SNAPSHOTS,
             keep=recipe.keep,
+            freeze_d=recipe.freeze_d,
         ),
+        begins=begins,
         device=device,
         judge=Judge(real, extractor.extract, extractor.extract(real)),
     )
@@ -210,6 +218,39 @@ def trained(
         "judgements": [found.as_dict() for found in result.judgements],
         "notices": result.notices,
     }
+
+
+def pretrained_file(recipe: Recipe, arguments: argparse.Namespace) -> Path:
+    """Where a GAN's networks lie that have learnt from the other classes; one for all counts."""
+    folder: Path = arguments.work / "models"
+    return folder / f"pretrained-{recipe.gan}-{arguments.size}.safetensors"
+
+
+def pretrain(recipe: Recipe, arguments: argparse.Namespace, packed: Path) -> None:
+    """Learn from the other classes' training images, for half of a training's time."""
+    file = pretrained_file(recipe, arguments)
+    if file.exists():
+        return
+    torch.set_num_threads(arguments.threads)
+    device = torch.device(arguments.device)
+    images = Images(packed, arguments.work, arguments.size, arguments.rare_class)
+    others = np.array(images.small["train"][images.labels["train"] != images.rare])
+    epochs, an_image = epochs_for(
+        made(recipe, arguments.size, device),
+        others,
+        recipe.batch_size,
+        0.5 * arguments.seconds,
+        device,
+    )
+    # Less than an epoch, perhaps: then as many of the images as there is time for.
+    some = others[: max(recipe.batch_size, round(0.5 * arguments.seconds / an_image))]
+    gan = made(recipe, arguments.size, device)
+    config = TrainConfig(
+        batch_size=recipe.batch_size, epochs=epochs, ema_decay=recipe.ema_decay, snapshots=0
+    )
+    result = train(gan, some, config, device=device)
+    file.parent.mkdir(exist_ok=True)
+    Start.of(gan, result.model.weights).save(file)
 
 
 def classified(
@@ -313,6 +354,12 @@ def main() -> None:
         done = {(f["recipe"], f["real_count"], f["subset"]) for f in found}
         pool = ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn"))
         with pool, results.open("a") as file:
+            first = {RECIPES[name].gan: RECIPES[name] for name in arguments.recipes}
+            wanted = {RECIPES[n].gan for n in arguments.recipes if RECIPES[n].pretrain != "none"}
+            for future in [
+                pool.submit(pretrain, first[gan], arguments, packed) for gan in sorted(wanted)
+            ]:
+                future.result()
             running = [
                 pool.submit(bar, count, subset, arguments, packed)
                 for subset in arguments.subsets

@@ -19,6 +19,7 @@ from gan_core.gans.adversarial import AdversarialGan, AdversarialSettings
 from gan_core.gans.base import Latents, check_truncation
 from gan_core.gans.checks import doublings, first_size
 from gan_core.gans.conditioning import embedding, random_labels
+from gan_core.gans.layers import ProjectionConv2d
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,7 @@ class Generator(nn.Module):
         self.classes = embedding(settings.classes, settings.latent_dim)
         channels = _channels(settings)
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(
-                settings.latent_dim, channels[0], first_size(settings.image_size), bias=False
-            )
+            ProjectionConv2d(settings.latent_dim, channels[0], first_size(settings.image_size))
         ]
         for inputs, outputs in zip(channels, [*channels[1:], 3], strict=True):
             layers += [nn.BatchNorm2d(inputs), nn.ReLU()]

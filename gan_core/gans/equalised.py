@@ -13,6 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+IMAGES_A_BATCH = 8
+"""About as many."""
+
 
 class EqualisedConv2d(nn.Module):
     """A k x k convolution with zero padding that keeps the size (divided by ``stride``).
@@ -48,7 +51,14 @@ class EqualisedConv2d(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, H / stride, W / stride]."""
-        return F.conv2d(features, self.weight * self.scale, self.bias, self.stride, self.padding)
+        weight: Tensor = self.weight
+        # What is smaller is scaled: deep layers have more weights than an image has features. The
+        # choice must not depend on the batch at hand, nor an image's bits on its company.
+        if features[0].numel() * IMAGES_A_BATCH < weight.numel():
+            features = features * self.scale
+        else:
+            weight = weight * self.scale
+        return F.conv2d(features, weight, self.bias, self.stride, self.padding)
 
 
 class EqualisedLinear(nn.Module):
@@ -82,7 +92,8 @@ class EqualisedLinear(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """[N, in] -> [N, out]."""
-        return F.linear(features, self.weight * self.scale, self.bias * self.rate)
+        # The features are scaled: they are fewer than the weights.
+        return F.linear(features * self.scale, self.weight, self.bias * self.rate)
 
 
 def pixel_norm(features: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from gan_core.gans.adversarial import AdversarialGan, AdversarialSettings
 from gan_core.gans.base import Latents
 from gan_core.gans.checks import doublings, first_size
 from gan_core.gans.conditioning import embedding, random_labels
+from gan_core.gans.layers import GatedLinearUnit, ProjectionConv2d, UpsampleConv2d
 from gan_core.gans.noise import keyed_normal, random_keys
 from gan_core.gans.spectral import SpectralConv2d
 
@@ -54,11 +55,9 @@ class Generator(nn.Module):
         steps = doublings(settings.image_size)
         channels = [_channels(settings, step) for step in range(steps + 1)]
         self.first = nn.Sequential(
-            nn.ConvTranspose2d(
-                settings.latent_dim, 2 * channels[0], first_size(settings.image_size), bias=False
-            ),
+            ProjectionConv2d(settings.latent_dim, 2 * channels[0], first_size(settings.image_size)),
             nn.BatchNorm2d(2 * channels[0]),
-            nn.GLU(1),
+            GatedLinearUnit(),
         )
         # Every second block is the deeper one, with noise.
         self.blocks = nn.ModuleList(
@@ -97,11 +96,12 @@ class UpBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, noise_layer: int | None) -> None:
         super().__init__()
         self.noise_layer = noise_layer
-        self.convolutions = nn.ModuleList([nn.Conv2d(inputs, 2 * outputs, 3, 1, 1, bias=False)])
+        self.convolutions = nn.ModuleList([UpsampleConv2d(inputs, 2 * outputs, bias=False)])
         if noise_layer is not None:
             self.convolutions.append(nn.Conv2d(outputs, 2 * outputs, 3, 1, 1, bias=False))
             self.noise_strength = nn.Parameter(torch.zeros(2))
         self.norms = nn.ModuleList(nn.BatchNorm2d(2 * outputs) for _ in self.convolutions)
+        self.gate = GatedLinearUnit()
 
     def reset_parameters(self) -> None:
         """Noise begins without strength."""
@@ -110,13 +110,12 @@ class UpBlock(nn.Module):
 
     def forward(self, features: Tensor, key: Tensor) -> Tensor:
         """[N, in, H, W] and keys [N] -> [N, out, 2H, 2W]."""
-        features = F.interpolate(features, scale_factor=2.0, mode="nearest")
         for number, (convolve, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             features = convolve(features)
             if self.noise_layer is not None:
                 noise = keyed_normal(key, self.noise_layer + number, features.shape[-1])
                 features = features + (self.noise_strength[number] * noise).to(features.dtype)
-            features = F.glu(norm(features), 1)
+            features = self.gate(norm(features))
         return features
 
 
@@ -239,10 +238,9 @@ class Decoder(nn.Sequential):
         while size < image_size:
             outputs = max(2, inputs // 2)
             layers += [
-                nn.Upsample(scale_factor=2.0, mode="nearest"),
-                nn.Conv2d(inputs, 2 * outputs, 3, 1, 1, bias=False),
+                UpsampleConv2d(inputs, 2 * outputs, bias=False),
                 nn.BatchNorm2d(2 * outputs),
-                nn.GLU(1),
+                GatedLinearUnit(),
             ]
             inputs, size = outputs, size * 2
         super().__init__(*layers, nn.Conv2d(inputs, 3, 3, padding=1), nn.Tanh())

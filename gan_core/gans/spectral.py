@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+IMAGES_A_BATCH = 8
+"""About as many; the choice that hangs on it must not depend on the batch at hand."""
+
 
 class SpectralConv2d(nn.Conv2d):
     """A convolution whose weight, as a matrix [out, in * k * k], is divided by its largest
@@ -39,9 +42,14 @@ class SpectralConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's own name
         """[N, in, H, W] -> [N, out, H', W']."""
-        return F.conv2d(
-            input, self.weight / self.largest_singular_value(), self.bias, self.stride, self.padding
-        )
+        shrink = self.largest_singular_value().reciprocal()
+        weight: Tensor = self.weight
+        # What is smaller is divided: deep layers have more weights than an image has features.
+        if input[0].numel() < weight.numel() // IMAGES_A_BATCH:
+            input = input * shrink  # noqa: A001
+        else:
+            weight = weight * shrink
+        return F.conv2d(input, weight, self.bias, self.stride, self.padding)
 
     def largest_singular_value(self) -> Tensor:
         """An estimate from below; float32 scalar, differentiable in the weight."""

@@ -52,7 +52,9 @@ class StyleGAN2Settings:
     Attributes:
         image_size: Height and width, pixels: 32, 64, 112, 128, 224 or 256.
         latent_dim: Noise values, and the size of a style.
-        width: Channels at most; a layer of side s has 32 * width / s.
+        width: Channels at most.
+        channel_base: Channels times side: a layer of side s has channel_base / s channels, at most
+            ``width``; None takes 32 * width. The paper's networks have 16384 or 32768.
         mapping_layers: From noise to style.
         learning_rate: Of both Adams.
         betas: Of both Adams.
@@ -76,6 +78,7 @@ class StyleGAN2Settings:
     image_size: int = 64
     latent_dim: int = 512
     width: int = 512
+    channel_base: int | None = None
     mapping_layers: int = 8
     learning_rate: float = 2.5e-3
     betas: tuple[float, float] = (0.0, 0.99)
@@ -95,6 +98,8 @@ class StyleGAN2Settings:
         check_image_size(KIND, self.image_size)
         check_whole(KIND, "latent_dim", self.latent_dim, 1, 1024)
         check_whole(KIND, "width", self.width, 2, 1024)
+        if self.channel_base is not None:
+            check_whole(KIND, "channel_base", self.channel_base, 64, 65536)
         check_whole(KIND, "mapping_layers", self.mapping_layers, 1, 16)
         check_adam(KIND, self.learning_rate, self.betas)
         check_choice(KIND, "augment", self.augment, AUGMENTS)

@@ -26,6 +26,11 @@ from gan_core.gans.equalised import (
 )
 from gan_core.gans.noise import keyed_normal
 
+SLOPE = 0.2
+"""Of the leaky ReLU for negative values."""
+GAIN = math.sqrt(2)
+"""What keeps the variance of a normal input through the leaky ReLU."""
+
 
 class NetworkSettings(Protocol):
     """The settings that decide the networks' shapes."""
@@ -36,6 +41,8 @@ class NetworkSettings(Protocol):
     def latent_dim(self) -> int: ...  # noqa: D102
     @property
     def width(self) -> int: ...  # noqa: D102
+    @property
+    def channel_base(self) -> int | None: ...  # noqa: D102
     @property
     def mapping_layers(self) -> int: ...  # noqa: D102
     @property
@@ -129,7 +136,8 @@ class ModulatedConv2d(nn.Module):
 
     Equation 3 as written, applied to features instead of weights: scale each input channel by the
     style, convolve with the common weight, divide each output channel by the norm of what its
-    weights have then become. No kernel is built for each image.
+    weights have then become. No kernel is built for each image; the equalised learning rate's
+    constant goes into the style's scales, too.
     """
 
     def __init__(
@@ -155,19 +163,26 @@ class ModulatedConv2d(nn.Module):
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
         """[N, in, H, W] and [N, style_dim] -> [N, out, H, W], or twice the side if it upsamples."""
-        weight = self.weight * self.scale
+        features, norm = self.convolve(features, style)
+        return features if norm is None else features * norm.to(features.dtype)
+
+    def convolve(self, features: Tensor, style: Tensor) -> tuple[Tensor, Tensor | None]:
+        """As ``forward``, but for the normalisation: the caller multiplies by it.
+
+        Returns:
+            Features; and [N, out, 1, 1] in float32, None where the layer does not demodulate.
+        """
         with torch.autocast(features.device.type, enabled=False):
-            scales = self.to_scales(style)
-            power = scales.square() @ weight.square().sum((2, 3)).t()
+            scales = self.to_scales(style) * self.scale
+            norm = None
+            if self.demodulates:
+                power = scales.square() @ self.weight.square().sum((2, 3)).t()
+                norm = (power + 1e-8).rsqrt()[:, :, None, None]
         features = features * scales[:, :, None, None].to(features.dtype)
         if self.upsamples:
-            grown = F.conv_transpose2d(features, weight.transpose(0, 1), stride=2)
-            features = 4 * blur(grown, padding=1)
-        else:
-            features = F.conv2d(features, weight, padding=weight.shape[-1] // 2)
-        if self.demodulates:
-            features = features * (power + 1e-8).rsqrt()[:, :, None, None].to(features.dtype)
-        return features
+            grown = F.conv_transpose2d(features, self.weight.transpose(0, 1), stride=2)
+            return blur(grown, padding=1, gain=4), norm
+        return F.conv2d(features, self.weight, padding=self.weight.shape[-1] // 2), norm
 
 
 class StyledConv2d(nn.Module):
@@ -190,10 +205,13 @@ class StyledConv2d(nn.Module):
 
     def forward(self, features: Tensor, style: Tensor, key: Tensor) -> Tensor:
         """[N, in, H, W], [N, style_dim], [N] -> [N, out, H', W']."""
-        features = self.convolution(features, style)
+        features, norm = self.convolution.convolve(features, style)
+        assert norm is not None  # noqa: S101 - this convolution demodulates
         noise = self.noise_strength * keyed_normal(key, self.layer, features.shape[-1])
-        added = noise + self.bias[:, None, None]
-        return _activate(features + added.to(features.dtype))
+        # The gain enters before the leaky ReLU, which passes it on: a pass over the features less.
+        kind = features.dtype
+        features = torch.addcmul((noise * GAIN).to(kind), features, (norm * GAIN).to(kind))
+        return F.leaky_relu(features + (self.bias * GAIN).to(kind)[:, None, None], SLOPE)
 
 
 class Discriminator(nn.Module):
@@ -234,30 +252,39 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = EqualisedConv2d(inputs, inputs, 3)
         self.second = EqualisedConv2d(inputs, outputs, 3, stride=2, padding=0)
-        self.skip = EqualisedConv2d(inputs, outputs, 1, stride=2, bias=False)
+        # Their sum is divided by the root of 2, too: here in the weights of the one way, and on
+        # the other by leaving out the gain of its activation, which is that root.
+        self.skip = EqualisedConv2d(inputs, outputs, 1, stride=2, bias=False, gain=1 / GAIN)
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
         main = _activate(self.first(features))
-        main = _activate(self.second(blur(main, padding=2)))
-        halved: Tensor = (main + self.skip(blur(features, padding=1))) / math.sqrt(2)
+        main = F.leaky_relu(self.second(blur(main, padding=2)), SLOPE)
+        halved: Tensor = main + self.skip(blur(features, padding=1))
         return halved
 
 
-def blur(features: Tensor, padding: int) -> Tensor:
-    """Filter with [1, 3, 3, 1] / 8 along both sides: [N, C, H, W] -> H + 2 * padding - 3."""
+def blur(features: Tensor, padding: int, *, gain: int = 1) -> Tensor:
+    """Filter with [1, 3, 3, 1] / 8 along both sides: [N, C, H, W] -> H + 2 * padding - 3.
+
+    Args:
+        features: Float, [N, C, H, W].
+        padding: Zeros on each side.
+        gain: What the result is multiplied by.
+    """
     # Made on the device: a constant would have to be carried there, or lie among the weights.
     place = torch.arange(4, device=features.device)
     taps = (place * (3 - place) + 1) / 8
     channels = features.shape[1]
-    kernel = torch.outer(taps, taps).to(features.dtype).expand(channels, 1, 4, 4)
+    kernel = (torch.outer(taps, taps) * gain).to(features.dtype).expand(channels, 1, 4, 4)
     return F.conv2d(features, kernel, padding=padding, groups=channels)
 
 
 def _activate(features: Tensor) -> Tensor:
     """Leaky ReLU that keeps the variance of a normal input."""
-    return F.leaky_relu(features, 0.2) * math.sqrt(2)
+    return F.leaky_relu(features, SLOPE) * GAIN
 
 
 def _channels(settings: NetworkSettings, side: int) -> int:
-    return max(2, min(settings.width, 32 * settings.width // side))
+    base = settings.channel_base or 32 * settings.width
+    return max(2, min(settings.width, base // side))

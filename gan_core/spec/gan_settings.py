@@ -38,7 +38,7 @@ def _is_whole(value: Any, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _whole(default: int, low: int, high: int) -> Setting:
+def _whole(default: int | None, low: int, high: int) -> Setting:
     return Setting(
         default, f"a whole number from {low} to {high}", lambda value: _is_whole(value, low, high)
     )
@@ -129,6 +129,7 @@ GAN_SETTINGS: Mapping[str, Mapping[str, Setting]] = {
     "stylegan2": {
         "latent_dim": _whole(512, 1, 1024),
         "width": _whole(512, 2, 1024),
+        "channel_base": _whole(None, 64, 65536),
         "mapping_layers": _whole(8, 1, 16),
         "learning_rate": _rate(2.5e-3),
         "betas": _betas(0.0, 0.99),

@@ -2,6 +2,7 @@ import torch
 from torch import nn
 
 from gan_core.gans.dcgan import DCGAN, DCGANSettings
+from gan_core.gans.layers import ProjectionConv2d
 
 
 def shapes(network: nn.Module) -> list[tuple[int, ...]]:
@@ -31,7 +32,8 @@ def test_the_guidelines_are_kept() -> None:
     """Section 3: BatchNorm in both but at the ends; ReLU and tanh here, leaky ReLU there."""
     gan = DCGAN(DCGANSettings(width=4))
     assert [type(layer) for layer in gan.generator.body] == [
-        *[nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU] * 4,
+        *[ProjectionConv2d, nn.BatchNorm2d, nn.ReLU],
+        *[nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU] * 3,
         nn.ConvTranspose2d,
         nn.Tanh,
     ]

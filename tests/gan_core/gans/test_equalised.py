@@ -12,15 +12,32 @@ from gan_core.gans.equalised import (
 )
 
 
-def test_an_equalised_convolution_is_the_plain_one_with_a_scaled_weight() -> None:
+@pytest.mark.parametrize(("inputs", "side"), [(3, 8), (48, 2)])
+def test_an_equalised_convolution_is_the_plain_one_with_a_scaled_weight(
+    inputs: int, side: int
+) -> None:
+    """Gradients, too: where the weight is scaled, and where the fewer features are."""
     torch.manual_seed(0)
-    layer = EqualisedConv2d(3, 5, 3, gain=math.sqrt(2), stride=2)
+    layer = EqualisedConv2d(inputs, 50, 3, gain=math.sqrt(2), stride=2).double()
     nn.init.normal_(layer.bias)
-    images = torch.randn(2, 3, 8, 8)
+    images = torch.randn(2, inputs, side, side, dtype=torch.float64, requires_grad=True)
     plain = nn.functional.conv2d(
-        images, layer.weight * math.sqrt(2 / 27), layer.bias, stride=2, padding=1
+        images, layer.weight * math.sqrt(2 / (9 * inputs)), layer.bias, stride=2, padding=1
     )
-    torch.testing.assert_close(layer(images), plain)
+    found = layer(images)
+    torch.testing.assert_close(found, plain, rtol=1e-12, atol=1e-12)
+    ours = torch.autograd.grad(found.square().sum(), (images, layer.weight))
+    theirs = torch.autograd.grad(plain.square().sum(), (images, layer.weight))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_an_equalised_linear_layer_is_the_plain_one_with_a_scaled_weight() -> None:
+    torch.manual_seed(0)
+    layer = EqualisedLinear(6, 5, gain=2.0, first_bias=0.5, rate=0.1).double()
+    rows = torch.randn(3, 6, dtype=torch.float64)
+    plain = nn.functional.linear(rows, layer.weight * (0.2 / math.sqrt(6)), layer.bias * 0.1)
+    torch.testing.assert_close(layer(rows), plain, rtol=1e-12, atol=1e-12)
 
 
 def test_equalised_layers_keep_the_variance_of_normal_inputs() -> None:

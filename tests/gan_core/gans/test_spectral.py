@@ -17,13 +17,21 @@ def test_the_iteration_finds_the_largest_singular_value() -> None:
     assert found == pytest.approx(exact, rel=1e-4)
 
 
-def test_what_it_computes_is_the_plain_convolution_divided_by_it() -> None:
-    convolution = layer().eval()
-    images = torch.randn(2, 3, 8, 8)
+@pytest.mark.parametrize(("channels", "side"), [(3, 8), (40, 2)])
+def test_what_it_computes_is_the_plain_convolution_divided_by_it(channels: int, side: int) -> None:
+    """And its gradients are: where the weight is divided, and where the fewer features are."""
+    torch.manual_seed(0)
+    convolution = SpectralConv2d(channels, 40, 3, padding=1).double().eval()
+    images = torch.randn(2, channels, side, side, dtype=torch.float64, requires_grad=True)
     plain = torch.nn.functional.conv2d(
         images, convolution.weight / convolution.largest_singular_value(), convolution.bias, 1, 1
     )
-    torch.testing.assert_close(convolution(images), plain)
+    found = convolution(images)
+    torch.testing.assert_close(found, plain, rtol=1e-12, atol=1e-12)
+    ours = torch.autograd.grad(found.square().sum(), (images, convolution.weight))
+    theirs = torch.autograd.grad(plain.square().sum(), (images, convolution.weight))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
 def test_the_vector_moves_in_train_mode_alone_and_is_in_the_state() -> None:

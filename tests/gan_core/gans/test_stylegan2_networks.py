@@ -5,12 +5,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gan_core.gans.noise import keyed_normal
 from gan_core.gans.stylegan2 import StyleGAN2Settings
 from gan_core.gans.stylegan2_networks import (
     Discriminator,
     Generator,
     ModulatedConv2d,
     ResidualBlock,
+    StyledConv2d,
     blur,
 )
 
@@ -176,13 +178,39 @@ def test_fresh_networks_make_images_and_features_of_about_unit_size() -> None:
     assert logits.abs().max().item() < 10
 
 
-def test_a_residual_block_halves_the_side_and_adds_its_two_ways() -> None:
+def as_in_the_paper(features: Tensor) -> Tensor:
+    return functional.leaky_relu(features, 0.2) * math.sqrt(2)
+
+
+def test_a_residual_block_adds_its_two_ways_and_divides_by_the_root_of_two() -> None:
     torch.manual_seed(0)
-    block = ResidualBlock(4, 6)
-    features = torch.randn(2, 4, 8, 8)
-    with torch.no_grad():
-        whole = block(features)
-        assert whole.shape == (2, 6, 4, 4)
-        block.second.weight.zero_()
-        skip = block.skip(blur(features, 1)) / math.sqrt(2)
-    torch.testing.assert_close(block(features), skip)
+    block = ResidualBlock(4, 6).double()
+    nn.init.normal_(block.first.bias)
+    nn.init.normal_(block.second.bias)
+    features = torch.randn(2, 4, 8, 8, dtype=torch.float64)
+    main = as_in_the_paper(block.first(features))
+    main = as_in_the_paper(block.second(blur(main, 2)))
+    skip = functional.conv2d(blur(features, 1), block.skip.weight / 2, stride=2)  # 1 / sqrt 4
+    found = block(features)
+    assert found.shape == (2, 6, 4, 4)
+    torch.testing.assert_close(found, (main + skip) / math.sqrt(2), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("upsamples", [False, True])
+def test_a_styled_layer_convolves_adds_noise_and_bias_and_activates(upsamples: bool) -> None:
+    torch.manual_seed(0)
+    layer = StyledConv2d(4, 6, 5, 3, upsamples=upsamples).double()
+    nn.init.normal_(layer.bias)
+    nn.init.constant_(layer.noise_strength, 0.7)
+    features, style = torch.randn(2, 4, 6, 6).double(), torch.randn(2, 5).double()
+    key = torch.tensor([1, 2])
+    convolved = modulated_as_in_the_paper(layer.convolution, features, style)
+    noise = 0.7 * keyed_normal(key, 3, convolved.shape[-1])
+    wanted = as_in_the_paper(convolved + noise + layer.bias[:, None, None])
+    torch.testing.assert_close(layer(features, style, key), wanted, rtol=1e-6, atol=1e-7)
+
+
+def test_the_channel_base_decides_the_channels_of_large_layers() -> None:
+    settings = StyleGAN2Settings(image_size=64, width=16, channel_base=256, latent_dim=8)
+    channels = [block.first.weight.shape[0] for block in Discriminator(settings).blocks]
+    assert channels == [4, 8, 16, 16]  # at 64, 32, 16 and 8 pixels
