@@ -77,6 +77,7 @@ class DCGAN(AdversarialGan):
     """Weights start as N(0, .02), scales of BatchNorm as N(1, .02); noise is uniform (-1, 1)."""
 
     name = "dcgan"
+    noise_is_normal = False
     settings_type = DCGANSettings
 
     def __init__(self, settings: DCGANSettings | None = None) -> None:
