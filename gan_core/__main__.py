@@ -130,7 +130,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from gan_core.packaging.verify import models_in, regenerator, verify_zip
+    from gan_core.packaging import models_in, regenerator, verify_zip
     from gan_core.steps.protocol import StopRequest
 
     should_stop = StopRequest()

@@ -6,6 +6,7 @@ in a second.
 """
 
 from gan_core.spec.errors import GraftError
+from gan_core.spec.images import ImagesSpec, InterpolateSpec, ModelSource
 from gan_core.spec.job import (
     BenchmarkSpec,
     GanSpec,
@@ -18,6 +19,7 @@ from gan_core.spec.job import (
     UpscaleSpec,
 )
 from gan_core.spec.plan import plan_study
+from gan_core.spec.plan_images import plan_images
 from gan_core.spec.profiles import PROFILES, resolve
 from gan_core.spec.results import ArmSummary, Interval, ResultRow, Results, Verdict
 from gan_core.spec.steps import DatasetFacts, Plan, PlannedStep, StepInput
@@ -29,8 +31,11 @@ __all__ = [
     "DatasetFacts",
     "GanSpec",
     "GraftError",
+    "ImagesSpec",
+    "InterpolateSpec",
     "Interval",
     "JobSpec",
+    "ModelSource",
     "OutputSpec",
     "Plan",
     "PlannedStep",
@@ -43,6 +48,7 @@ __all__ = [
     "StudySpec",
     "UpscaleSpec",
     "Verdict",
+    "plan_images",
     "plan_study",
     "resolve",
 ]

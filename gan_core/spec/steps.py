@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 StepKind = Literal[
-    "ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package"
+    "ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package", "draw"
 ]
 Queue = Literal["gpu", "cpu"]
 
@@ -30,7 +30,10 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "evaluate": 2,
     "report": 3,
     "package": 1,
+    "draw": 0,
 }
+# It is these three in one.
+STEP_VERSIONS["draw"] = sum(STEP_VERSIONS[kind] for kind in ("generate", "upscale", "package"))
 
 
 class _Plain(BaseModel):

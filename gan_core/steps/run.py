@@ -20,7 +20,10 @@ StepFunction = Callable[[StepContext], list[Output]]
 KEY_FILE = "step.key"
 """Among a step's checkpoints: the key that they were written for."""
 
-KINDS = ("ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package")
+KINDS = (
+    *("ingest", "features", "train", "generate", "upscale", "evaluate", "report", "package"),
+    "draw",
+)
 
 
 def load_step(step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldStop) -> StepContext:
