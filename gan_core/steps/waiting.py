@@ -29,6 +29,7 @@ def wait_and_run(*, parent: int | None) -> int:
         die_with_parent(parent)
     for name in _AHEAD:
         import_module(name)
+    _rehearse()
     line = sys.stdin.readline()
     if not line:
         return EXIT_STOPPED
@@ -37,3 +38,16 @@ def wait_and_run(*, parent: int | None) -> int:
     os.environ["TMPDIR"] = str(folder / "tmp")
     tempfile.tempdir = None  # looked up anew
     return main(folder, parent=None)
+
+
+def _rehearse() -> None:
+    """Draw an image of an untrained generator: only then does torch load the rest of itself."""
+    import torch
+
+    from gan_core.gans.registry import create
+    from gan_core.generating import TrainedGenerator, generate
+
+    with torch.random.fork_rng(devices=[]):  # a step finds the random state of a fresh process
+        gan = create("infogan", image_size=32)
+    weights = {name: value.clone() for name, value in gan.generator.state_dict().items()}
+    generate(TrainedGenerator("infogan", gan.settings_dict(), weights, "raw", 0, 0, ""), [0])
