@@ -16,6 +16,7 @@ from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
 from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
+from api.models import endpoints as models
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -83,8 +84,8 @@ def assemble(**options: Any) -> FastAPI:
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
     app.include_router(datasets.router)  # counts its own bytes
-    for router in (jobs.router, artifacts.router, keys.router, health.router, pages.router):
-        app.include_router(router, max_body_size=_MAX_JSON_BYTES)
+    for domain in (jobs, models, artifacts, keys, health, pages):
+        app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

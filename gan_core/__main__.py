@@ -50,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser("run", help="run the step that a folder describes")
-    run.add_argument("dir", type=Path, help="a folder with step.json, or with study.yaml")
+    run.add_argument("dir", type=Path, nargs="?", help="a folder with step.json or study.yaml")
+    run.add_argument(
+        "--wait", action="store_true", help="be told the folder later, on standard input"
+    )
     run.add_argument(
         "--die-with-parent", type=int, metavar="PID", help="end when that parent process ends"
     )
@@ -139,6 +142,12 @@ def _study(
 def _run(args: argparse.Namespace) -> int:
     from gan_core.study import read_spec
 
+    if args.wait:
+        from gan_core.steps.waiting import wait_and_run
+
+        return wait_and_run(parent=args.die_with_parent)
+    if args.dir is None:
+        raise GraftError("not_a_step", "Which folder is to be run was not said.")
     for name in ("study.yaml", "study.json"):
         if (path := args.dir / name).exists():
             spec = read_spec(path)
@@ -150,7 +159,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from gan_core.packaging.verify import models_in, regenerator, verify_zip
+    from gan_core.packaging import models_in, regenerator, verify_zip
     from gan_core.steps.protocol import StopRequest
 
     should_stop = StopRequest()

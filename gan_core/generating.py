@@ -84,7 +84,7 @@ class TrainedGenerator:
         try:
             weights, note = unpack(data)
             model = cls(weights=weights, **note["generator"])
-            _generator(model)  # settings and weights belong together
+            gan_of(model)  # settings and weights belong together
         except (UnreadableError, GraftError, KeyError, TypeError, RuntimeError) as error:
             raise GraftError(
                 "model_unreadable",
@@ -193,14 +193,14 @@ def generate_batches(
         GraftError: seed_out_of_range, truncation_out_of_range, no_codes, code_out_of_range.
         Stopped: should_stop() said so.
     """
-    gan = _generator(model)
+    gan = gan_of(model)
 
     def some(start: int, stop: int) -> Latents:
         return gan.latents_for(
             seeds[start:stop], truncation=truncation, category=category, codes=codes
         )
 
-    return _batches(gan, some, len(seeds), torch.device(device), should_stop)
+    return batches_of(gan, some, len(seeds), torch.device(device), should_stop)
 
 
 def sweep(
@@ -226,24 +226,31 @@ def sweep(
     Raises:
         GraftError: no_codes, seed_out_of_range.
     """
-    gan = _generator(model)
+    gan = gan_of(model)
     latents = gan.sweep_latents(seed, code, steps)
     count = len(next(iter(latents.values())))
 
     def some(start: int, stop: int) -> Latents:
         return {name: value[start:stop] for name, value in latents.items()}
 
-    batches = _batches(gan, some, count, torch.device(device), never_stop)
+    batches = batches_of(gan, some, count, torch.device(device), never_stop)
     images = _together(batches, count, model, ignore_progress)
     return images.reshape(-1, steps, *images.shape[1:])
 
 
 def codes(model: TrainedGenerator) -> int:
     """How many continuous codes ``sweep`` can show; 0 for a GAN without."""
-    return _generator(model).code_count()
+    return gan_of(model).code_count()
 
 
-def _generator(model: TrainedGenerator) -> Gan:
+def gan_of(model: TrainedGenerator) -> Gan:
+    """Return the GAN whose generator has the model's weights, in eval mode on the CPU.
+
+    Raises:
+        GraftError: The settings are none of its kind's.
+        RuntimeError: The weights do not fit the settings.
+        TypeError: They are of another type.
+    """
     # On "meta" networks take no memory and draw no weights, which are replaced by the model's own.
     with torch.device("meta"):
         gan = registry.create(model.gan, **model.settings)
@@ -255,14 +262,28 @@ def _generator(model: TrainedGenerator) -> Gan:
     return gan
 
 
-def _batches(
+def batches_of(
     gan: Gan,
     latents_of: Callable[[int, int], Latents],
     count: int,
     device: torch.device,
     should_stop: ShouldStop,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Make ``count`` images; ``latents_of(start, stop)`` gives the latents of some of them."""
+    """Make images from latents, some at a time.
+
+    Args:
+        gan: As ``gan_of`` gives it.
+        latents_of: (start, stop) → the latents of some of them.
+        count: How many images.
+        device: Where to compute.
+        should_stop: Asked before each batch.
+
+    Yields:
+        uint8 [n, S, S, 3], n at most ``BATCH``.
+
+    Raises:
+        Stopped: should_stop() said so.
+    """
     generator = gan.generator.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     batch = ShrinkingBatch(BATCH)
     done = 0

@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gan_core.spec.errors import GraftError
+    from gan_core.spec.images import ImagesSpec
     from gan_core.spec.job import JobSpec
     from graft.client import ApiError, AsyncClient, Client
 
-__all__ = ["ApiError", "AsyncClient", "Client", "GraftError", "JobSpec"]
+__all__ = ["ApiError", "AsyncClient", "Client", "GraftError", "ImagesSpec", "JobSpec"]
 
 _HOMES = {
     "ApiError": "graft.client",
     "AsyncClient": "graft.client",
     "Client": "graft.client",
     "GraftError": "gan_core.spec.errors",
+    "ImagesSpec": "gan_core.spec.images",
     "JobSpec": "gan_core.spec.job",
 }
 

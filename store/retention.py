@@ -21,7 +21,7 @@ _KEEP_EVENTS = timedelta(days=30)
 
 
 def expire(database: Database, *, retention_days: float) -> int:
-    """Give up the files of studies that ended longer ago; return how many prefixes.
+    """Give up the files of jobs that ended longer ago; return how many prefixes.
 
     Rows stay, so that one can still see what there was: a step loses its ``output_prefix``, which
     keeps it from being reused, and its artifacts get ``removed_at``. A prefix that a step of a
@@ -52,7 +52,7 @@ def expire(database: Database, *, retention_days: float) -> int:
 
 
 def _is_over(before: datetime) -> ColumnElement[bool]:
-    return and_(Job.kind == "study", Job.status.in_(FINAL_JOB_STATES), Job.finished_at < before)
+    return and_(Job.kind != "ingest", Job.status.in_(FINAL_JOB_STATES), Job.finished_at < before)
 
 
 def _unwanted(

@@ -29,7 +29,7 @@ from store.columns import UtcDateTime, utc_now
 
 DatasetStatus = Literal["ingesting", "ready", "rejected"]
 JobStatus = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
-JobKind = Literal["study", "ingest"]
+JobKind = Literal["study", "images", "ingest"]
 
 FINAL_JOB_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 

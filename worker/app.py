@@ -6,6 +6,7 @@ message that arrives twice finds the step claimed; one that is lost is rung agai
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from celery import Celery, signals
@@ -17,7 +18,8 @@ from store.objects import Objects
 from store.settings import Settings
 from worker.housekeeping import Housekeeper
 from worker.parent_death import die_with_parent
-from worker.running import StepRunner
+from worker.ready import ReadyChild
+from worker.running import StepRunner, child_environment
 from worker.shared import SharedState
 
 _SOFT_SHUTDOWN_SECONDS = 60
@@ -67,6 +69,7 @@ def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
                     Objects.from_settings(settings),
                     Doorbell(settings),
                     shared,
+                    ready=_ready_child(settings),
                 )
             )
         runners[0].run(step_id)
@@ -74,6 +77,10 @@ def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
     # Not shared: Celery would register it with every other app of this process.
     app.task(run_step, name=TASK_NAME, ignore_result=True, shared=False)
     return app
+
+
+def _ready_child(settings: Settings) -> ReadyChild | None:
+    return ReadyChild(child_environment(os.environ, None)) if settings.ready_child else None
 
 
 def run_worker(

@@ -81,6 +81,7 @@ def run_child(
     end_reason: Callable[[], EndReason | None],
     on_progress: OnProgress,
     grace_seconds: float,
+    started: subprocess.Popen[bytes] | None = None,
 ) -> ChildEnd:
     """Run a child to its end.
 
@@ -94,6 +95,8 @@ def run_child(
             for a shutdown, which waits for a checkpoint.
         on_progress: Called with each progress line's (fraction, detail).
         grace_seconds: How long the child may take to write its checkpoint.
+        started: One that was started ahead and has been told its folder (``worker.ready``); then
+            the command is not used.
     """
     end = ChildEnd()
 
@@ -110,7 +113,7 @@ def run_child(
         except (ValueError, KeyError, TypeError):
             end.stderr_tail.append(line[:1000])
 
-    with subprocess.Popen(
+    with started or subprocess.Popen(
         command,
         cwd=cwd,
         env=dict(env),

@@ -36,6 +36,7 @@ from worker.outcome import (
     failure_of,
     outcome_of,
 )
+from worker.ready import ReadyChild
 from worker.shared import SharedState
 from worker.step_dir import StepDirBusyError, empty_step_dir, fill_step_dir, locked_step_dir
 
@@ -57,14 +58,16 @@ def child_command(step_dir: Path) -> list[str]:
     return [sys.executable, "-m", "gan_core", "run", str(step_dir), parent]
 
 
-def child_environment(environment: Mapping[str, str], step_dir: Path) -> dict[str, str]:
+def child_environment(environment: Mapping[str, str], step_dir: Path | None) -> dict[str, str]:
     """Return a child's environment: ours without secrets, temporary files in its own folder."""
     kept = {
         name: value
         for name, value in environment.items()
         if not name.startswith(("GRAFT_", "AWS_", "CELERY_"))
     }
-    return kept | {"TMPDIR": str(step_dir / "tmp"), "PYTHONUNBUFFERED": "1"}
+    # One that waits for its folder finds the place for temporary files by itself.
+    temporary = {} if step_dir is None else {"TMPDIR": str(step_dir / "tmp")}
+    return kept | temporary | {"PYTHONUNBUFFERED": "1"}
 
 
 class _UnwantedError(Exception):
@@ -85,6 +88,7 @@ class StepRunner:
         doorbell: Rung for steps that become ready.
         shared: Says when the worker is asked to stop.
         command: Makes the child's command from its folder; tests give their own.
+        ready: Keeps a child that is started ahead; null: none is.
         give_up: Ends this process, whose thread waits for a database that does not answer; another
             takes its place.
     """
@@ -98,6 +102,7 @@ class StepRunner:
         shared: SharedState,
         *,
         command: Callable[[Path], Sequence[str]] = child_command,
+        ready: ReadyChild | None = None,
         give_up: Callable[[], None] = lambda: os._exit(_EXIT_HUNG),
     ) -> None:
         self._settings = settings
@@ -106,6 +111,7 @@ class StepRunner:
         self._doorbell = doorbell
         self._shared = shared
         self._command = command
+        self._ready = ready
         self._give_up = give_up
         self._claimer = Claimer(settings, database, objects, shared)
         self._cache = ObjectCache(settings.resolved_cache_dir(), settings.cache_max_bytes)
@@ -147,6 +153,8 @@ class StepRunner:
             self._give_up()
         self._claimer.ring_for_the_next(step.queue)
         self._relay()
+        if self._ready is not None and not self._shared.is_stopping:
+            self._ready.prepare()
         bound.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
         return word
 
@@ -235,6 +243,7 @@ class StepRunner:
                     end_reason=lambda: self._end_reason(keeper),
                     on_progress=keeper.tell,
                     grace_seconds=_GRACE_SECONDS,
+                    started=None if self._ready is None else self._ready.take(folder),
                 )
                 self._notice_shutdown(end)
             finally:

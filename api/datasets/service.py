@@ -121,15 +121,15 @@ class DatasetService:
             raise not_found("data set")
         # Once more: from now on none can be added, but one may have been just before.
         jobs = self._jobs.hold_of_dataset(dataset_id)
-        studies = [job for job in jobs if job.kind == "study"]
-        if studies and not with_jobs:
-            count = "1 job uses" if len(studies) == 1 else f"{len(studies)} jobs use"
+        asked_for = [job for job in jobs if job.kind != "ingest"]
+        if asked_for and not with_jobs:
+            count = "1 job uses" if len(asked_for) == 1 else f"{len(asked_for)} jobs use"
             raise Problem(
                 409,
                 "dataset_in_use",
                 f"{count} the data set.",
                 "Delete the jobs first, or send `?with_jobs=true` to delete them, too.",
-                jobs=len(studies),
+                jobs=len(asked_for),
             )
         unfinished = self._jobs.unfinished_among(jobs)
         if unfinished:
@@ -142,13 +142,13 @@ class DatasetService:
             )
         for job in jobs:
             self._jobs.delete(job)
-            if job.kind == "study":
+            if job.kind != "ingest":
                 self._audit.append(
                     self._identity.key_id, "job.delete", job.id, {"dataset_id": dataset_id}
                 )
         self._datasets.delete(dataset)
         self._audit.append(
-            self._identity.key_id, "dataset.delete", dataset_id, {"jobs": len(studies)}
+            self._identity.key_id, "dataset.delete", dataset_id, {"jobs": len(asked_for)}
         )
 
     def page(self, limit: int, cursor: str | None, status: str | None) -> Page[Dataset]:

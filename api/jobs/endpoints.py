@@ -13,6 +13,7 @@ from api.auth import Reader, Researcher
 from api.context import Context, Ctx
 from api.datasets.endpoints import IdempotencyKey
 from api.http_rules import Cursor, Id, Limit, PageOf, has_tag, retry_after
+from api.jobs.answering import accepted
 from api.jobs.schemas import (
     EstimateView,
     JobView,
@@ -57,19 +58,7 @@ def submit_job(
     except IntegrityError:
         # The same request came twice at once, and the other was first; or the data set was deleted.
         view, is_new = _submit(ctx, who, spec, idempotency_key)
-    return _accepted(ctx, response, tasks, view, is_new=is_new)
-
-
-def _accepted(
-    ctx: Context, response: Response, tasks: BackgroundTasks, view: JobView, *, is_new: bool
-) -> JobView:
-    if is_new:
-        ctx.ring_after(tasks)
-    else:
-        response.headers["Idempotency-Replayed"] = "true"
-    response.headers["Location"] = f"/v1/jobs/{view.id}"
-    response.headers["Retry-After"] = retry_after(view.progress.eta_seconds)
-    return view
+    return accepted(ctx, response, tasks, view, is_new=is_new)
 
 
 def _planned(ctx: Context, who: Identity, spec: JobSpec) -> PlannedJobView:
@@ -218,7 +207,7 @@ def retry_job(
     except IntegrityError:
         # The same request came twice at once, or the data set was just deleted.
         view, is_new = _retry(ctx, who, job_id, idempotency_key)
-    return _accepted(ctx, response, tasks, view, is_new=is_new)
+    return accepted(ctx, response, tasks, view, is_new=is_new)
 
 
 def _retry(

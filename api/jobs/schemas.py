@@ -42,7 +42,8 @@ class JobView(_View):
 
     id: str
     kind: JobKind
-    """``study``: what was submitted; ``ingest``: the reading of an upload."""
+    """``study``: what was submitted; ``images``: images from a model; ``ingest``: the reading of an
+    upload."""
     name: str
     dataset_id: str
     status: JobStatus
@@ -54,7 +55,7 @@ class JobView(_View):
     retry_of: str | None
     """The job of which this one is another try."""
     spec: dict[str, Any]
-    """With every default filled in."""
+    """With every default filled in: a `JobSpec`, or an `ImagesSpec` and its `model_id`."""
     requested: dict[str, Any]
     """As it was sent."""
     advice: list[str]
@@ -70,8 +71,12 @@ class JobView(_View):
         links = {"self": here, "dataset": f"/v1/datasets/{row.dataset_id}"}
         parts = ["steps", "events", "cancel", "artifacts"]
         if row.kind == "study":
-            parts += ["results", "retry"]
+            parts.append("results")
+        if row.kind != "ingest":
+            parts.append("retry")
         links |= {part: f"{here}/{part}" for part in parts}
+        if row.kind == "images":
+            links["model"] = f"/v1/models/{row.resolved['model_id']}"
         return cls(
             id=row.id,
             kind=row.kind,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from api.artifacts.service import gone, refuse_expired
-from api.datasets.service import key_reused
+from api.jobs.once import earlier_job, hash_of
+from api.models.starting import ImagesStarter
 from api.problems import Problem, not_found
-from gan_core.spec import DatasetFacts, JobSpec, Plan, Results, plan_study, resolve
+from gan_core.spec import DatasetFacts, ImagesSpec, JobSpec, Plan, Results, plan_study, resolve
 from store.columns import new_id
 from store.fairness import PRIORITIES
 from store.objects import Objects
@@ -53,6 +51,7 @@ class JobService:
         self._artifacts = ArtifactRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
         self._speeds = SpeedBook(session)
+        self._images = ImagesStarter(session, identity, objects)
 
     def plan(self, asked: JobSpec, *, weights_sha256: str | None = None) -> PlannedJob:
         """Think a job through without starting it.
@@ -86,8 +85,8 @@ class JobService:
             GraftError: The spec does not fit the data set.
         """
         sent = asked.model_dump(mode="json", exclude_unset=True)
-        request_sha256 = _hash_of(["job", sent])
-        earlier = self._earlier(idempotency_key, request_sha256)
+        request_sha256 = hash_of(["job", sent])
+        earlier = earlier_job(self._jobs, idempotency_key, request_sha256)
         if earlier is not None:
             return earlier, False
         job = self._start(asked, weights_sha256)
@@ -116,8 +115,8 @@ class JobService:
                 422 ``idempotency_key_reused``.
             GraftError: The spec does not fit the data set.
         """
-        request_sha256 = _hash_of(["retry", job_id])
-        earlier = self._earlier(idempotency_key, request_sha256)
+        request_sha256 = hash_of(["retry", job_id])
+        earlier = earlier_job(self._jobs, idempotency_key, request_sha256)
         if earlier is not None:
             return earlier, False
         old = self.get(job_id)
@@ -131,7 +130,7 @@ class JobService:
         if not old.is_final:
             raise _unfinished("Wait for its end, or cancel it, before you retry it.")
         try:
-            asked = JobSpec.model_validate(old.spec)
+            job = self._again(old, weights_sha256)
         except ValidationError:
             raise Problem(
                 409,
@@ -139,22 +138,19 @@ class JobService:
                 "The job's spec is of an older version of the service, which this one cannot read.",
                 "Submit a new job; `requested` shows what was asked for.",
             ) from None
-        job = self._start(asked, weights_sha256, retried=old)
         if idempotency_key is not None:
             self._jobs.remember(idempotency_key, request_sha256, job.id)
         self._audit.append(self._identity.key_id, "job.retry", job.id, {"retry_of": old.id})
         return job, True
 
-    def _earlier(self, idempotency_key: str | None, request_sha256: str) -> Job | None:
-        """Return the job that the same request has made already, if any."""
-        if idempotency_key is None:
-            return None
-        earlier = self._jobs.by_idempotency_key(idempotency_key)
-        if earlier is None:
-            return None
-        if earlier.request_sha256 != request_sha256:
-            raise key_reused()
-        return self._jobs.get(earlier.job_id)  # null: deleted this very moment, the key with it
+    def _again(self, old: Job, weights_sha256: str | None) -> Job:
+        if old.kind == "study":
+            return self._start(JobSpec.model_validate(old.spec), weights_sha256, retried=old)
+        asked = ImagesSpec.model_validate({k: v for k, v in old.spec.items() if k != "model_id"})
+        # It has the model as its own: the study that trained it may be deleted by now.
+        models = self._artifacts.of_job(old.id, kind="model")
+        model_id = models[0].id if models else str(old.spec["model_id"])
+        return self._images.start(model_id, asked, weights_sha256, retry_of=old.id)
 
     def _start(
         self, asked: JobSpec, weights_sha256: str | None, *, retried: Job | None = None
@@ -338,10 +334,6 @@ def _as_chosen(asked: JobSpec, earlier: Job) -> JobSpec:
         return asked
     chosen = {"gans": before.gans, "chosen_because": before.chosen_because}
     return asked.model_copy(update=chosen)
-
-
-def _hash_of(asked: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _unfinished(hint: str) -> Problem:

@@ -48,6 +48,8 @@ class Gan(ABC):
         couples_images: Whether the images of one batch have an influence on each other (batch
             normalisation, minibatch standard deviation). Where they have none, a step may be cut
             into micro-batches: say so with False, and let ``step`` use ``descend``.
+        noise_is_normal: Whether its latents' "noise" is drawn from the normal distribution; else it
+            is drawn from a box.
         memory: How a step is fitted into memory; set by the loop.
         drawn_class: Number of the class that images are drawn of, in a GAN with classes: one whose
             latents have a "label", int64 [N].
@@ -55,6 +57,7 @@ class Gan(ABC):
     """
 
     couples_images: ClassVar[bool] = True
+    noise_is_normal: ClassVar[bool] = True
     name: ClassVar[str]
     settings_type: ClassVar[type[DataclassInstance]]
 

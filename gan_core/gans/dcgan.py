@@ -86,6 +86,7 @@ class DCGAN(AdversarialGan):
     """Weights start as N(0, .02), scales of BatchNorm as N(1, .02); noise is uniform (-1, 1)."""
 
     name = "dcgan"
+    noise_is_normal = False
     settings_type = DCGANSettings
 
     discriminator: Discriminator

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from gan_core.packaging.data import ModelFacts, PackageFacts, PackageSummary, SyntheticImage
+from gan_core.packaging.redrawing import Regenerate, regenerator
 from gan_core.packaging.sizes import resized
 from gan_core.packaging.verify import (
     Check,
-    Regenerate,
     VerifyReport,
     models_in,
-    regenerator,
     verify_zip,
 )
 from gan_core.packaging.writing import write_zip

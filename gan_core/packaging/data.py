@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+NO_UPSCALER = "none"
+"""In place of an upscaler's name: the images are as the generator made them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticImage:
@@ -18,6 +21,8 @@ class SyntheticImage:
         id: Stem of its file name: letters, digits, ".", "_", "-"; unique within its class.
         pixels: uint8 [S, S, 3], as it shall lie in the zip.
         seed: From which the generator drew it.
+        position: Of an image on the way from one seed to another: which one it is, from 0; the seed
+            is then that of the beginning. None: it is the seed's own image.
         model: SHA-256 of the generator's file, hex.
         gan: Name of the GAN.
         real_count: Real images that the generator was trained on.
@@ -36,6 +41,7 @@ class SyntheticImage:
     real_count: int
     real_count_label: str
     subset: int
+    position: int | None = None
     screening: dict[str, float] = field(default_factory=dict)
     left_out: str | None = None
 
@@ -50,6 +56,8 @@ class ModelFacts:
         card: ``TrainedGenerator.card()``.
         upscale: "engine", "size" and "fingerprint" of the upscaler, and what else is known of it.
         output_size: Side in pixels of the images in the zip.
+        drawing: How images were drawn from their seeds ("truncation", "category", "codes",
+            "interpolate"), where that is not as the model was trained.
     """
 
     sha256: str
@@ -61,6 +69,7 @@ class ModelFacts:
     card: dict[str, Any]
     upscale: dict[str, Any]
     output_size: int
+    drawing: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the model's entry in the manifest."""

@@ -54,9 +54,17 @@ class Label:
     source: str
 
 
-def source_text(gan: str, model: str, seed: int) -> str:
-    """Return the text that says from which generator and seed an image comes."""
-    return f"{gan}, model {model}, seed {seed}"
+def source_text(gan: str, model: str, seed: int, position: int | None = None) -> str:
+    """Return the text that says from which generator and seed an image comes.
+
+    Args:
+        gan: Name of the GAN.
+        model: SHA-256 of the generator's file, hex.
+        seed: Of the image, or of the beginning of the way on which it lies.
+        position: On that way, from 0.
+    """
+    where = "" if position is None else f", position {position}"
+    return f"{gan}, model {model}, seed {seed}{where}"
 
 
 def labelled_png(pixels: NDArray[np.uint8], *, source: str, software: str) -> bytes:

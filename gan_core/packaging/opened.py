@@ -44,6 +44,7 @@ class Entry:
     gan: str
     model: str
     seed: int
+    position: int | None = None
 
 
 def shown(name: object) -> str:
@@ -195,9 +196,12 @@ def _entry(value: Any) -> Entry:
     seed = value.get("seed")
     if type(seed) is not int:
         raise DamagedError(f"{METADATA} has a line without a seed.")
+    position = value.get("position")
+    if position is not None and type(position) is not int:
+        raise DamagedError(f"{METADATA} has a line with a position that is no number.")
     texts: dict[str, str] = {}
     for name in ("file_name", "sha256", "gan", "model"):
         if not isinstance(value.get(name), str):
             raise DamagedError(f"{METADATA} has a line without a {name}.")
         texts[name] = value[name]
-    return Entry(**texts, seed=seed)
+    return Entry(**texts, seed=seed, position=position)

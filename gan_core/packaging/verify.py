@@ -7,14 +7,14 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_core.packaging.labels import read_png, source_text
 from gan_core.packaging.opened import METADATA, SUMS, DamagedError, Entry, OpenedZip, shown
-from gan_core.packaging.sizes import resized
+from gan_core.packaging.redrawing import Regenerate
 from gan_core.progress import (
     OnProgress,
     Progress,
@@ -25,12 +25,6 @@ from gan_core.progress import (
     part,
 )
 from gan_core.spec.errors import GraftError
-
-if TYPE_CHECKING:
-    import torch
-
-Regenerate = Callable[[Path, Sequence[int], dict[str, Any]], NDArray[np.uint8]]
-"""(a generator's file, seeds, its entry in the manifest) → uint8 [N, S, S, 3]."""
 
 Outcome = Literal["passed", "failed", "skipped"]
 
@@ -81,41 +75,6 @@ def models_in(folder: Path) -> dict[str, Path]:
     return found
 
 
-def regenerator(
-    *,
-    cache_dir: Path,
-    device: str | torch.device = "cpu",
-    realesrgan_weights: Path | None = None,
-) -> Regenerate:
-    """Return a function that makes images again as the job did.
-
-    Args:
-        cache_dir: Where converted upscaler weights are kept.
-        device: Where to compute; equal bits need the same kind of machine as the job's.
-        realesrgan_weights: The operator's own weights, when the job used them.
-    """
-
-    def regenerate(path: Path, seeds: Sequence[int], model: dict[str, Any]) -> NDArray[np.uint8]:
-        from gan_core.generating import TrainedGenerator, generate
-        from gan_core.upscaling import create
-
-        engine = model["upscale"]["engine"]
-        images = generate(TrainedGenerator.load(path), seeds, device=device)
-        weights = realesrgan_weights if engine == "realesrgan" else None
-        upscaler = create(engine, cache_dir=cache_dir, weights=weights, device=device)
-        if upscaler.fingerprint != model["upscale"].get("fingerprint"):
-            raise GraftError(
-                "upscaler_differs",
-                "The upscaler here has other weights or settings than the one that the manifest"
-                " names.",
-                "Verify with the version and on the kind of machine that made the zip.",
-            )
-        upscaled = upscaler.upscale(images, size=model["upscale"]["size"])
-        return resized(upscaled, model["output_size"])
-
-    return regenerate
-
-
 def verify_zip(
     zip_path: Path,
     *,
@@ -136,7 +95,7 @@ def verify_zip(
         zip_path: The zip.
         models: SHA-256 → file of the generators that are at hand; see ``models_in``.
         sample: How many images to make again, spread over the models.
-        regenerate: See ``regenerator``; None: nothing is made again.
+        regenerate: See ``redrawing.regenerator``; None: nothing is made again.
         seed: Of the choice of the sample.
         on_progress: Told now and then.
         should_stop: Asked between images.
@@ -229,7 +188,8 @@ class _Verifier:
             _, label = self._image(entry)
             if not label.is_synthetic:
                 raise DamagedError(f"{shown(entry.file_name)} does not say that it is synthetic.")
-            if label.source != source_text(entry.gan, entry.model, entry.seed):
+            expected = source_text(entry.gan, entry.model, entry.seed, entry.position)
+            if label.source != expected:
                 raise DamagedError(f"{shown(entry.file_name)} names another model or seed.")
         return "Every image says that it is synthetic, and from which model and seed."
 
@@ -271,7 +231,7 @@ class _Verifier:
                 raise Stopped
             try:
                 again = regenerate(
-                    models[sha256], [entry.seed for entry in entries], self.models[sha256]
+                    models[sha256], [_number(entry) for entry in entries], self.models[sha256]
                 )
             except GraftError as error:
                 # Without its weights nothing can be said; other weights contradict the manifest.
@@ -300,6 +260,10 @@ class _Verifier:
             raise Stopped
         if number % 64 == 0:
             on_progress(Progress(number / max(total, 1), f"{what}, {number}/{total}"))
+
+
+def _number(entry: Entry) -> int:
+    return entry.seed if entry.position is None else entry.position
 
 
 def _model(value: Any) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class _Writer:
             raise ValueError(f"two images have the id {image.id!r}")
         png = labelled_png(
             image.pixels,
-            source=source_text(image.gan, image.model, image.seed),
+            source=source_text(image.gan, image.model, image.seed, image.position),
             software=f"Graft {self.facts.version}",
         )
         # PNG is compressed already.
@@ -133,6 +133,7 @@ class _Writer:
             "gan": image.gan,
             "model": image.model,
             "seed": image.seed,
+            **({} if image.position is None else {"position": image.position}),
             "real_count": image.real_count,
             "real_count_label": image.real_count_label,
             "subset": image.subset,

@@ -7,6 +7,7 @@ in a second.
 
 from gan_core.spec.device import DeviceFacts
 from gan_core.spec.errors import GraftError
+from gan_core.spec.images import ImagesSpec, InterpolateSpec, ModelSource
 from gan_core.spec.job import (
     BenchmarkSpec,
     GanSpec,
@@ -19,6 +20,7 @@ from gan_core.spec.job import (
     UpscaleSpec,
 )
 from gan_core.spec.plan import plan_study
+from gan_core.spec.plan_images import plan_images
 from gan_core.spec.profiles import PROFILES, resolve
 from gan_core.spec.results import ArmSummary, Interval, ResultRow, Results, Verdict
 from gan_core.spec.speeds import Speed, Speeds
@@ -32,8 +34,11 @@ __all__ = [
     "DeviceFacts",
     "GanSpec",
     "GraftError",
+    "ImagesSpec",
+    "InterpolateSpec",
     "Interval",
     "JobSpec",
+    "ModelSource",
     "OutputSpec",
     "Plan",
     "PlannedStep",
@@ -48,6 +53,7 @@ __all__ = [
     "StudySpec",
     "UpscaleSpec",
     "Verdict",
+    "plan_images",
     "plan_study",
     "resolve",
 ]

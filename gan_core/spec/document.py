@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from gan_core.spec.images import ImagesSpec
 from gan_core.spec.job import JobSpec
 from gan_core.spec.profiles import ASKED_FOR, PROFILES
 from gan_core.spec.recommend import RULES
@@ -114,6 +115,18 @@ def document() -> str:
     for name in [*_ORDER, *sorted(set(definitions) - set(_ORDER))]:
         lines += ["", f"## {name}", "", _prose(definitions[name]), ""]
         lines += _table(definitions[name])
+    images = ImagesSpec.model_json_schema()
+    lines += [
+        "",
+        "## ImagesSpec",
+        "",
+        f"{_prose(images)} See [api.md](api.md).",
+        "",
+        *_table(images),
+    ]
+    for name in sorted(set(images["$defs"]) - set(definitions)):
+        lines += ["", f"## {name}", "", _prose(images["$defs"][name]), ""]
+        lines += _table(images["$defs"][name])
     lines += ["", "## What the profiles fill in", ""]
     lines.append("A field given by hand wins; a default above holds where a profile is silent.")
     for name, values in PROFILES.items():

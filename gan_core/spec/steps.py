@@ -26,6 +26,7 @@ StepKind = Literal[
     "evaluate",
     "report",
     "package",
+    "draw",
 ]
 Queue = Literal["gpu", "cpu"]
 
@@ -41,7 +42,10 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "evaluate": 3,
     "report": 4,
     "package": 2,
+    "draw": 0,
 }
+# It is these three in one.
+STEP_VERSIONS["draw"] = sum(STEP_VERSIONS[kind] for kind in ("generate", "upscale", "package"))
 
 
 class _Plain(BaseModel):

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gan_core import __version__
 from gan_core.environment import describe_environment
 from gan_core.packaging import ModelFacts, PackageFacts, SyntheticImage, resized, write_zip
+from gan_core.packaging.data import NO_UPSCALER
+from gan_core.packaging.sheet import sheet_png
 from gan_core.reading import PackedDataset
 from gan_core.screening import near_copies, thumbnails
+from gan_core.spec.images import drawing_of
 from gan_core.spec.results import Results
 from gan_core.steps.context import Output, StepContext, model_in
 
@@ -23,11 +27,18 @@ _BLOCK = 256
 
 
 def run(context: StepContext) -> list[Output]:
-    """Write ``synthetic.zip``."""
+    """Write ``synthetic.zip``; and ``samples.png`` of the images in it, where it is asked for."""
     spec = context.params["spec"]
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(spec["rare_class"])
-    rows = rows_to_compare_with(dataset.labels("train"), rare_index, spec["gans"])
+    last = _last_kind(spec)
+    labels = [
+        label.removeprefix(f"{last}-")
+        for label in sorted(context.inputs)
+        if label.startswith(f"{last}-")
+    ]
+    trainings = [_card(context, label)["training"] for label in labels]
+    rows = rows_to_compare_with(dataset.labels("train"), rare_index, trainings)
     # Shrunk once, and a block at a time; every block of images is compared with the same.
     training = np.concatenate(
         [
@@ -35,13 +46,7 @@ def run(context: StepContext) -> list[Output]:
             for start in range(0, len(rows), _BLOCK)
         ]
     )
-    labels = [
-        label.removeprefix("upscale-")
-        for label in sorted(context.inputs)
-        if label.startswith("upscale-")
-    ]
     models = {label: _model_facts(context, label, spec) for label in labels}
-    results = Results.model_validate(context.read_json("report", "results.json"))
     facts = PackageFacts(
         version=__version__,
         created_at=context.job.get("created_at", ""),
@@ -54,47 +59,88 @@ def run(context: StepContext) -> list[Output]:
         steps=context.job.get("steps", {}),
         models=list(models.values()),
         near_copy_rms=spec["screen"]["near_copy_rms"] if spec["screen"]["near_copies"] else None,
-        verdicts=[verdict.sentence for verdict in results.verdicts],
+        verdicts=_verdicts(context),
     )
+    shown: list[NDArray[np.uint8]] = []
+    images = _images(context, models, training, spec)
     write_zip(
         context.outputs / "synthetic.zip",
-        images=_images(context, models, training, spec),
+        images=_noting(images, shown) if context.params.get("sheet") else images,
         facts=facts,
         expected=sum(_kept(context, label, spec) for label in labels),
         on_progress=context.on_progress,
         should_stop=context.should_stop,
     )
-    return [Output("synthetic.zip", "synthetic-zip", "application/zip")]
+    outputs = [Output("synthetic.zip", "synthetic-zip", "application/zip")]
+    if shown:
+        from_which = ", ".join(f"{model.gan}, model {model.sha256}" for model in facts.models)
+        png = sheet_png(shown, source=from_which, software=f"Graft {__version__}")
+        (context.outputs / "samples.png").write_bytes(png)
+        outputs.append(Output("samples.png", "samples-png", "image/png"))
+    return outputs
+
+
+def _last_kind(spec: dict[str, Any]) -> str:
+    """Return the kind of step that leaves the images as they are packed."""
+    return "generate" if spec["upscale"] is None else "upscale"
+
+
+def _verdicts(context: StepContext) -> list[str]:
+    """Return what the report found; images that were made later have none of their own."""
+    if "report" not in context.inputs:
+        return []
+    results = Results.model_validate(context.read_json("report", "results.json"))
+    return [verdict.sentence for verdict in results.verdicts]
+
+
+def _noting(
+    images: Iterator[SyntheticImage], shown: list[NDArray[np.uint8]]
+) -> Iterator[SyntheticImage]:
+    """Pass images on, and note the pixels of those that may leave."""
+    for image in images:
+        if image.left_out is None:
+            shown.append(image.pixels)
+        yield image
 
 
 def rows_to_compare_with(
-    labels: np.ndarray, rare_index: int, gans: list[dict[str, Any]]
+    labels: np.ndarray, rare_index: int, trainings: list[dict[str, Any]]
 ) -> np.ndarray:
     """Choose the training images that no synthetic image may be a near copy of.
 
     Args:
         labels: int64 [N], class of each training image.
         rare_index: The rare class.
-        gans: As the spec shows them.
+        trainings: What the models' cards say of their training.
 
     Returns:
         int64, rows of ``labels``: those of the rare class, and of all others, too, where a GAN has
         learnt from these.
     """
-    for gan in gans:
-        if {gan.get("pretrain", "none"), gan.get("conditional", "none")} != {"none"}:
+    for how in trainings:
+        if {how.get("pretrain", "none"), how.get("conditional", "none")} != {"none"}:
             return np.arange(len(labels))
     return np.flatnonzero(labels == rare_index)
 
 
+def _card(context: StepContext, label: str) -> dict[str, Any]:
+    model = model_in(context.inputs[f"train-{label}"])
+    card: dict[str, Any] = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+    return card
+
+
 def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> ModelFacts:
     model = model_in(context.inputs[f"train-{label}"])
-    card = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+    card = _card(context, label)
     with model.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     gan, count, subset = label.rsplit("-", 2)
-    upscaler = context.read_json(f"upscale-{label}", "upscaler.json")
-    size = spec["upscale"]["size"]
+    if spec["upscale"] is None:
+        size = card["settings"]["image_size"]
+        upscaler = {"engine": NO_UPSCALER}
+    else:
+        size = spec["upscale"]["size"]
+        upscaler = context.read_json(f"upscale-{label}", "upscaler.json")
     return ModelFacts(
         sha256=sha256,
         gan=gan,
@@ -105,17 +151,18 @@ def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> Mode
         card=card,
         upscale={**upscaler, "size": size},
         output_size=spec["output"]["size"] or size,
+        drawing=drawing_of(spec),
     )
 
 
-def _images_of(context: StepContext, label: str) -> np.ndarray:
-    path: Path = context.inputs[f"upscale-{label}"] / "images.npy"
+def _images_of(context: StepContext, label: str, spec: dict[str, Any]) -> np.ndarray:
+    path: Path = context.inputs[f"{_last_kind(spec)}-{label}"] / "images.npy"
     images: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return images
 
 
 def _kept(context: StepContext, label: str, spec: dict[str, Any]) -> int:
-    made = len(_images_of(context, label))
+    made = len(_images_of(context, label, spec))
     return min(made, spec["output"]["limit"] or made)
 
 
@@ -128,20 +175,25 @@ def _images(
     """Yield every image with its screening, block by block, so that memory stays flat."""
     limit_rms = spec["screen"]["near_copy_rms"] if spec["screen"]["near_copies"] else None
     for label, model in models.items():
-        images = _images_of(context, label)
+        images = _images_of(context, label, spec)
         seeds = np.load(context.inputs[f"generate-{label}"] / "seeds.npy", allow_pickle=False)
         for start in range(0, _kept(context, label, spec), _BLOCK):
             stop = min(start + _BLOCK, _kept(context, label, spec))
             block = np.asarray(images[start:stop])
             distances, _ = near_copies(block, training)
             sized = resized(block, model.output_size)
-            for pixels, distance, seed in zip(sized, distances, seeds[start:stop], strict=True):
+            places = range(start, stop)
+            for place, pixels, distance in zip(places, sized, distances, strict=True):
+                seed = int(seeds[place])
+                position = place if "interpolate" in model.drawing else None
+                way = "" if position is None else f"-{position:03d}"
                 is_copy = limit_rms is not None and float(distance) <= limit_rms
                 yield SyntheticImage(
                     class_name=spec["rare_class"],
-                    id=f"{label}-{int(seed):06d}",
+                    id=f"{label}-{seed:06d}{way}",
                     pixels=pixels,
-                    seed=int(seed),
+                    seed=seed,
+                    position=position,
                     model=model.sha256,
                     gan=model.gan,
                     real_count=model.real_count,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from graft.cli import datasets, jobs, keys, service, tools
+from graft.cli import datasets, jobs, keys, models, service, tools
 from graft.cli.group import GraftGroup
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 service.add_to(app)
 tools.add_to(app)

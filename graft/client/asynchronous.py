@@ -16,6 +16,7 @@ from graft.client.calls import Calls, Spec, Waiting, id_of
 from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
 from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
+from graft.client.model_calls import AsyncModels
 from graft.client.models import (
     TERMINAL_JOB_STATES,
     Artifact,
@@ -76,6 +77,7 @@ class AsyncClient:
         self.jobs = AsyncJobs(self)
         self.artifacts = AsyncArtifacts(self)
         self.keys = AsyncKeys(self)
+        self.models = AsyncModels(self)
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.
@@ -250,7 +252,7 @@ class AsyncJobs:
     async def list(
         self, *, limit: int | None = None, cursor: str | None = None, kind: str | None = "study"
     ) -> Page[Job]:
-        """Return a page of jobs, the newest first; ``kind`` None: the readings of uploads, too."""
+        """Return a page of jobs, the newest first; ``kind``: ``study``, ``images``; None: all."""
         return await self._client.run(self._client.calls.jobs(limit, cursor, kind))
 
     async def wait(

@@ -84,7 +84,8 @@ class Job(_Answer):
     id: str
     status: Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
     kind: str = "study"
-    """``study``: what was submitted; ``ingest``: the reading of an upload."""
+    """``study``: what was submitted; ``images``: images from a model; ``ingest``: the reading of an
+    upload."""
     name: str | None = None
     dataset_id: str | None = None
     progress: JobProgress = JobProgress()
@@ -161,6 +162,39 @@ class Artifact(_Answer):
     """Hex."""
     removed_at: datetime | None = None
     """When the service deleted the file, having kept it long enough; null: it is there."""
+    links: dict[str, str] = {}
+
+
+class Model(_Answer):
+    """A trained generator; the card's parts are there when it was asked for alone."""
+
+    id: str
+    job_id: str = ""
+    """The study that trained it."""
+    dataset_id: str = ""
+    gan: str
+    image_size: int
+    """Side in pixels of the images that it makes."""
+    rare_class: str = ""
+    real_count: int
+    """Real images that it was trained on."""
+    subset: int = 0
+    name: str = ""
+    """Of its file."""
+    size: int = 0
+    """Bytes."""
+    sha256: str
+    created_at: datetime | None = None
+    removed_at: datetime | None = None
+    """When the service deleted its files, having kept them long enough; null: they are there."""
+    categories: int = 0
+    """Values of ``category`` that can be chosen, from 0; 0: it has none."""
+    codes: int = 0
+    """Continuous codes that can be chosen, each from -1 to 1; 0: it has none."""
+    training: dict[str, Any] = {}
+    quality: dict[str, Any] | None = None
+    """Figures of its images' quality; null: none were taken."""
+    card: dict[str, Any] = {}
     links: dict[str, str] = {}
 
 

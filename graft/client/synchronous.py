@@ -15,6 +15,7 @@ from graft.client.calls import Calls, Spec, Waiting, id_of
 from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
 from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
+from graft.client.model_calls import Models
 from graft.client.models import (
     TERMINAL_JOB_STATES,
     Artifact,
@@ -67,6 +68,7 @@ class Client:
         self.jobs = Jobs(self)
         self.artifacts = Artifacts(self)
         self.keys = Keys(self)
+        self.models = Models(self)
 
     def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.
@@ -239,7 +241,7 @@ class Jobs:
     def list(
         self, *, limit: int | None = None, cursor: str | None = None, kind: str | None = "study"
     ) -> Page[Job]:
-        """Return a page of jobs, the newest first; ``kind`` None: the readings of uploads, too."""
+        """Return a page of jobs, the newest first; ``kind``: ``study``, ``images``; None: all."""
         return self._client.run(self._client.calls.jobs(limit, cursor, kind))
 
     def wait(

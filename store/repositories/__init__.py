@@ -9,6 +9,7 @@ from store.repositories.audit import AuditTrail
 from store.repositories.datasets import DatasetRepository
 from store.repositories.jobs import JobRepository
 from store.repositories.keys import Identity, KeyRepository, authenticate
+from store.repositories.models import ModelRepository
 
 __all__ = [
     "ArtifactRepository",
@@ -17,5 +18,6 @@ __all__ = [
     "Identity",
     "JobRepository",
     "KeyRepository",
+    "ModelRepository",
     "authenticate",
 ]

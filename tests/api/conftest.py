@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import shutil
 import socket
@@ -37,6 +38,14 @@ FACTS = DatasetFacts(
     image_size=224,
     classes={"benign": {"train": 40, "test": 5}, "malignant": {"train": 20, "test": 5}},
 )
+CARD: dict[str, Any] = {
+    "gan": "infogan",
+    "settings": {"image_size": 64, "categories": 10, "codes": 2},
+    "weights_kind": "ema",
+    "real_count": 10,
+    "step": 100,
+    "data_digest": "d" * 64,
+}
 RESULTS = Results(rare_class="malignant", classes=FACTS.classes, rows=[], summaries=[], verdicts=[])
 
 
@@ -191,6 +200,11 @@ class Hospital:
     def finish(self, claimed: ClaimedStep) -> None:
         outputs = [self.put(claimed, "inner.bin", "internal", b"inner")]
         ingested = Ingested(FACTS) if claimed.kind == "ingest" else None
+        if claimed.kind == "train":
+            name = f"model-{claimed.name.removeprefix('train:').replace(':', '-')}"
+            card = json.dumps(CARD | {"training": claimed.params}).encode()
+            outputs.append(self.put(claimed, f"{name}.safetensors", "model", name.encode()))
+            outputs.append(self.put(claimed, f"{name}.json", "model-card", card))
         if claimed.kind == "report":
             results = RESULTS.model_dump_json().encode()
             outputs.append(self.put(claimed, "results.json", "results-json", results))
@@ -231,6 +245,11 @@ class Hospital:
     def artifact(self, job_id: str, kind: str) -> dict[str, Any]:
         items = self.client.get(f"/v1/jobs/{job_id}/artifacts").json()["items"]
         found: dict[str, Any] = next(item for item in items if item["kind"] == kind)
+        return found
+
+    def model(self, job_id: str) -> dict[str, Any]:
+        items = self.client.get("/v1/models", params={"job_id": job_id}).json()["items"]
+        found: dict[str, Any] = items[0]
         return found
 
 

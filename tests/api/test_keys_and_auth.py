@@ -141,6 +141,7 @@ def test_a_strangers_key_finds_nothing_of_ours_on_any_route(
         "dataset_id": job["dataset_id"],
         "job_id": job_id,
         "artifact_id": hospital.artifact(job_id, "report-html")["id"],
+        "model_id": hospital.model(job_id)["id"],
         "key_id": hospital.client.get("/v1/keys").json()["items"][0]["id"],
     }
     before = hospital.client.get(f"/v1/jobs/{job_id}").json()
@@ -151,8 +152,8 @@ def test_a_strangers_key_finds_nothing_of_ours_on_any_route(
         answer = stranger.request(method, path.format(**ours))
         assert answer.status_code == 404, (method, path)
         visited += 1
-    assert visited >= 11
-    for path in ("/v1/datasets", "/v1/jobs"):
+    assert visited >= 13
+    for path in ("/v1/datasets", "/v1/jobs", "/v1/models"):
         assert stranger.get(path).json()["items"] == []
     assert len(stranger.get("/v1/keys").json()["items"]) == 1
     body = {"dataset_id": job["dataset_id"], "real_counts": [10]}

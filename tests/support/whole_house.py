@@ -52,6 +52,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         dataset_id = _datasets(house)
         done = _a_job_that_succeeds(house, dataset_id)
         _what_it_left(house, done)
+        _models(house, dataset_id)
         _reuse(house, dataset_id)
         _trouble(house, dataset_id)
         _doing_without(house, dataset_id)
@@ -129,6 +130,27 @@ def _what_it_left(house: House, job_id: str) -> None:
     house.ask("HEAD", artifact["links"]["content"], 200)
     house.ask("GET", artifact["links"]["content"], 200)
     house.ask("GET", "/v1/artifacts/art_none", 404)
+
+
+def _models(house: House, dataset_id: str) -> None:
+    """More images of a trained model, and once more, and then of one whose study is gone."""
+    study = house.submit_small(dataset_id, "modelled")
+    house.finish_training(house.claim(study))
+    house.run(study)
+    house.ask("GET", "/v1/models/art_none", 404)
+    filters = [f"job_id={study}", f"dataset_id={dataset_id}", "gan=infogan"]
+    for chosen in [*filters, "&".join(filters)]:
+        [model] = house.ask("GET", f"/v1/models?{chosen}", 200)["items"]
+    house.ask("GET", model["links"]["self"], 200)
+    images, asked = model["links"]["images"], {"seeds": [3, 5]}
+    house.ask("POST", f"{images}?dry_run=true", 200, json=asked)
+    once = {"Idempotency-Key": "images-1"}
+    job_id = house.ask("POST", images, 202, json=asked, headers=once)["id"]
+    assert house.ask("POST", images, 202, json=asked, headers=once)["id"] == job_id
+    house.ask("DELETE", f"/v1/jobs/{study}", 204)
+    house.run(job_id)
+    house.ask("POST", f"/v1/jobs/{job_id}/retry", 202)
+    house.ask("GET", "/v1/jobs?kind=images", 200)
 
 
 def _reuse(house: House, dataset_id: str) -> None:

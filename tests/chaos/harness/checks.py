@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.artifacts import Prints, differences, prints_of
 from harness.house import House
 from harness.ledger import as_list
-from harness.processes import all_pids, command_line
+from harness.processes import all_pids, command_line, folder_of
 from harness.workload import Finished, Portals
 
 _SETTLE_SECONDS = 60.0
@@ -135,7 +135,7 @@ def check_idle(house: House) -> list[Check]:
     check = Check("nothing computes when nothing is to do")
     for pid in all_pids():
         arguments = command_line(pid)
-        if "gan_core" in arguments and any(str(house.root) in part for part in arguments):
+        if "gan_core" in arguments and str(house.root) in folder_of(pid):
             check.wrong.append(" ".join(arguments[-3:]))
     return [check]
 

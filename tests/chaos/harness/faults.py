@@ -7,7 +7,7 @@ import signal
 
 from harness.house import House
 from harness.ledger import Held
-from harness.processes import Managed, children_of, command_line, descendants_of, send
+from harness.processes import Managed, children_of, command_line, descendants_of, folder_of, send
 from harness.striking import Fault, Struck, both, goes_on, rings, some_held, works
 from redis import Redis
 from redis.exceptions import RedisError
@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 def _is_step(pid: int, step_id: str | None = None) -> bool:
     arguments = command_line(pid)
     is_step = "gan_core" in arguments and "run" in arguments
-    return is_step and (step_id is None or any(step_id in part for part in arguments))
+    # One that was started ahead was told its step later, and went to its folder then.
+    return is_step and (step_id is None or step_id in folder_of(pid))
 
 
 def child_of(worker: Managed, held: Held) -> int | None:

@@ -38,6 +38,14 @@ def all_pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
+def folder_of(pid: int) -> str:
+    """Return the working directory of a process: a step's child works in the step's folder."""
+    try:
+        return str(Path(f"/proc/{pid}/cwd").readlink())
+    except OSError:
+        return ""
+
+
 def command_line(pid: int) -> list[str]:
     """Return a process's arguments; empty when it is gone."""
     try:

@@ -104,6 +104,8 @@ def test_what_is_no_id_never_becomes_an_address(name: str) -> None:
         lambda: client.datasets.get(name),
         lambda: client.datasets.wait(name),
         lambda: client.keys.revoke(name),
+        lambda: client.models.get(name),
+        lambda: client.models.make_images(name, {}),
         lambda: client.jobs.retry(name),
         lambda: client.jobs.delete(name),
         lambda: client.datasets.delete(name),
@@ -542,7 +544,7 @@ def test_the_async_client_deletes_and_retries_too() -> None:
     assert [request.method for request in service.requests] == ["POST", "DELETE", "DELETE"]
 
 
-@pytest.mark.parametrize("name", ["Datasets", "Jobs", "Artifacts", "Keys"])
+@pytest.mark.parametrize("name", ["Datasets", "Jobs", "Artifacts", "Keys", "Models"])
 def test_both_clients_have_the_same_calls_with_the_same_arguments(name: str) -> None:
     def calls(kind: type) -> dict[str, list[str]]:
         members = inspect.getmembers(kind, inspect.isfunction)

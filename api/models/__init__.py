@@ -1,0 +1,1 @@
+"""Models: trained generators, and jobs that make more images from one."""

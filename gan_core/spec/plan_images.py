@@ -1,0 +1,185 @@
+"""From what is asked of a trained generator to the steps that it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gan_core.spec.errors import GraftError
+from gan_core.spec.images import SMALL, ImagesSpec, ModelSource, drawing_of
+from gan_core.spec.steps import (
+    STEP_VERSIONS,
+    DatasetFacts,
+    Plan,
+    PlannedStep,
+    Queue,
+    StepInput,
+    StepKind,
+    folder_name,
+    step_key,
+)
+
+_START_SECONDS = 4.0
+_SECONDS_PER_IMAGE = 0.05
+_SECONDS_PER_NET_UPSCALED_IMAGE = 1.4
+
+
+def plan_images(
+    spec: ImagesSpec,
+    model: ModelSource,
+    dataset: DatasetFacts,
+    *,
+    weights_sha256: str | None = None,
+) -> Plan:
+    """Plan images from a model.
+
+    The first step is the training that made the model, with the key that it had: it is finished,
+    and reused. So the images' job has the model as its own, and keeps its files when the study that
+    trained it is deleted.
+
+    Args:
+        spec: What is asked for.
+        model: What it is asked of.
+        dataset: What the model learned from; the images are compared with it.
+        weights_sha256: As for ``plan_study``.
+
+    Raises:
+        GraftError: ``no_codes`` when the model does not have the category or the codes.
+    """
+    _check_codes(spec, model)
+    label = model.train_step.removeprefix("train:")
+    plan = _Steps(dataset)
+    plan.steps[model.train_step] = PlannedStep(
+        name=model.train_step,
+        kind="train",
+        queue="gpu",
+        params=model.params,
+        inputs={"dataset": StepInput(source="dataset")},
+        key=model.key,
+        estimate_seconds=0.0,
+        code_version=model.code_version,
+    )
+    train = StepInput(source="step", step=model.train_step)
+    parts: dict[str, dict[str, Any]] = {
+        "generate": _generate_params(spec),
+        "upscale": _upscale_params(spec, weights_sha256),
+        "package": {"spec": shown_spec(spec, model), "sheet": spec.total() <= SMALL},
+    }
+    seconds = _SECONDS_PER_IMAGE * spec.total()
+    if spec.is_small():
+        # One step: to start three processes would take longer than their work.
+        given = {"dataset": StepInput(source="dataset"), folder_name(model.train_step): train}
+        plan.add(
+            name=f"draw:{label}",
+            kind="draw",
+            queue="cpu",
+            params={**parts, "label": label},
+            inputs=given,
+            seconds=seconds,
+        )
+        return plan.plan()
+    generate = plan.add(
+        name=f"generate:{label}",
+        kind="generate",
+        queue="gpu",
+        params=parts["generate"],
+        inputs={"train": train},
+        seconds=seconds,
+    )
+    inputs = {"dataset": StepInput(source="dataset"), folder_name(model.train_step): train}
+    inputs[f"generate-{folder_name(label)}"] = generate
+    if spec.upscale is not None:
+        inputs[f"upscale-{folder_name(label)}"] = plan.add(
+            name=f"upscale:{label}",
+            kind="upscale",
+            queue="gpu",
+            params=parts["upscale"],
+            inputs={"generate": generate},
+            seconds=spec.total()
+            * (0.01 if spec.upscale.engine == "lanczos" else _SECONDS_PER_NET_UPSCALED_IMAGE),
+        )
+    plan.add(
+        name="package",
+        kind="package",
+        queue="cpu",
+        params=parts["package"],
+        inputs=inputs,
+        seconds=seconds,
+    )
+    return plan.plan()
+
+
+def shown_spec(spec: ImagesSpec, model: ModelSource) -> dict[str, Any]:
+    """Return what the zip's manifest says was asked for."""
+    shown = spec.model_dump(mode="json", exclude={"priority", "name"})
+    return shown | {"rare_class": model.params["rare_class"], "count": spec.total()}
+
+
+def _generate_params(spec: ImagesSpec) -> dict[str, Any]:
+    drawing = drawing_of(spec.model_dump(mode="json"))
+    if spec.seeds is not None:
+        return {"seeds": spec.seeds, **drawing}
+    if spec.interpolate is not None:
+        return drawing
+    # As a study has it: a part of the images that it made is not made again.
+    return {"count": spec.total(), "first_seed": spec.first_seed, **drawing}
+
+
+def _upscale_params(spec: ImagesSpec, weights_sha256: str | None) -> dict[str, Any]:
+    if spec.upscale is None:
+        return {}
+    params = spec.upscale.model_dump()
+    if params["engine"] == "realesrgan" and weights_sha256 is not None:
+        params["weights_sha256"] = weights_sha256
+    return params
+
+
+def _check_codes(spec: ImagesSpec, model: ModelSource) -> None:
+    if spec.category is not None and spec.category >= model.categories():
+        has = f"{model.categories()} categories" if model.categories() else "no categories"
+        raise GraftError(
+            "no_codes",
+            f"The model has {has}; the category {spec.category} was asked for.",
+            f"Ask for 0 to {model.categories() - 1}." if model.categories() else "Leave it out.",
+        )
+    if spec.codes is not None and len(spec.codes) != model.codes():
+        raise GraftError(
+            "no_codes",
+            f"The model has {model.codes()} continuous codes, and {len(spec.codes)} were given.",
+            "Give a number from -1 to 1 for each of them." if model.codes() else "Leave them out.",
+        )
+
+
+class _Steps:
+    def __init__(self, dataset: DatasetFacts) -> None:
+        self.dataset = dataset
+        self.steps: dict[str, PlannedStep] = {}
+
+    def add(
+        self,
+        *,
+        name: str,
+        kind: StepKind,
+        queue: Queue,
+        params: dict[str, Any],
+        inputs: dict[str, StepInput],
+        seconds: float,
+    ) -> StepInput:
+        keys = {step.name: step.key for step in self.steps.values()}
+        digests = {
+            label: self.dataset.digest if given.step is None else keys[given.step]
+            for label, given in inputs.items()
+        }
+        self.steps[name] = PlannedStep(
+            name=name,
+            kind=kind,
+            queue=queue,
+            params=params,
+            inputs=inputs,
+            key=step_key(kind, params, digests),
+            estimate_seconds=_START_SECONDS + seconds,
+            code_version=STEP_VERSIONS[kind],
+        )
+        return StepInput(source="step", step=name)
+
+    def plan(self) -> Plan:
+        return Plan(steps=list(self.steps.values()))

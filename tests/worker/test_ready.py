@@ -1,0 +1,103 @@
+"""A child that is started ahead of its step."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from worker.child import run_child
+from worker.outcome import EXIT_FAILED, EXIT_STOPPED
+from worker.ready import ReadyChild
+from worker.running import child_environment
+
+
+@pytest.fixture
+def ready() -> Iterator[ReadyChild]:
+    made = ReadyChild(child_environment(os.environ, None))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A step that a child can read, and fails at in a way that is told."""
+    step = {"name": "s", "kind": "unheard-of", "key": "k", "params": {}, "inputs": {}}
+    settings = {"device": "cpu", "cache_dir": str(tmp_path / "cache")}
+    (tmp_path / "step.json").write_text(json.dumps(step | {"settings": settings}))
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+def test_a_child_that_waits_carries_out_the_step_it_is_told(
+    ready: ReadyChild, folder: Path
+) -> None:
+    ready.prepare()
+    ready.prepare()
+    started = ready.take(folder)
+    assert started is not None
+    end = run_child(
+        ["no such program"],
+        cwd=folder,
+        env={},
+        end_reason=lambda: None,
+        on_progress=lambda *_: None,
+        grace_seconds=5.0,
+        started=started,
+    )
+    assert end.returncode == EXIT_FAILED, end.stderr_tail
+    assert end.failure is not None
+    assert end.failure["code"] == "unknown_step"
+    # Each child has one step.
+    assert ready.take(folder) is None
+
+
+def test_without_one_that_waits_there_is_none_to_take(ready: ReadyChild, folder: Path) -> None:
+    assert ready.take(folder) is None
+
+
+def test_one_that_was_killed_meanwhile_is_not_taken_and_another_is_started(
+    ready: ReadyChild, folder: Path
+) -> None:
+    ready.prepare()
+    first = ready._process
+    assert first is not None
+    first.kill()
+    first.wait()
+    assert ready.take(folder) is None
+    ready.prepare()
+    second = ready._process
+    assert second is not None
+    assert second.pid != first.pid
+
+
+def test_one_that_waits_ends_at_once_when_it_is_told_to(ready: ReadyChild) -> None:
+    ready.prepare()
+    process = ready._process
+    assert process is not None
+    time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == -signal.SIGTERM
+
+
+def test_one_whose_worker_says_nothing_more_ends_without_a_step(ready: ReadyChild) -> None:
+    ready.prepare()
+    process = ready._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(timeout=60) == EXIT_STOPPED
+
+
+def test_closing_leaves_no_process_behind(ready: ReadyChild) -> None:
+    ready.prepare()
+    process = ready._process
+    assert process is not None
+    ready.close()
+    assert process.returncode == -signal.SIGKILL
+    ready.close()

@@ -1,0 +1,79 @@
+"""A child process that is started ahead, so that a step need not wait for its libraries.
+
+To load them takes longer than to make a few images. Each child still carries out one step alone;
+only its start is moved to a time when nobody waits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def waiting_command() -> list[str]:
+    """Return the command of a child that waits to be told its step's folder."""
+    return [sys.executable, "-m", "gan_core", "run", f"--die-with-parent={os.getpid()}", "--wait"]
+
+
+class ReadyChild:
+    """At most one child that waits. For one thread, which outlives the children.
+
+    Args:
+        environment: What of ours a child may see.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Start one, unless one waits already. It loads what it needs while we go on."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        self._process = subprocess.Popen(
+            waiting_command(),
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def take(self, folder: Path) -> subprocess.Popen[bytes] | None:
+        """Have the child that waits carry out a step; None when there is none.
+
+        Args:
+            folder: The step's; becomes its working directory.
+        """
+        process, self._process = self._process, None
+        if process is None or process.stdin is None:
+            return None
+        try:
+            process.stdin.write(json.dumps({"dir": str(folder)}).encode() + b"\n")
+            process.stdin.close()
+        except OSError:  # it has ended: killed for memory, or could not load
+            _end(process)
+            return None
+        return process
+
+    def close(self) -> None:
+        """End the child that waits, if there is one."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except OSError:  # what was written to it and never read
+                continue
