@@ -42,7 +42,7 @@ def test_a_submitted_job_is_accepted_with_its_spec_filled_in(hospital: Any) -> N
     assert int(answer.headers["retry-after"]) >= 1
     assert (job["status"], job["kind"], job["name"]) == ("queued", "study", "first")
     assert job["spec"]["rare_class"] == "malignant"
-    assert job["spec"]["gans"][0]["name"] == "infogan"
+    assert job["spec"]["gans"][0]["name"] == "fastgan"
     assert job["requested"] == {"dataset_id": dataset_id, "real_counts": [10], "name": "first"}
     assert job["advice"]
     assert job["progress"]["fraction"] == 0.0
@@ -56,7 +56,7 @@ def test_a_dry_run_answers_the_plan_and_starts_nothing(hospital: Any) -> None:
     assert answer.status_code == 200
     plan = answer.json()
     names = [step["name"] for step in plan["steps"]]
-    assert "train:infogan:10:s0" in names
+    assert "train:fastgan:10:s0" in names
     assert plan["estimate_seconds"] > 0
     assert not any(step["is_reused"] for step in plan["steps"])
     assert hospital.client.get("/v1/jobs?kind=study").json()["items"] == []
@@ -324,10 +324,10 @@ def test_a_dry_run_says_how_long_it_takes_and_how_that_is_known(
             "w", host="h", queues=["gpu"], version="1", step_id=None, device=device
         )
         book = SpeedBook(session)
-        book.note(device.name, "train infogan 48px batch 8", seconds=500.0, units=1000)
+        book.note(device.name, "train fastgan 64px batch 8", seconds=500.0, units=1000)
     after = estimated()
     [train] = [step for step in after["steps"] if step["kind"] == "train"]
-    assert train["estimate_seconds"] == pytest.approx(4 + 10 * 400 * 0.5)
+    assert train["estimate_seconds"] == pytest.approx(4 + 10 * 500 * 0.5)
     assert train["estimate_source"].startswith("measured on NVIDIA H100, 20")
     assert after["estimate"]["source"] == train["estimate_source"]
     assert 0.5 < after["estimate"]["measured_share"] < 1

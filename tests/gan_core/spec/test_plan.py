@@ -33,7 +33,8 @@ FACTS = DatasetFacts(
 
 
 def planned(fields: dict[str, Any], facts: DatasetFacts = FACTS) -> Plan:
-    """Return the plan of a study with these fields."""
+    """Return the plan of a study with these fields, of InfoGAN where they name no GAN."""
+    fields = {"gans": [{"name": "infogan"}]} | fields
     spec = resolve(StudySpec.model_validate(fields), facts.train_counts())
     return plan_study(spec, facts)
 
@@ -242,7 +243,7 @@ def test_what_a_person_should_know_beforehand_is_said() -> None:
 
 def test_the_operators_own_weights_change_the_images_that_pass_through_them_and_no_others() -> None:
     for engine, changes in (("realesrgan", True), ("lanczos", False)):
-        fields = ONE_COLUMN | {"upscale": {"engine": engine}}
+        fields = ONE_COLUMN | {"gans": [{"name": "infogan"}], "upscale": {"engine": engine}}
         spec = resolve(StudySpec.model_validate(fields), FACTS.train_counts())
         plans = [
             keys(plan_study(spec, FACTS, weights_sha256=digest)) for digest in (None, "a", "b")
@@ -400,7 +401,8 @@ def test_what_was_measured_changes_the_estimates_and_no_key() -> None:
         Speed("NVIDIA H100", "features", 0.001, 2000, at),
     ]
     speeds = Speeds.of({"gpu": device}, measured)
-    spec = resolve(StudySpec.model_validate(ONE_COLUMN), FACTS.train_counts())
+    fields = ONE_COLUMN | {"gans": [{"name": "infogan"}]}
+    spec = resolve(StudySpec.model_validate(fields), FACTS.train_counts())
     plain, told = plan_study(spec, FACTS), plan_study(spec, FACTS, speeds=speeds)
     assert keys(plain) == keys(told)
     steps = {step.name: step for step in told.steps}
