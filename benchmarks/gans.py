@@ -203,7 +203,7 @@ def trained(
         ),
         begins=begins,
         device=device,
-        judge=Judge(real, extractor.extract, extractor.extract(real)),
+        judge=Judge(extractor.extract(real), extractor.extract, real),
     )
     return result.model, {
         "images_shown": epochs * count,
@@ -284,17 +284,19 @@ def bar(count: int, subset: int, arguments: argparse.Namespace, packed: Path) ->
     images = Images(packed, arguments.work, arguments.size, arguments.rare_class)
     result: dict[str, Any] = {"recipe": "no GAN", "real_count": count, "subset": subset}
     labels, features = images.labels["train"], np.asarray(images.features["train"])
-    of_rare = nested_subset(labels, images.rare, int((labels == images.rare).sum()), subset)
-    others = features[of_rare[count:]][:QUALITY_IMAGES]
+    chosen = nested_subset(labels, images.rare, count, subset)
+    of_rare = np.flatnonzero(labels == images.rare)
+    rest = np.random.default_rng(0).permutation(np.setdiff1d(of_rare, chosen))
+    others = features[rest[:QUALITY_IMAGES]]
     held_out = np.asarray(images.features["test"])[images.labels["test"] == images.rare]
     kid, kid_sd = kernel_distance(held_out, others)
     density, coverage = density_and_coverage(held_out, others)
     precision, recall = precision_and_recall(held_out, others)
     result |= {"kid": kid, "kid_sd": kid_sd, "density": density, "coverage": coverage}
     result |= {"precision": precision, "recall": recall}
-    result["authenticity"] = authenticity(features[of_rare[:count]], others)
+    result["authenticity"] = authenticity(features[chosen], others)
     small = np.asarray(images.small["train"])
-    copies = near_copies(small[of_rare[count:]], small[of_rare[:count]])[0]
+    copies = near_copies(small[rest], small[chosen])[0]
     result["copy_rate"] = float((copies <= 8).mean())
     result["arms"] = classified(list(BASE_ARMS), images.data(), (count, subset), arguments)
     return result

@@ -19,7 +19,7 @@ from gan_core.gans.checks import (
     check_number,
     check_whole,
 )
-from gan_core.gans.conditioning import check_conditioning, let_classes_in
+from gan_core.gans.conditioning import check_conditioning, labels_settled_from, let_classes_in
 from gan_core.gans.counter import StepCounter
 from gan_core.gans.losses import ADVERSARIAL_LOSSES, rising_gamma, squared_gradient
 
@@ -96,6 +96,10 @@ class AdversarialGan(Gan):
         self.drawn_class = settings.drawn_class
         self.augment: Augment = AUGMENTS[settings.augment]()
         self.counter = StepCounter()
+
+    def settled_from(self) -> float:
+        """When the labels have come in, where there are any."""
+        return labels_settled_from(self.settings)
 
     @property
     def image_size(self) -> int:

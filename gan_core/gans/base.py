@@ -149,6 +149,15 @@ class Gan(ABC):
             block.requires_grad_(False)
             block.eval()
 
+    # --- optional: when its images are what they are meant to be ----------------------------------
+
+    def settled_from(self) -> float:
+        """The share of the training from which on samples can be judged, 0 .. 1.
+
+        Before it they are of another kind than at the end: smaller, or of any class.
+        """
+        return 0.0
+
     # --- optional: what there is to see beside plain samples --------------------------------------
 
     def code_count(self) -> int:

@@ -109,3 +109,13 @@ def check_conditioning(kind: str, settings: ConditioningSettings) -> None:
     check_whole(kind, "drawn_class", settings.drawn_class, 0, max(0, settings.classes - 1))
     check_number(kind, "blend_start", settings.blend_start, 0, 1)
     check_number(kind, "blend_length", settings.blend_length, 0, 1)
+    if settings.blend_start + settings.blend_length > 1:
+        total = settings.blend_start + settings.blend_length
+        raise out_of_range(
+            kind, "blend_start + blend_length", total, "at most 1, or labels never come in wholly"
+        )
+
+
+def labels_settled_from(settings: ConditioningSettings) -> float:
+    """The share of a training from which on images are wholly of the class that is drawn."""
+    return settings.blend_start + settings.blend_length if settings.classes else 0.0

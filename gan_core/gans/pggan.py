@@ -95,6 +95,13 @@ class PGGAN(Gan):
         self.generator = Generator(self.settings)
         self.critic = Critic(self.settings)
 
+    def settled_from(self) -> float:
+        """When the last doubling has faded in."""
+        if self.is_pretrained:
+            return 0.0
+        stages = self.generator.stages
+        return (stages + 0.5) / (stages + 1)
+
     @property
     def image_size(self) -> int:
         """Height and width of the images, pixels."""

@@ -28,7 +28,12 @@ from gan_core.gans.checks import (
     check_number,
     check_whole,
 )
-from gan_core.gans.conditioning import check_conditioning, let_classes_in, random_labels
+from gan_core.gans.conditioning import (
+    check_conditioning,
+    labels_settled_from,
+    let_classes_in,
+    random_labels,
+)
 from gan_core.gans.counter import StepCounter
 from gan_core.gans.losses import (
     logistic_discriminator,
@@ -150,6 +155,10 @@ class StyleGAN2(Gan):
         self.augment: Augment = AUGMENTS[self.settings.augment]()
         self.paths = PathLengths()
         self.counter = StepCounter()
+
+    def settled_from(self) -> float:
+        """When the labels have come in, where there are any."""
+        return labels_settled_from(self.settings)
 
     @property
     def image_size(self) -> int:

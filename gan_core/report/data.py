@@ -54,7 +54,8 @@ class GanSection:
         snapshots: In the order of training.
         judgements: Of the snapshots: "epoch", "kid", "kid_sd", "coverage", "authenticity",
             "copy_rate"; empty where nothing was judged.
-        chosen_epoch: After which the generator was kept; None where the last was, unjudged.
+        chosen_epoch: After which the generator was kept; None where nothing was judged.
+        was_chosen: Whether it was kept for its judgement, and not as the last.
         ended: "plateau" or "copying" where the training ended before its last epoch.
         upscaled: uint8 [k, S, S, 3], final images after the upscaler; None: not shown.
         history: Points of training, each with "epoch" and a number for each loss.
@@ -72,6 +73,7 @@ class GanSection:
     history: list[dict[str, float]] = field(default_factory=list)
     judgements: list[dict[str, float]] = field(default_factory=list)
     chosen_epoch: int | None = None
+    was_chosen: bool = True
     ended: str | None = None
     sweeps: list[Sweep] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)

@@ -18,6 +18,9 @@ def how_it_learnt(card: Mapping[str, Any]) -> dict[str, str]:
         first = card["pretrained"]
         counts = [f"{count} {name}" for name, count in first["images"].items() if count]
         told["first trained on"] = f"{', '.join(counts)}; {first['step']} steps"
+        if first["training"]["images"] == "other-classes":
+            # Its chance is in no spread over subsets.
+            told["first trained on"] += ", once for all subsets and real counts"
     if training.get("freeze_d"):
         told["frozen blocks of the discriminator"] = str(training["freeze_d"])
     if "classes" in card:

@@ -30,7 +30,9 @@ def quality_view(section: GanSection, values: dict[str, Any], text: Text) -> dic
         return None
     chosen = section.chosen_epoch
     said = []
-    if chosen is not None:
+    if not section.was_chosen:
+        said.append(text("quality_last"))
+    elif chosen is not None:
         said.append(text("quality_chosen", epoch=chosen))
     if section.ended is not None:
         last = section.judgements[-1]["epoch"]

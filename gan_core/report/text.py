@@ -227,9 +227,10 @@ _GANS = {
     " distance KID on EfficientNet-Lite0 features (lower is closer), the share of training images"
     " that have a sample near them (coverage), the share of samples that are no closer to a"
     " training image than that one's own neighbour (authenticity; about .65 for new real images),"
-    " and the share that are near-copies. A snapshot was chosen by these figures, so they say"
-    " which is best, not how good it is.",
-    "quality_chosen": "The generator after epoch {epoch} was kept (the dotted line).",
+    " and the share that are near-copies.",
+    "quality_chosen": "The generator after epoch {epoch} was kept (the dotted line). It was chosen"
+    " by these figures, so they say which is best, not how good it is.",
+    "quality_last": "The last generator was kept, whatever these figures say.",
     "quality_ended:plateau": "The training ended after epoch {epoch}, since it got no better.",
     "quality_ended:copying": "The training ended after epoch {epoch}, since it was learning its"
     " images by heart.",

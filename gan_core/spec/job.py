@@ -151,6 +151,13 @@ class GanSpec(_Strict):
             if blends := [name for name in self.settings if name.startswith("blend_")]:
                 raise ValueError(f"{blends[0]} needs conditional: there are no labels to let in")
             return self
+        start, length = (self.settings.get(f"blend_{part}", 0.25) for part in ("start", "length"))
+        # What is no number was refused by now.
+        if float(start) + float(length) > 1:  # type: ignore[arg-type]
+            raise ValueError(
+                "blend_start and blend_length are more than 1 together: the labels would never come"
+                " in wholly"
+            )
         if self.name not in CONDITIONAL_GANS:
             raise ValueError(
                 f"{self.name} cannot learn from labels; {', '.join(CONDITIONAL_GANS)} can"

@@ -224,6 +224,7 @@ def _gan_sections(
                 history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
                 judgements=judgements,
                 chosen_epoch=chosen,
+                was_chosen=training.get("keep", "last") == "best",
                 ended=card.get("ended_early"),
                 sweeps=[
                     Sweep(code=code, images=images)

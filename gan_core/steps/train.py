@@ -15,13 +15,21 @@ from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
 from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
+from gan_core.screening import thumbnails
 from gan_core.steps import pretrain
 from gan_core.steps.context import Output, StepContext
 from gan_core.training.config import images_digest
 from gan_core.training.fit import fit_to_size
-from gan_core.training.judging import DEFAULT_NEAR_COPY_RMS, LEAST_IMAGES, Judge
+from gan_core.training.judging import (
+    DEFAULT_NEAR_COPY_RMS,
+    LEAST_IMAGES,
+    MOST_JUDGED_AGAINST,
+    Judge,
+)
 from gan_core.training.loop import TrainConfig, TrainResult, train
 from gan_core.training.start import Start
+
+MOST_OTHERS_COMPARED = 5000
 
 
 def run(context: StepContext) -> list[Output]:
@@ -66,7 +74,9 @@ def run(context: StepContext) -> list[Output]:
         config,
         device=device,
         data_digest=dataset.digest,
-        judge=_judge(context, images[labels[chosen] == rare_index], device),
+        judge=_judge(
+            context, images[labels[chosen] == rare_index], _learnt_from(params, dataset), device
+        ),
         begins=begins,
         labels=labels[chosen] if is_conditional else None,
         checkpoint_dir=context.checkpoints,
@@ -77,7 +87,7 @@ def run(context: StepContext) -> list[Output]:
     name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
     result.model.save(context.outputs / f"{name}.safetensors")
     card = {**result.model.card(), "training": params, "device": describe_device(device)}
-    card |= _quality(result)
+    card |= _quality(result, config.keep)
     if is_conditional:
         card["classes"] = list(dataset.classes)
     if pretrained is not None:
@@ -106,10 +116,34 @@ def run(context: StepContext) -> list[Output]:
     return outputs
 
 
-def _judge(context: StepContext, images: NDArray[np.uint8], device: torch.device) -> Judge | None:
+def _learnt_from(params: dict[str, Any], dataset: PackedDataset) -> NDArray[np.uint8]:
+    """Thumbnails of all images that the GAN learns from, or has learnt from; uint8 [L, 32, 32, 3].
+
+    Of other classes at most so many, spread evenly.
+    """
+    labels = dataset.labels("train")
+    rare_index = dataset.classes.index(params["rare_class"])
+    rows = nested_subset(labels, rare_index, params["real_count"], params["subset"])
+    if {params.get("pretrain", "none"), params.get("conditional", "none")} != {"none"}:
+        others = np.flatnonzero(labels != rare_index)
+        stride = max(1, -(-len(others) // MOST_OTHERS_COMPARED))
+        rows = np.concatenate([rows, others[::stride]])
+    images = dataset.images("train")
+    return np.concatenate([thumbnails(images[rows[i : i + 512]]) for i in range(0, len(rows), 512)])
+
+
+def _judge(
+    context: StepContext,
+    images: NDArray[np.uint8],
+    learnt_from: NDArray[np.uint8],
+    device: torch.device,
+) -> Judge | None:
     """The judge of the snapshots; None for so few images that nothing can be said."""
     if len(images) < LEAST_IMAGES:
         return None
+    if len(images) > MOST_JUDGED_AGAINST:
+        some = np.random.default_rng(0).choice(len(images), MOST_JUDGED_AGAINST, replace=False)
+        images = images[np.sort(some)]
     extractor = FeatureExtractor(device=device)
     # Kept among the checkpoints: a training that goes on does not compute them again.
     real = extractor.extract_into(
@@ -120,17 +154,18 @@ def _judge(context: StepContext, images: NDArray[np.uint8], device: torch.device
         should_stop=context.should_stop,
     )
     limit = context.params.get("near_copy_rms", DEFAULT_NEAR_COPY_RMS)
-    return Judge(images, extractor.extract, real, near_copy_rms=float(limit))
+    return Judge(real, extractor.extract, learnt_from, near_copy_rms=float(limit))
 
 
-def _quality(result: TrainResult) -> dict[str, Any]:
+def _quality(result: TrainResult, keep: str) -> dict[str, Any]:
     """What the card says of the generator's samples; nothing where they were not judged."""
     found = next((j for j in result.judgements if j.step == result.model.step), None)
     if found is None:
         return {}
     said = found.as_dict() | {
         "features": NAME,
-        "against": "the training images; a snapshot was chosen by these figures",
+        "against": "the training images"
+        + ("; a snapshot was chosen by these figures" if keep == "best" else ""),
         "judged": len(result.judgements),
     }
     return {"quality": said} | ({"ended_early": result.ended} if result.ended else {})

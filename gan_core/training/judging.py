@@ -27,6 +27,8 @@ from gan_core.screening import near_copies, thumbnails
 
 LEAST_JUDGED, MOST_JUDGED = 128, 512
 LEAST_IMAGES = 4
+MOST_JUDGED_AGAINST = 1000
+"""Real images, for memory and time grow with the square of their number."""
 DEFAULT_NEAR_COPY_RMS = 8.0
 
 DISTANCE_WEIGHT = 5.0
@@ -60,6 +62,8 @@ class Judgement:
         copy_rate: Share of samples that are near-copies of a training image.
         authenticity: See ``quality.authenticity``.
         score: What a snapshot is chosen by; lower is better.
+        is_settled: Whether the generator makes what it is to make in the end; until then nothing
+            is chosen and nothing ended (``Gan.settled_from``).
     """
 
     epoch: int
@@ -71,6 +75,7 @@ class Judgement:
     copy_rate: float
     authenticity: float
     score: float
+    is_settled: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -81,33 +86,37 @@ class Judge:
     """Compares samples with the training images.
 
     Args:
-        images: The training images as the GAN sees them, uint8 [N, S, S, 3], N ≥ 4.
-        features_of: Features of images of that size, float32 [N, D].
-        real_features: ``features_of(images)``, kept from before.
+        real_features: Of the rare class's training images, or of ``MOST_JUDGED_AGAINST`` of them,
+            float32 [N, D], N ≥ 4.
+        features_of: Features of samples, uint8 [M, S, S, 3] -> float32 [M, D].
+        learnt_from: Images that no sample may be a near-copy of, uint8 [L, H, W, 3]: all that the
+            GAN learns from, those of other classes among them.
         near_copy_rms: See ``ScreenSpec.near_copy_rms``.
 
     Raises:
-        ValueError: Fewer than 4 images, or other features than images.
+        ValueError: Fewer than 4 images.
     """
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
-        features_of: ImageFeatures,
         real_features: NDArray[np.float32],
+        features_of: ImageFeatures,
+        learnt_from: NDArray[np.uint8],
         *,
         near_copy_rms: float = DEFAULT_NEAR_COPY_RMS,
     ) -> None:
-        if len(images) < LEAST_IMAGES or len(images) != len(real_features):
+        if len(real_features) < LEAST_IMAGES:
             raise ValueError(f"a judge needs features of at least {LEAST_IMAGES} images")
         self._features_of = features_of
         self._real = real_features
-        self._thumbnails = thumbnails(images)
+        self._thumbnails = thumbnails(learnt_from)
         self._near_copy_rms = near_copy_rms
         self._own_kernel = mean_of_others(cubic_kernel(real_features, real_features))
-        self.sample_count = min(MOST_JUDGED, max(LEAST_JUDGED, len(images)))
+        self.sample_count = min(MOST_JUDGED, max(LEAST_JUDGED, len(real_features)))
 
-    def judge(self, samples: NDArray[np.uint8], epoch: int, step: int) -> Judgement:
+    def judge(
+        self, samples: NDArray[np.uint8], epoch: int, step: int, *, is_settled: bool = True
+    ) -> Judgement:
         """Judge samples, uint8 [M, S, S, 3], made after so many epochs and steps."""
         features = self._features_of(samples)
         kid, kid_sd = kernel_distance(self._real, features)
@@ -121,12 +130,15 @@ class Judge:
             + COPY_WEIGHT * max(0.0, copy_rate - ALLOWED_COPIES)
             + AUTHENTICITY_WEIGHT * max(0.0, LEAST_AUTHENTICITY - novel)
         )
-        return Judgement(epoch, step, kid, kid_sd, density, coverage, copy_rate, novel, score)
+        return Judgement(
+            epoch, step, kid, kid_sd, density, coverage, copy_rate, novel, score, is_settled
+        )
 
 
 def best_of(judgements: Sequence[Judgement]) -> Judgement | None:
-    """The one with the lowest score, the earliest of equals; None where there is none."""
-    return min(judgements, key=lambda found: found.score, default=None)
+    """The settled one with the lowest score, the earliest of equals; None where there is none."""
+    settled = [found for found in judgements if found.is_settled]
+    return min(settled, key=lambda found: found.score, default=None)
 
 
 def reason_to_end(judgements: Sequence[Judgement], fraction: float) -> Ending | None:
@@ -140,6 +152,7 @@ def reason_to_end(judgements: Sequence[Judgement], fraction: float) -> Ending | 
         judgements: All so far, in order.
         fraction: Share of the training that is done.
     """
+    judgements = [found for found in judgements if found.is_settled]
     latest = judgements[-COPYING_LOOKS:]
     if len(latest) == COPYING_LOOKS and all(
         found.copy_rate > COPYING_RATE or found.authenticity < COPYING_AUTHENTICITY

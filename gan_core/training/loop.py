@@ -265,7 +265,8 @@ class _Course:
 
     def _judge(self, judge: Judge, run: Run, model: TrainedGenerator) -> None:
         samples = judged_samples(run, model, judge.sample_count)
-        found = judge.judge(samples, run.epoch, run.steps)
+        is_settled = run.fraction >= run.gan.settled_from()
+        found = judge.judge(samples, run.epoch, run.steps, is_settled=is_settled)
         run.judgements.append(found)
         if best_of(run.judgements) is found:
             run.best = model

@@ -98,3 +98,10 @@ def test_copies_are_not_authentic_and_new_ones_are() -> None:
     assert authenticity(real, copied) == 0.0
     assert authenticity(real, cloud(100, 1)) > 0.4
     assert authenticity(real, cloud(100, 1, shift=50)) == 1.0
+
+
+def test_copies_of_an_image_that_stands_twice_are_not_authentic() -> None:
+    real = cloud(50, 0)
+    real[1] = real[0]
+    nearly = np.repeat(real[:1], 20, axis=0) + np.float32(1e-6)
+    assert authenticity(real, nearly) == 0.0

@@ -78,3 +78,12 @@ def test_the_picture_shows_the_kept_snapshot_where_nothing_was_upscaled(
     shown = final_images(section)
     assert shown is not None
     assert np.array_equal(shown, section.snapshots[0].images)
+
+
+def test_where_the_last_generator_was_kept_the_page_says_that_nothing_was_chosen(
+    untested: ReportData, gan_section: Callable[..., GanSection]
+) -> None:
+    section = replace(judged(gan_section(10)), was_chosen=False)
+    page = render_report(replace(untested, gans=[section]))
+    assert "The last generator was kept" in page
+    assert "chosen" not in page.partition("Quality over the training")[2].partition("<figure")[0]

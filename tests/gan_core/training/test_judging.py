@@ -33,7 +33,7 @@ def features_of(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def judge() -> Judge:
-    return Judge(IMAGES[:12], features_of, features_of(IMAGES[:12]))
+    return Judge(features_of(IMAGES[:12]), features_of, IMAGES[:12])
 
 
 def noise(count: int) -> NDArray[np.uint8]:
@@ -60,13 +60,13 @@ def test_a_judge_looks_at_as_many_samples_as_there_are_images_within_limits() ->
     many = np.zeros((600, 8, 8, 3), np.uint8)
     features = np.random.default_rng(0).normal(size=(600, 4)).astype(np.float32)
     assert judge().sample_count == 128
-    assert Judge(many[:300], features_of, features[:300]).sample_count == 300
-    assert Judge(many, features_of, features).sample_count == 512
+    assert Judge(features[:300], features_of, many).sample_count == 300
+    assert Judge(features, features_of, many).sample_count == 512
 
 
 def test_a_judge_needs_four_images() -> None:
     with pytest.raises(ValueError, match="at least 4"):
-        Judge(IMAGES[:3], features_of, features_of(IMAGES[:3]))
+        Judge(features_of(IMAGES[:3]), features_of, IMAGES)
 
 
 def test_the_best_has_the_lowest_score_and_the_earliest_of_equals_wins() -> None:
@@ -98,12 +98,14 @@ class ScriptedJudge(Judge):
     """Finds what it is told to, look by look; a real judge's samples and features beneath."""
 
     def __init__(self, scores: list[float]) -> None:
-        super().__init__(IMAGES[:12], features_of, features_of(IMAGES[:12]))
+        super().__init__(features_of(IMAGES[:12]), features_of, IMAGES[:12])
         self.scores = scores
         self.sample_count = 8
 
-    def judge(self, samples: NDArray[np.uint8], epoch: int, step: int) -> Judgement:
-        found = super().judge(samples, epoch, step)
+    def judge(
+        self, samples: NDArray[np.uint8], epoch: int, step: int, *, is_settled: bool = True
+    ) -> Judgement:
+        found = super().judge(samples, epoch, step, is_settled=is_settled)
         return replace(found, score=self.scores[epoch - 1], copy_rate=0.0, authenticity=0.6)
 
 
@@ -183,3 +185,52 @@ def test_progress_tells_the_latest_distance_and_the_best_epoch() -> None:
     run([0.5, 0.2, 0.4], on_progress=told.append)
     assert "KID" in told[-1].detail
     assert "best so far: epoch 2" in told[-1].detail
+
+
+def test_a_copy_of_another_class_counts_where_the_gan_learnt_from_it() -> None:
+    alone = judge().judge(IMAGES[12:], 1, 1)
+    with_others = Judge(features_of(IMAGES[:12]), features_of, IMAGES).judge(IMAGES[12:], 1, 1)
+    assert (alone.copy_rate, with_others.copy_rate) == (0.0, 1.0)
+
+
+def test_before_a_generator_is_settled_nothing_is_chosen_and_nothing_ended() -> None:
+    early = judgement(0.1, epoch=1, is_settled=False)
+    late = judgement(0.4, epoch=2)
+    best = best_of([early, late])
+    assert best is not None
+    assert best.epoch == 2
+    assert best_of([early]) is None
+    assert reason_to_end([early] * 20, 0.9) is None
+    copying = judgement(0.3, copy_rate=0.5, is_settled=False)
+    assert reason_to_end([copying] * 4, 0.9) is None
+
+
+def test_a_growing_gan_is_settled_when_it_has_grown_and_a_pretrained_one_at_once() -> None:
+    gan = registry.create("pggan", image_size=32, width=8)
+    assert gan.settled_from() == pytest.approx(3.5 / 4)
+    gan.is_pretrained = True
+    assert gan.settled_from() == 0.0
+
+
+@pytest.mark.parametrize("name", ["dcgan", "fastgan", "stylegan2"])
+def test_a_gan_with_labels_is_settled_when_they_have_come_in(name: str) -> None:
+    labelled = registry.create(
+        name, image_size=32, width=8, classes=2, blend_start=0.5, blend_length=0.3
+    )
+    assert labelled.settled_from() == pytest.approx(0.8)
+    assert registry.create(name, image_size=32, width=8).settled_from() == 0.0
+    with pytest.raises(GraftError):
+        registry.create(name, image_size=32, width=8, classes=2, blend_start=0.8, blend_length=0.3)
+
+
+def test_a_growing_gan_keeps_no_generator_from_before_it_has_grown() -> None:
+    config = TrainConfig(
+        batch_size=12, epochs=10, snapshots=10, sample_count=2, keep="best", ema_decay=0.9
+    )
+    gan = registry.create("pggan", image_size=32, width=8)
+    scores = [0.1] * 8 + [0.5, 0.4]
+    result = train(gan, IMAGES[:12], config, judge=ScriptedJudge(scores))
+    assert [found.is_settled for found in result.judgements] == [False] * 8 + [True, True]
+    assert result.best is not None
+    assert result.best.epoch == 10
+    assert result.model.step == 10
