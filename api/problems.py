@@ -209,7 +209,7 @@ def _invalid(error: RequestValidationError) -> Problem:
         tail = "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in path)
         pointer = tail if place == "body" else f"{place}{tail}"
         # What was sent is not sent back: it may be long, and it is no secret of ours to repeat.
-        errors.append({"pointer": pointer, "detail": str(found["msg"])})
+        errors.append({"pointer": pointer, "detail": _sentence(found["msg"])})
     first = errors[0]
     return Problem(
         422,
@@ -218,6 +218,11 @@ def _invalid(error: RequestValidationError) -> Problem:
         "Mend what `errors` names; /docs describes every field.",
         errors=errors,
     )
+
+
+def _sentence(message: object) -> str:
+    """Return a finding without the name of the exception that carried it."""
+    return str(message).removeprefix("Value error, ")
 
 
 def _path_in(body: Any, path: list[str | int], *, is_missing: bool) -> list[str | int]:

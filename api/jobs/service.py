@@ -64,7 +64,7 @@ class JobService:
             Problem: 404 or 409 for the data set.
             GraftError: The spec does not fit the data set.
         """
-        spec, plan = self._thought_through(asked, weights_sha256)
+        spec, plan = self._thought_through(_own_words(asked), weights_sha256)
         finished = self._jobs.finished_keys([step.key for step in plan.steps])
         return PlannedJob(spec, plan, finished)
 
@@ -89,7 +89,7 @@ class JobService:
         earlier = earlier_job(self._jobs, idempotency_key, request_sha256)
         if earlier is not None:
             return earlier, False
-        job = self._start(asked, weights_sha256)
+        job = self._start(_own_words(asked), weights_sha256)
         if idempotency_key is not None:
             self._jobs.remember(idempotency_key, request_sha256, job.id)
         self._audit.append(
@@ -317,6 +317,11 @@ class JobService:
                 "Its `problems` say why. Mend them, and upload it again.",
             )
         return dataset
+
+
+def _own_words(asked: JobSpec) -> JobSpec:
+    """Return the spec without reasons that the profile did not give: advice is the service's."""
+    return asked.model_copy(update={"chosen_because": []}) if asked.chosen_because else asked
 
 
 def _as_chosen(asked: JobSpec, earlier: Job) -> JobSpec:

@@ -132,6 +132,7 @@ def dataset_card(facts: PackageFacts, counts: Counts, folders: dict[str, str]) -
             f" {counts.by_model.get(model.sha256, 0)} | {left} |"
             f" {_plain(str(model.upscale.get('engine', '')))} | {model.output_size} |"
         )
+    lines += ["", *_learnt_from(facts)]
     reasons = counts.left_out_by_reason()
     lines.append("")
     if reasons:
@@ -166,6 +167,21 @@ def dataset_card(facts: PackageFacts, counts: Counts, folders: dict[str, str]) -
         "",
     ]
     return "\n".join(lines)
+
+
+def _learnt_from(facts: PackageFacts) -> list[str]:
+    """Return a sentence for each way in which GANs learnt from other classes, too."""
+    told: dict[str, list[str]] = {}
+    for model in facts.models:
+        others = {k: n for k, n in model.learnt_from.items() if k != facts.rare_class}
+        if others:
+            counts = ", ".join(f"{n} of {_plain(name)}" for name, n in sorted(others.items()))
+            who = f"{_plain(model.gan)} at {model.real_count}"
+            told.setdefault(counts, []).append(who)
+    return [
+        f"Learnt from other classes' training images, too ({counts}): {', '.join(who)}."
+        for counts, who in told.items()
+    ]
 
 
 def _plain(text: str) -> str:

@@ -56,6 +56,7 @@ class ModelFacts:
         card: ``TrainedGenerator.card()``.
         upscale: "engine", "size" and "fingerprint" of the upscaler, and what else is known of it.
         output_size: Side in pixels of the images in the zip.
+        learnt_from: Training images by class, of all classes that it learnt from.
         drawing: How images were drawn from their seeds ("truncation", "category", "codes",
             "interpolate"), where that is not as the model was trained.
     """
@@ -70,6 +71,7 @@ class ModelFacts:
     upscale: dict[str, Any]
     output_size: int
     drawing: dict[str, Any] = field(default_factory=dict)
+    learnt_from: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the model's entry in the manifest."""

@@ -177,8 +177,8 @@ _READING = {
     "read:class-weights": "The same images; a mistake on the rare class counts more. Costs"
     " nothing.",
     "read:oversample": "The real images of the rare class repeated until the classes are equal.",
-    "read:gan": "The rare class filled up with synthetic images of {gan}, which was trained on the"
-    " same real images.",
+    "read:gan": "The rare class filled up with synthetic images of {gan}, which saw the same real"
+    " images of it and no others.",
     "arms_heading": "The ways to prepare the training images",
     "figures_heading": "The figures",
 }
@@ -202,14 +202,15 @@ _CURVES = {
 
 _GANS = {
     "gans": "The synthetic images",
-    "gans_lead": "For each number of real images a GAN was trained on those images alone. Look for"
-    " variety (or the same picture again and again), for structure that real images have, and for"
-    " copies of the real images beside them.",
+    "gans_lead": "For each number of real images a GAN was trained. Of the rare class it saw those"
+    " images alone; what it learnt from other classes stands beside it. Look for variety (or the"
+    " same picture again and again), for structure that real images have, and for copies of the"
+    " real images beside them.",
     "gan_heading": "{gan}, {count} real images",
     "gan_subset": "subset {subset}",
     "training_heading": "During training",
     "training_lead": "Real images at the GAN’s own size ({size} pixels), then the same seeds at"
-    " every kept moment of the training.",
+    " moments of the training.",
     "final_heading": "As they leave the upscaler",
     "final_lead": "Synthetic images as the upscaler left them, at {size} pixels, with real images"
     " above. Near-copies of real images are not taken out here.",
@@ -223,11 +224,14 @@ _GANS = {
     "sweep_alt": "Synthetic images: {categories} rows of categories, {steps} columns from −1 to"
     " +1.",
     "quality_heading": "Quality over the training",
-    "quality_lead": "Samples compared with the training images at each snapshot: the kernel"
-    " distance KID on EfficientNet-Lite0 features (lower is closer), the share of training images"
-    " that have a sample near them (coverage), the share of samples that are no closer to a"
-    " training image than that one's own neighbour (authenticity; about .65 for new real images),"
-    " and the share that are near-copies.",
+    "quality_lead": "Samples compared with the training images at each snapshot. KID is the kernel"
+    " distance on EfficientNet-Lite0 features: 0 for images of the same kind, about .06 for benign"
+    " against malignant lesions, .4 for flat colour; the band is one standard deviation. Coverage"
+    " is the share of training images that have a sample near them: higher is better."
+    " Authenticity is the share of samples that are farther from any training image than that"
+    " one's own neighbour: about .65 for new real images, near 0 for copies. Noise resembles"
+    " nothing and is wholly authentic, so high authenticity means something only where coverage is"
+    " high, too. Near-copies should be none.",
     "quality_chosen": "The generator after epoch {epoch} was kept (the dotted line). It was chosen"
     " by these figures, so they say which is best, not how good it is.",
     "quality_last": "The last generator was kept, whatever these figures say.",

@@ -137,8 +137,9 @@ class GanSpec(_Strict):
             raise ValueError("pretrain_epochs needs pretrain: say what to learn from first")
         if self.pretrain == "none" and self.freeze_d:
             raise ValueError("freeze_d needs pretrain: untrained blocks would stay untrained")
+        # A size that was left out is the profile's, and checked once that has been filled in.
         blocks = discriminator_blocks(self.name, self.image_size)
-        if self.freeze_d > blocks:
+        if "image_size" in self.model_fields_set and self.freeze_d > blocks:
             raise ValueError(
                 f"{self.name}'s discriminator has {blocks} blocks at {self.image_size} pixels:"
                 f" freeze_d cannot be {self.freeze_d}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
+from pydantic import ValidationError
+
 from gan_core.spec.errors import GraftError
 from gan_core.spec.job import GanName, GanSpec, StudySpec
 from gan_core.spec.recommend import RULES, as_gans, reasons, recommend
@@ -206,7 +208,8 @@ def resolve(
         resolves to itself, whatever the device.
 
     Raises:
-        GraftError: ``unknown_class``, ``real_count_too_large`` or ``unknown_real_count``.
+        GraftError: ``unknown_class``, ``real_count_too_large``, ``unknown_real_count`` or
+            ``spec_does_not_fit``.
     """
     profile = PROFILES[spec.profile]
     given = spec.model_dump(exclude_unset=True)
@@ -226,7 +229,18 @@ def resolve(
         others = sum(class_counts.values()) - available
         _choose(merged, available, others, data_size, speeds)
     _fit_gans(merged, available)
-    return type(spec).model_validate(merged)
+    try:
+        return type(spec).model_validate(merged)
+    except ValidationError as error:
+        # What was asked for does not go with what the profile or the data set makes of the rest.
+        found = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in found["loc"])
+        raise GraftError(
+            "spec_does_not_fit",
+            f"Filled in from the profile {spec.profile!r}, the spec is not valid: {place}:"
+            f" {str(found['msg']).removeprefix('Value error, ')}.",
+            "Change that field, or give by hand what the profile fills in.",
+        ) from None
 
 
 def _rare_class(asked: str | None, class_counts: Mapping[str, int]) -> str:

@@ -145,6 +145,7 @@ def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> Mode
         sha256=sha256,
         gan=gan,
         real_count=card["training"]["real_count"],
+        learnt_from=card.get("learnt_from", {}),
         real_count_label=count,
         subset=card["training"]["subset"],
         train_step=f"train:{gan}:{count}:{subset}",

@@ -88,6 +88,7 @@ def run(context: StepContext) -> list[Output]:
     result.model.save(context.outputs / f"{name}.safetensors")
     card = {**result.model.card(), "training": params, "device": describe_device(device)}
     card |= _quality(result, config.keep)
+    card["learnt_from"] = _by_class(dataset, chosen, pretrained)
     if is_conditional:
         card["classes"] = list(dataset.classes)
     if pretrained is not None:
@@ -155,6 +156,20 @@ def _judge(
     )
     limit = context.params.get("near_copy_rms", DEFAULT_NEAR_COPY_RMS)
     return Judge(real, extractor.extract, learnt_from, near_copy_rms=float(limit))
+
+
+def _by_class(
+    dataset: PackedDataset, chosen: NDArray[np.int64], pretrained: dict[str, Any] | None
+) -> dict[str, int]:
+    """Training images of each class that the GAN has learnt from."""
+    labels = dataset.labels("train")[chosen]
+    first = {} if pretrained is None else pretrained["images"]
+    counts = {
+        # What was pretrained on of the rare class are the same images.
+        name: max(int((labels == index).sum()), int(first.get(name, 0)))
+        for index, name in enumerate(dataset.classes)
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _quality(result: TrainResult, keep: str) -> dict[str, Any]:

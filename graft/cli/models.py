@@ -72,9 +72,11 @@ def show(
 
 
 def _described(model: Model) -> str:
+    others = {k: n for k, n in model.card.get("learnt_from", {}).items() if k != model.rare_class}
+    also = "".join(f" and {n} of {name!r}" for name, n in sorted(others.items()))
     return (
         f"{model.gan}, {model.image_size} × {model.image_size} pixels, trained on"
-        f" {model.real_count} real images of {model.rare_class!r} (subset {model.subset})"
+        f" {model.real_count} real images of {model.rare_class!r}{also} (subset {model.subset})"
     )
 
 
@@ -89,7 +91,9 @@ def images(
     between: Annotated[
         tuple[int, int] | None, typer.Option(help="Images on the way between two seeds.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=2, max=256, help="Of --between.")] = 8,
+    steps: Annotated[
+        int | None, typer.Option(min=2, max=256, help="Of --between.", show_default="8")
+    ] = None,
     truncation: Annotated[
         float | None, typer.Option(help="Above 0, at most 1: the smaller, the more alike.")
     ] = None,
@@ -100,7 +104,9 @@ def images(
     size: Annotated[
         int | None, typer.Option(help="Bring them to this side in pixels; default: as made.")
     ] = None,
-    engine: Annotated[str, typer.Option(help="How --size is reached.")] = "lanczos",
+    engine: Annotated[
+        str | None, typer.Option(help="How --size is reached.", show_default="lanczos")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="The zip to write.")] = Path("synthetic.zip"),
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Also write a PNG of up to 64 images.")
@@ -110,15 +116,21 @@ def images(
     data_dir: DataDirOption = None,
 ) -> None:
     """Make images, wait for them, and download the zip."""
+    if steps is not None and between is None:
+        raise typer.BadParameter(
+            "it belongs to --between, which is not given", param_hint="--steps"
+        )
+    if engine is not None and size is None:
+        raise typer.BadParameter("it needs --size, which is not given", param_hint="--engine")
     asked: dict[str, Any] = {"truncation": truncation, "category": category, "codes": code or None}
     if between is not None:
-        asked["interpolate"] = {"from_seed": between[0], "to_seed": between[1], "steps": steps}
+        asked["interpolate"] = {"from_seed": between[0], "to_seed": between[1], "steps": steps or 8}
     if seed and (count is None or len(seed) > 1 or between is not None):
         asked |= {"seeds": seed, "count": count}
     else:
         asked |= {"count": count, "first_seed": seed[0] if seed else None}
     if size is not None:
-        asked["upscale"] = {"engine": engine, "size": size}
+        asked["upscale"] = {"engine": engine or "lanczos", "size": size}
     with connect(url, key_file, data_dir) as client:
         made = client.models.make_images(
             model_id, {name: value for name, value in asked.items() if value is not None}

@@ -364,3 +364,28 @@ def test_a_retry_trains_what_the_best_profile_had_chosen_whatever_the_device_is_
     assert again["requested"] == job["requested"]
     anew = hospital.submit(dataset_id, **body)
     assert anew["spec"]["gans"] != job["spec"]["gans"]
+
+
+def test_reasons_that_a_client_made_up_are_not_told_as_advice(hospital: Any) -> None:
+    body = {
+        "dataset_id": hospital.ready_dataset(),
+        "real_counts": [10],
+        "chosen_because": ["The moon said so."],
+    }
+    plan = hospital.client.post("/v1/jobs?dry_run=true", json=body).json()
+    assert "The moon said so." not in plan["advice"]
+    job = hospital.client.post("/v1/jobs", json=body).json()
+    assert "The moon said so." not in job["advice"]
+    assert job["spec"]["chosen_because"] == []
+
+
+def test_frozen_blocks_are_counted_at_the_profiles_image_size(hospital: Any) -> None:
+    gan = {"name": "stylegan2", "pretrain": "other-classes", "pretrain_epochs": 1}
+    body = {"dataset_id": hospital.ready_dataset(), "real_counts": [10]}
+    for profile, blocks, status in (("quick", 3, 200), ("quick", 4, 422), ("best", 4, 200)):
+        asked = body | {"profile": profile, "gans": [gan | {"freeze_d": blocks}]}
+        answer = hospital.client.post("/v1/jobs?dry_run=true", json=asked)
+        assert answer.status_code == status, answer.text
+        if status == 422:
+            assert "32 pixels" in answer.text
+            assert "Value error" not in answer.text

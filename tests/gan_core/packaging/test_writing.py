@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 
 from gan_core.packaging import PackageFacts, SyntheticImage, write_zip
+from gan_core.packaging.cards import dataset_card
+from gan_core.packaging.data import Counts
 from gan_core.progress import Progress, Stopped
 from gan_core.spec.errors import GraftError
 
@@ -214,3 +216,11 @@ def test_a_package_without_images_is_whole(tmp_path: Path, facts: PackageFacts) 
     assert summary.written == 0
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.read("metadata.jsonl") == b""
+
+
+def test_the_card_says_what_a_gan_learnt_from_other_classes(facts: PackageFacts) -> None:
+    alone = dataset_card(facts, Counts(), {})
+    assert "other classes" not in alone
+    model = replace(facts.models[0], learnt_from={"benign": 40, "malignant": 10})
+    card = dataset_card(replace(facts, models=[model]), Counts(), {})
+    assert "Learnt from other classes' training images, too (40 of benign): infogan at 10." in card

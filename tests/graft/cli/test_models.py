@@ -136,3 +136,23 @@ def test_images_that_could_not_be_made_are_an_error(asked: Any, tmp_path: Path) 
     assert result.exit_code == 1
     assert "It broke." in result.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [(["--steps", "3"], "--between"), (["--engine", "realesrgan"], "--size")],
+)
+def test_an_option_without_the_one_it_belongs_to_is_refused(
+    asked: Any, tmp_path: Path, options: list[str], missing: str
+) -> None:
+    out = str(tmp_path / "a.zip")
+    result = runner.invoke(app, ["models", "images", "art_1", *options, "--out", out])
+    assert result.exit_code == 2
+    assert missing in result.output
+    assert asked == []
+
+
+def test_a_model_says_what_else_it_learnt_from(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODEL, "card", {"learnt_from": {"benign": 140, "malignant": 50}})
+    result = runner.invoke(app, ["models", "show", "art_1"])
+    assert "50 real images of 'malignant' and 140 of 'benign'" in result.output
