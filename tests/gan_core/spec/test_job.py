@@ -180,7 +180,14 @@ def test_a_schedule_whose_rows_do_not_rise_is_refused(ends: list[int | None]) ->
     [
         ({"pretrain_epochs": 3}, "pretrain_epochs needs pretrain"),
         ({"freeze_d": 1}, "freeze_d needs pretrain"),
-        ({"freeze_d": 5, "pretrain": "all-classes"}, "has 4 blocks at 112 pixels"),
+        (
+            {"freeze_d": 5, "pretrain": "all-classes", "image_size": 112},
+            "has 4 blocks at 112 pixels",
+        ),
+        (
+            {"conditional": "late", "settings": {"blend_start": 0.6, "blend_length": 0.5}},
+            "the labels would never come in wholly",
+        ),
         ({"name": "pggan", "conditional": "late"}, "pggan cannot learn from labels"),
         ({"name": "infogan", "conditional": "late"}, "infogan cannot learn from labels"),
         ({"conditional": "late", "pretrain": "all-classes"}, "exclude each other"),
