@@ -158,7 +158,11 @@ def compare(name: str, images: np.ndarray, folder: Path, arguments: argparse.Nam
 
     def tell(what: str, ours: str, other: str, their_seconds: float, target: float | None) -> None:
         label = f"{name}{what}, {images.shape[1]} px, batch {batch}"
-        against = f"{package} {version(package)}{other}"
+        if ours == "auto" and device.type == "cpu":
+            label += ", bfloat16"
+        if name == "stylegan2":
+            label += ", channels shaped like theirs"
+        against = f"{package} {version(package)}{other}, float32"
         found = Ratio(
             label,
             against,

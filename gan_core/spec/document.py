@@ -33,6 +33,7 @@ _BOUNDS = {
     "minItems": "{} or more",
     "maxItems": "up to {}",
 }
+PRETRAINS = "on the other classes first"
 # The order in which a reader meets them; the schema itself sorts by name.
 _ORDER = ["GanSpec", "ScheduleRow", "UpscaleSpec", "BenchmarkSpec", "SeedCnnSpec", "ScreenSpec"]
 _ORDER += ["OutputSpec"]
@@ -98,11 +99,12 @@ def _briefly(gan: dict[str, Any]) -> str:
 
 def _rules() -> Iterator[str]:
     """The profile ``best``'s choice, as a table."""
-    yield _row("device", "real images", "GAN", "pixels", "batch", "images shown", "why")
-    yield _row(*["---"] * 7)
+    yield _row("device", "real images", "GAN", "pixels", "batch", "images shown", PRETRAINS, "why")
+    yield _row(*["---"] * 8)
     for rule in RULES:
         sizes = (rule.image_size, rule.batch_size, rule.images_shown)
         told = ["–"] * 3 if rule.gan is None else [f"{size:,}" for size in sizes]
+        told.append("–" if rule.pretrain_from is None else f"with {rule.pretrain_from} of them")
         gan = "none" if rule.gan is None else f"`{rule.gan}`"
         yield _row(rule.device, f"from {rule.from_count}", gan, *told, rule.because)
 
