@@ -93,13 +93,15 @@ def epochs_for(
     batch = torch.from_numpy(np.resize(images, (batch_size, *images.shape[1:]))).to(device)
     real = batch.permute(0, 3, 1, 2).float().div(127.5).sub(1)
     took = []
+    for _ in range(4):  # the first steps warm up
+        gan.step(real, random, 1.0)
     for number in range(TIMED_STEPS):
         # Stages of a growing GAN differ, so the steps are spread over the training.
         start = _clock(device)
         gan.step(real, random, number / TIMED_STEPS)
         took.append(_clock(device) - start)
-    # The mean counts the penalties, which come every few steps; the first steps warm up.
-    an_image = statistics.mean(took[4:]) / batch_size
+    # The mean counts the penalties, which come every few steps.
+    an_image = statistics.mean(took) / batch_size
     return max(1, round(seconds / (an_image * len(images)))), an_image
 
 

@@ -5,7 +5,9 @@
 DATASET is a zip or folder of class folders. Every image, real or synthetic, goes through the GAN's
 size before it reaches the features and the classifiers, so that resolution is no sign of a fake.
 KID, density and coverage are taken against the rare class's *test* images, which no GAN and no
-choice of a snapshot has seen; copies against the training images. A finished cell is one line of
+choice of a snapshot has seen; copies against the training images. Recipes that keep the best
+snapshot choose it by KID on the same features (against training images), which "infogan-seed" does
+not. Drawing and judging samples is not part of the time that is made equal. A finished cell is one line of
 DIR/gans.jsonl with its model and a sample grid beside it; ``--print`` shows what is there.
 
 On a GPU: --device cuda --size 128 --seconds 600 --processes 1.
@@ -57,6 +59,7 @@ COLUMNS = (
     "recipe",
     "real",
     "images shown",
+    "CPU s",
     "KID × 1000",
     "density",
     "coverage",
@@ -132,6 +135,7 @@ def cell(name: str, count: int, subset: int, arguments: argparse.Namespace, pack
     chosen = nested_subset(images.labels["train"], images.rare, count, subset)
     real = np.array(images.small["train"][chosen])
     result: dict[str, Any] = {"recipe": name, "real_count": count, "subset": subset}
+    result |= settings_of(arguments)
     extractor = FeatureExtractor(device=device)
     model, training = trained(name, subset, real, extractor, arguments)
     result |= training
@@ -283,6 +287,7 @@ def bar(count: int, subset: int, arguments: argparse.Namespace, packed: Path) ->
     torch.set_num_threads(arguments.threads)
     images = Images(packed, arguments.work, arguments.size, arguments.rare_class)
     result: dict[str, Any] = {"recipe": "no GAN", "real_count": count, "subset": subset}
+    result |= settings_of(arguments)
     labels, features = images.labels["train"], np.asarray(images.features["train"])
     chosen = nested_subset(labels, images.rare, count, subset)
     of_rare = np.flatnonzero(labels == images.rare)
@@ -302,6 +307,11 @@ def bar(count: int, subset: int, arguments: argparse.Namespace, packed: Path) ->
     return result
 
 
+def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What all cells of a table have in common."""
+    return {name: getattr(arguments, name) for name in ("size", "seconds", "device")}
+
+
 def table(found: list[dict[str, Any]]) -> str:
     """All cells as a table in Markdown."""
     names = ["no GAN", *RECIPES]
@@ -310,6 +320,7 @@ def table(found: list[dict[str, Any]]) -> str:
     for one in order:
         for number, row in enumerate(one["arms"]):
             head = [one["recipe"], str(one["real_count"]), f"{one.get('images_shown', 0):,}"]
+            head.append(f"{one.get('cpu_seconds', 0):.0f}")
             head += [f"{1000 * one['kid']:.0f} ± {1000 * one['kid_sd']:.0f}"]
             head += [f"{one[key]:.2f}" for key in ("density", "coverage")]
             head += [f"{one['copy_rate']:.1%}", f"{one['authenticity']:.2f}"]
@@ -345,9 +356,12 @@ def main() -> None:
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
     results = work / "gans.jsonl"
-    found = (
-        [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    )
+    found = []
+    if results.exists():
+        found = [json.loads(line) for line in results.read_text().splitlines()]
+    asked = settings_of(arguments)
+    if any({name: one[name] for name in asked} != asked for one in found):
+        sys.exit(f"{results} holds cells with other settings than {asked}: choose another --work.")
     if not arguments.only_print:
         packed = work / "packed"
         if not packed.exists():
