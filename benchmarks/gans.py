@@ -7,8 +7,8 @@ size before it reaches the features and the classifiers, so that resolution is n
 KID, density and coverage are taken against the rare class's *test* images, which no GAN and no
 choice of a snapshot has seen; copies against the training images. Recipes that keep the best
 snapshot choose it by KID on the same features (against training images), which "infogan-seed" does
-not. Drawing and judging samples is not part of the time that is made equal. A finished cell is one line of
-DIR/gans.jsonl with its model and a sample grid beside it; ``--print`` shows what is there.
+not. Drawing and judging samples is not part of the time that is made equal. A finished cell is one
+line of DIR/gans.jsonl with its model and a sample grid beside it; ``--print`` shows what is there.
 
 On a GPU: --device cuda --size 128 --seconds 600 --processes 1.
 """

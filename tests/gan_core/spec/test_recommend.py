@@ -46,7 +46,7 @@ def test_a_gpu_shows_as_many_images_as_the_papers_and_a_cpu_as_many_as_it_can_in
     on_gpu, on_cpu = found(100, GPU), found(100, CPU)
     assert on_gpu.images_shown == 400_000
     assert on_gpu.epochs == 4000
-    assert on_cpu.images_shown == 10_000
+    assert on_cpu.images_shown == 100_000
     assert "30 minutes" in on_cpu.reasons[-1]
     assert "two cores" in on_cpu.reasons[-1]
 
