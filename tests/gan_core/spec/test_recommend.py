@@ -18,6 +18,7 @@ from gan_core.spec.recommend import (
     reasons,
     recommend,
 )
+from gan_core.spec.speeds import training
 
 CPU = DeviceFacts(kind="cpu", name="two cores", threads=2)
 GPU = DeviceFacts(kind="gpu", name="H100", memory_bytes=80 * 2**30)
@@ -56,7 +57,8 @@ def test_the_length_on_a_cpu_follows_from_what_was_measured_on_it(
     seconds: float, shown: int
 ) -> None:
     at = datetime(2026, 11, 25, tzinfo=UTC)
-    speed = Speed(CPU.name, "train fastgan 64px batch 8", seconds, 100, at)
+    workload = training("fastgan", 64, 8, 1, {"width": 16}).name
+    speed = Speed(CPU.name, workload, seconds, 100, at)
     one = found(100, CPU, speeds=Speeds.of({"gpu": CPU}, [speed]))
     assert one.images_shown == shown
     assert shown * seconds <= CPU_SECONDS_A_TRAINING or shown == 2000
