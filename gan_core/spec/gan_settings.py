@@ -7,6 +7,7 @@ the two together: the same names, the same defaults, the same values accepted an
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,10 @@ class Setting:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # Not math.isfinite: it raises where a whole number is too large for a float.
+    return abs(value) <= sys.float_info.max
 
 
 def _is_whole(value: Any, low: int, high: int) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any, Literal, TypeVar
+
+from pydantic import ValidationError
 
 from gan_core.spec.errors import GraftError
 from gan_core.spec.job import GanName, GanSpec, StudySpec
@@ -206,7 +209,9 @@ def resolve(
         resolves to itself, whatever the device.
 
     Raises:
-        GraftError: ``unknown_class``, ``real_count_too_large`` or ``unknown_real_count``.
+        GraftError: ``unknown_class``, ``real_count_too_large``, ``unknown_real_count``,
+            ``gan_twice``, or ``does_not_fit`` when what was given is refused together with the
+            profile's values.
     """
     profile = PROFILES[spec.profile]
     given = spec.model_dump(exclude_unset=True)
@@ -226,7 +231,22 @@ def resolve(
         others = sum(class_counts.values()) - available
         _choose(merged, available, others, data_size, speeds)
     _fit_gans(merged, available)
-    return type(spec).model_validate(merged)
+    try:
+        return type(spec).model_validate(merged)
+    except ValidationError as error:
+        raise _does_not_fit(error, spec.profile) from error
+
+
+def _does_not_fit(error: ValidationError, profile: str) -> GraftError:
+    """Tell of fields that pass by themselves, and not beside what the profile fills in."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return GraftError(
+        "does_not_fit",
+        f"With the values of the profile {profile!r} filled in, {field or 'the job'} was refused:"
+        f" {first['msg'].removeprefix('Value error, ')}.",
+        "Give the fields that it speaks of by hand: what is given wins over the profile.",
+    )
 
 
 def _rare_class(asked: str | None, class_counts: Mapping[str, int]) -> str:
@@ -289,7 +309,7 @@ def _fit_gans(merged: Mapping[str, Any], available: int) -> None:
     """Name the real counts of each GAN as the job names them.
 
     Raises:
-        GraftError: ``unknown_real_count``.
+        GraftError: ``unknown_real_count`` or ``gan_twice``.
     """
     counts: list[int | str] = merged["real_counts"]
     for gan in merged["gans"]:
@@ -305,3 +325,13 @@ def _fit_gans(merged: Mapping[str, Any], available: int) -> None:
                     f"Its real counts are: {', '.join(map(str, counts))}.",
                 )
         gan["real_counts"] = list(dict.fromkeys(asked))
+    for one, other in combinations(merged["gans"], 2):
+        ours, theirs = one.get("real_counts") or counts, other.get("real_counts") or counts
+        twice = [count for count in ours if one["name"] == other["name"] and count in theirs]
+        if twice:
+            raise GraftError(
+                "gan_twice",
+                f"{one['name']} was asked for twice at a real count of {twice[0]}"
+                + (f', which is {available} here as well as "all".' if "all" in twice else "."),
+                "Ask for it once for each real count.",
+            )

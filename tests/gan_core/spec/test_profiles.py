@@ -244,3 +244,20 @@ def test_a_real_count_that_is_all_there_are_is_not_run_twice() -> None:
     assert resolved({"real_counts": [10, 100, "all"]}, few).real_counts == [10, "all"]
     assert resolved({"profile": "seed"}, few).real_counts == [10, 50, "all"]
     assert resolved({"real_counts": [10, 100]}, few).real_counts == [10, 100]
+
+
+def test_the_same_gan_for_all_and_for_the_number_that_is_all_is_refused_in_words() -> None:
+    gans = [{"name": "fastgan", "real_counts": counts} for counts in ([1197], ["all"])]
+    with pytest.raises(GraftError, match="fastgan was asked for twice") as caught:
+        resolved({"real_counts": ["all"], "gans": gans})
+    assert caught.value.code == "gan_twice"
+    assert "1197" in caught.value.detail
+
+
+def test_what_does_not_fit_the_profiles_values_is_refused_in_words() -> None:
+    # Its own size, 112, has four blocks; that of the profile has three.
+    gan = {"name": "dcgan", "pretrain": "other-classes", "freeze_d": 4}
+    with pytest.raises(GraftError, match="has 3 blocks at 32 pixels") as caught:
+        resolved({"profile": "quick", "gans": [gan]})
+    assert caught.value.code == "does_not_fit"
+    assert resolved({"profile": "quick", "gans": [gan | {"image_size": 112}]})
