@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from gan_core.spec.errors import GraftError
+from gan_core.spec.gan_settings import without_defaults
 from gan_core.spec.job import GanName, GanSpec, StudySpec
 from gan_core.spec.recommend import RULES, as_gans, reasons, recommend
 from gan_core.spec.speeds import Speeds
@@ -222,6 +223,7 @@ def resolve(
         # An empty schedule given by hand means the profile's, too.
         if not gan.get("schedule"):
             gan["schedule"] = _gan_defaults(spec.profile, gan["name"]).get("schedule", [])
+        _drop_what_holds_anyway(gan, _gan_defaults(spec.profile, gan["name"]).get("settings", {}))
 
     rare_class = _rare_class(merged.get("rare_class"), class_counts)
     merged["rare_class"] = rare_class
@@ -235,6 +237,14 @@ def resolve(
         return type(spec).model_validate(merged)
     except ValidationError as error:
         raise _does_not_fit(error, spec.profile) from error
+
+
+def _drop_what_holds_anyway(gan: dict[str, Any], of_profile: Mapping[str, Any]) -> None:
+    """Drop settings that are the kind's defaults, but for those that overrule the profile's."""
+    given = gan.get("settings")
+    if given:
+        dropped = given.keys() - without_defaults(gan["name"], given).keys() - of_profile.keys()
+        gan["settings"] = {name: given[name] for name in given if name not in dropped}
 
 
 def _does_not_fit(error: ValidationError, profile: str) -> GraftError:

@@ -261,3 +261,35 @@ def test_what_does_not_fit_the_profiles_values_is_refused_in_words() -> None:
         resolved({"profile": "quick", "gans": [gan]})
     assert caught.value.code == "does_not_fit"
     assert resolved({"profile": "quick", "gans": [gan | {"image_size": 112}]})
+
+
+def keys(settings: dict[str, Any], name: str = "dcgan", **fields: Any) -> dict[str, str]:
+    gan = {"name": name, "settings": settings} | fields
+    spec = resolved({"real_counts": [50], "gans": [gan], "balance_to": 60})
+    return {step.name: step.key for step in plan_study(spec, FACTS).steps}
+
+
+@pytest.mark.parametrize("pretrain", ["none", "all-classes"])
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"gamma_end": 40},
+        {"gamma_end": 40.0},
+        {"width": 64},
+        {"betas": [0.5, 0.999], "loss": "non-saturating"},
+    ],
+)
+def test_a_setting_that_holds_anyway_changes_no_key(same: dict[str, Any], pretrain: str) -> None:
+    assert keys(same, pretrain=pretrain) == keys({}, pretrain=pretrain)
+
+
+def test_a_number_has_one_key_however_it_is_written() -> None:
+    assert keys({"gamma_end": 20}) == keys({"gamma_end": 20.0}) != keys({})
+    assert keys({"betas": [0, 0.9]}) == keys({"betas": [0.0, 0.9]})
+
+
+def test_a_kinds_default_given_by_hand_wins_over_the_profiles_setting() -> None:
+    spec = resolved({"gans": [{"name": "fastgan", "settings": {"width": 64}}]})
+    assert resolve(spec, STUDY) == spec
+    assert spec.gans[0].settings == {"width": 64}
+    assert spec.gans[0].own_settings() == {}
