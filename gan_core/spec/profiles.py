@@ -171,21 +171,26 @@ def _gan_defaults(profile: str, name: str) -> dict[str, Any]:
     return {}
 
 
-def profile_trainings(device: Literal["cpu", "gpu"]) -> list[tuple[GanName, int, int]]:
-    """Return (GAN, image size, batch size) of all that the profiles train on a kind of device.
+def profile_trainings(
+    device: Literal["cpu", "gpu"],
+) -> list[tuple[GanName, int, int, dict[str, Any]]]:
+    """Return (GAN, image size, batch size, settings) of what profiles train on a kind of device.
 
     The batch size is that for 100 real images. What is trained without being asked for comes first.
     """
     by_itself = [gan for profile in PROFILES.values() for gan in profile.get("gans", [])]
     asked_for = [gan for gans in ASKED_FOR.values() for gan in gans]
     specs = [GanSpec.model_validate(gan) for gan in (*by_itself, *asked_for)]
-    found = [(gan.name, gan.image_size, gan.schedule_for(100)[0]) for gan in specs]
+    found = [
+        (gan.name, gan.image_size, gan.schedule_for(100)[0], gan.own_settings()) for gan in specs
+    ]
     chosen = [
-        (rule.gan, rule.image_size, rule.batch_size)
+        (rule.gan, rule.image_size, rule.batch_size, dict(rule.settings))
         for rule in RULES
         if rule.device == device and rule.gan is not None
     ]
-    return list(dict.fromkeys([*found[:1], *chosen, *found[1:]]))
+    everything = [*found[:1], *chosen, *found[1:]]
+    return [one for place, one in enumerate(everything) if one not in everything[:place]]
 
 
 def resolve(
