@@ -44,6 +44,8 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "package": 2,
     "draw": 0,
 }
+# It trains, too: what alters a training alters what it leaves.
+STEP_VERSIONS["pretrain"] += STEP_VERSIONS["train"]
 # It is these three in one.
 STEP_VERSIONS["draw"] = sum(STEP_VERSIONS[kind] for kind in ("generate", "upscale", "package"))
 
