@@ -136,6 +136,24 @@ def inputs_without(
     return kept if needed <= {given.soft_group for given in kept.values()} else None
 
 
+def columns_lost_with(pretraining: str, sources: Mapping[str, Collection[str | None]]) -> list[str]:
+    """Return the trainings that cannot be without a pretraining that failed.
+
+    Args:
+        pretraining: Its name.
+        sources: For each step of the job, the names of the steps that it was to read from.
+
+    Returns:
+        Names (``train:fastgan:50:s0``), which say the columns; empty for a step of another kind,
+        whose own name says all.
+    """
+    if not pretraining.startswith("pretrain:"):
+        return []
+    return sorted(
+        name for name, read in sources.items() if name.startswith("train:") and pretraining in read
+    )
+
+
 class Plan(_Plain):
     """The graph of a job, in an order in which it can be carried out."""
 
