@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import fmean, median
 from typing import Any, Literal
 
@@ -142,29 +142,30 @@ def _wait_for(device: torch.device) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """One training to be measured."""
+    """One training to be measured; ``settings`` are those that are not the GAN's own."""
 
     gan: GanName
     image_size: int
     batch_size: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def workload(self) -> str:
         """The name of its workload."""
-        return training(self.gan, self.image_size, self.batch_size, 0, {}).name
+        return training(self.gan, self.image_size, self.batch_size, 0, self.settings).name
 
 
 def tasks_of(device: torch.device) -> list[Task]:
     """Return what the profiles train, as it can be measured on a device in seconds."""
     kind: Literal["cpu", "gpu"] = "gpu" if device.type == "cuda" else "cpu"
     tasks = []
-    for gan, image_size, batch_size in profile_trainings(kind):
+    for gan, image_size, batch_size, settings in profile_trainings(kind):
         fitting = batch_size
         if kind == "cpu":
-            typical = training(gan, image_size, batch_size, 1, {}).typical
+            typical = training(gan, image_size, batch_size, 1, settings).typical
             fitting = max(2, min(batch_size, int(_LONGEST_STEP / typical)))
-        tasks.append(Task(gan, image_size, fitting))
-    return list(dict.fromkeys(tasks))
+        tasks.append(Task(gan, image_size, fitting, settings))
+    return list({task.workload: task for task in tasks}.values())
 
 
 def measure_tasks(
@@ -186,6 +187,7 @@ def measure_tasks(
                 image_size=task.image_size,
                 batch_size=task.batch_size,
                 device=device,
+                settings=task.settings,
                 seconds=seconds,
                 should_stop=should_stop,
             )

@@ -28,6 +28,7 @@ from gan_core.spec.steps import (
     DatasetFacts,
     Plan,
     PlannedStep,
+    columns_lost_with,
     inputs_without,
     step_key,
 )
@@ -140,6 +141,7 @@ def _carry_out(
     failures: dict[str, GraftError] = {}
     lost: set[str] = set()
     keys: dict[str, str] = {}
+    needs = {planned.name: planned.needs() for planned in plan.steps}
     for planned in plan.steps:
         share = planned.estimate_seconds / plan.estimate_seconds
         before = done_seconds / plan.estimate_seconds
@@ -148,7 +150,7 @@ def _carry_out(
         def report(progress: Progress, before: float = before, share: float = share) -> None:
             on_progress(Progress(before + share * progress.fraction, progress.detail))
 
-        step = _fitted(planned, lost, failures, keys, digest)
+        step = _fitted(planned, lost, failures, keys, digest, needs=needs)
         if step is None:
             lost.add(planned.name)
             continue
@@ -264,15 +266,18 @@ def _fitted(
     failures: dict[str, GraftError],
     keys: dict[str, str],
     dataset_digest: str,
+    *,
+    needs: dict[str, list[str]],
 ) -> PlannedStep | None:
     """Return the step with the inputs that there are; None when it cannot do without the others."""
     kept = inputs_without(step.inputs, lost)
     if kept is None or len(kept) == len(step.inputs):
         return None if kept is None else step
-    failed = [
-        {"step": name, "code": error.code, "detail": error.detail, "hint": error.hint}
-        for name, error in failures.items()
-    ]
+    failed = []
+    for name, error in failures.items():
+        told: dict[str, Any] = {"step": name, "code": error.code, "detail": error.detail}
+        columns = columns_lost_with(name, needs)
+        failed.append(told | {"hint": error.hint} | ({"lost": columns} if columns else {}))
     params = {**step.params, "failed": failed}
     digests = {
         label: dataset_digest if given.step is None else keys[given.step]

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from gan_core.spec.steps import STEP_VERSIONS, StepKind, step_key
+from gan_core.spec.steps import STEP_VERSIONS, StepKind, columns_lost_with, step_key
 from store.clock import now_of
 from store.settling import steps_of
 from store.step_tables import FINAL_STEP_STATES, Step, StepDependency
@@ -100,15 +100,19 @@ def _do_without_the_failed(session: Session, job: Job, step: Step) -> None:
             kept[label] = given
     if len(kept) == len(step.inputs):
         return
-    step.inputs = kept
-    step.params = {
-        **step.params,
-        "failed": [
-            {"step": other.name, **(other.error or {})}
-            for other in siblings.values()
-            if other.status == "failed"
-        ],
+    sources = {
+        other.name: [given.get("step") for given in other.inputs.values()]
+        for other in siblings.values()
     }
+    told = []
+    for other in siblings.values():
+        if other.status == "failed":
+            lost = columns_lost_with(other.name, sources)
+            told.append(
+                {"step": other.name, **(other.error or {})} | ({"lost": lost} if lost else {})
+            )
+    step.inputs = kept
+    step.params = {**step.params, "failed": told}
     step.key = key_of(session, job, step)
 
 

@@ -8,16 +8,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Delete, and_, delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
+from gan_core.spec.speeds import SETTINGS_MARK
 from store.clock import now_of
 from store.database import Database
 from store.removals import promise
 from store.repositories.audit import AuditTrail
 from store.step_tables import Step
-from store.tables import FINAL_JOB_STATES, Artifact, IdempotencyKey, Job, JobEvent
+from store.tables import FINAL_JOB_STATES, Artifact, IdempotencyKey, Job, JobEvent, MeasuredSpeed
 
 _AT_ONCE = 200
 _KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
 _KEEP_EVENTS = timedelta(days=30)
+_KEEP_SPEEDS = timedelta(days=90)
 
 
 def expire(database: Database, *, retention_days: float) -> int:
@@ -113,8 +115,10 @@ def _expire_job(session: Session, job_id: str, before: datetime) -> int:
 def prune(database: Database) -> int:
     """Delete rows that nobody asks for any more; return how many.
 
-    These are idempotency keys after a week, and of jobs that ended a month ago every event but the
-    last. (Rings of the doorbell that were sent go with ``store.sweeping.sweep``.)
+    These are idempotency keys after a week, of jobs that ended a month ago every event but the
+    last, and speeds of a GAN with settings of its own that were last measured three months ago:
+    every set of settings that was ever tried leaves one. (Rings of the doorbell that were sent go
+    with ``store.sweeping.sweep``.)
     """
     with database.read() as session:
         now = now_of(session)
@@ -125,6 +129,10 @@ def prune(database: Database) -> int:
         delete(IdempotencyKey).where(IdempotencyKey.created_at < now - _KEEP_IDEMPOTENCY_KEYS),
         delete(JobEvent).where(
             JobEvent.job_id.in_(select(Job.id).where(is_over)), JobEvent.id < last
+        ),
+        delete(MeasuredSpeed).where(
+            MeasuredSpeed.workload.contains(SETTINGS_MARK),
+            MeasuredSpeed.measured_at < now - _KEEP_SPEEDS,
         ),
     ]
     pruned = 0

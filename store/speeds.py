@@ -84,7 +84,11 @@ class SpeedBook:
         """Learn from a step that has succeeded at its first attempt.
 
         Later attempts may have gone on from a checkpoint, or begun anew: their seconds do not tell.
+        Nor do those of a training that may end before its last epoch: it has units that it was
+        planned with, and perhaps never came to.
         """
+        if step.params.get("stop_early"):
+            return
         if step.workload is None or not step.units or step.attempt != 1:
             return
         device = WorkerRegister(self._session).device_of(step.worker_id)

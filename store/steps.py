@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -28,6 +29,8 @@ from store.settling import settle
 from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.tables import Dataset, Job
+
+log = structlog.get_logger(__name__)
 
 
 class StepLedger:
@@ -180,8 +183,17 @@ class StepLedger:
             publish(self._session, step)
         advance(self._session, job)
         # Last, as it holds a row that other jobs' steps may wait for.
-        SpeedBook(self._session).note_step(step)
+        self._learn_from(step)
         return True
+
+    def _learn_from(self, step: Step) -> None:
+        """Note how fast a step was, and do without when that fails: its outputs are worth more."""
+        self._session.flush()
+        try:
+            with self._session.begin_nested():
+                SpeedBook(self._session).note_step(step)
+        except Exception as error:  # noqa: BLE001 - whatever it was, estimates can be worse for it
+            log.warning("speed_not_noted", step=step.id, reason=type(error).__name__)
 
     def fail(
         self,

@@ -80,10 +80,26 @@ def _forget_workers(database: Database) -> None:
         session.execute(delete(WorkerSeen).where(is_forgotten))
 
 
-def is_at_work(database: Database, worker_id: str) -> bool:
-    """Say whether a worker holds any step."""
+def is_at_work(
+    database: Database, worker_id: str, *, place: str | None = None, host: str | None = None
+) -> bool:
+    """Say whether a worker, or another of its machine, holds any step.
+
+    Args:
+        database: Where that is written.
+        worker_id: Of the worker.
+        place: Where it is (``worker.place``); null: nobody is asked about who shares that.
+        host: The name of its machine, which workers with data directories of their own share, too;
+            null: as above.
+    """
+    holders: list[ColumnElement[bool]] = [Step.worker_id == worker_id]
+    if place is not None:
+        holders.append(Step.place == place)
+    if host is not None:
+        there = select(WorkerSeen.id).where(WorkerSeen.host == host)
+        holders.append(Step.worker_id.in_(there))
     with database.read() as session:
-        running = exists().where(Step.status == "running", Step.worker_id == worker_id)
+        running = exists().where(Step.status == "running", or_(*holders))
         return session.scalar(select(running)) is True
 
 

@@ -131,7 +131,10 @@ class Housekeeper:
             over = over_among(database, step_dirs(self._settings)) if is_hourly else frozenset()
             has_removals = is_pending(database)
             # Of several at work at once the shared page knows the last claimed alone.
-            is_busy = rung > 0 or is_at_work(database, self._shared.worker_id)
+            # A neighbour at work would be slowed down, and what is measured beside it is too slow.
+            is_busy = rung > 0 or is_at_work(
+                database, self._shared.worker_id, place=self._place, host=self._shared.host
+            )
             if taken or swept.requeued or swept.failed or swept.settled:
                 log.info(
                     "swept",
@@ -149,6 +152,7 @@ class Housekeeper:
         if not self._ending.is_set():
             self._cleaning.tend(has_removals=has_removals, is_hourly=is_hourly)
             is_busy = is_busy or self._shared.step_id is not None or paused is not None
+            self._measuring.give_way(is_busy=is_busy)
             self._measuring.tend(is_busy=is_busy or self._shared.is_stopping)
 
     def _start_anew(self) -> None:

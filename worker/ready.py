@@ -6,17 +6,40 @@ only its start is moved to a time when nobody waits.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
+
+import gan_core
+
+_PACKAGE = Path(gan_core.__file__).parent
 
 
 def waiting_command() -> list[str]:
     """Return the command of a child that waits to be told its step's folder."""
     return [sys.executable, "-m", "gan_core", "run", f"--die-with-parent={os.getpid()}", "--wait"]
+
+
+def code_stamp(package: Path = _PACKAGE) -> str:
+    """Return what changes when the code of a package, or a library beside it, is replaced.
+
+    Takes a few milliseconds. Libraries show by their folder, in which an update makes new entries.
+    """
+    found = [Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")]
+    found += sorted(package.rglob("*.py"))
+    digest = hashlib.sha256()
+    for path in found:
+        try:
+            status = path.stat()
+        except OSError:  # it has gone while we looked: an update is at work
+            continue
+        digest.update(f"{path} {status.st_mtime_ns} {status.st_size}\n".encode())
+    return digest.hexdigest()
 
 
 class ReadyChild:
@@ -29,12 +52,15 @@ class ReadyChild:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
+        self._stamp = ""
 
     def prepare(self) -> None:
         """Start one, unless one waits already. It loads what it needs while we go on."""
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
+        # Before it loads anything: what is replaced meanwhile makes it stale, too.
+        self._stamp = code_stamp()
         self._process = subprocess.Popen(
             waiting_command(),
             env=self._environment,
@@ -47,11 +73,17 @@ class ReadyChild:
     def take(self, folder: Path) -> subprocess.Popen[bytes] | None:
         """Have the child that waits carry out a step; None when there is none.
 
+        One that has loaded what was replaced since is ended: a step imports some of its modules
+        only when it comes to them, and must not mix two versions.
+
         Args:
             folder: The step's; becomes its working directory.
         """
         process, self._process = self._process, None
         if process is None or process.stdin is None:
+            return None
+        if self._stamp != code_stamp():
+            _end(process)
             return None
         try:
             process.stdin.write(json.dumps({"dir": str(folder)}).encode() + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection
 from typing import TypeGuard
 
@@ -93,4 +94,7 @@ def out_of_range(kind: str, name: str, value: object, allowed: str) -> GraftErro
 
 def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a finite number and no bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # Not math.isfinite: it raises where a whole number is too large for a float.
+    return abs(value) <= sys.float_info.max

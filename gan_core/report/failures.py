@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gan_core.report.data import GanSection
@@ -15,7 +15,8 @@ def failed_columns(
     """Return an entry of ``Results.failed`` for each step that failed.
 
     Args:
-        failed: "step" (its name in the plan), "code" and "detail" of each.
+        failed: "step" (its name in the plan), "code" and "detail" of each; "lost", the trainings
+            that needed it, where it was a pretraining: then there is an entry for each of these.
         text: The texts.
 
     Returns:
@@ -23,8 +24,9 @@ def failed_columns(
         the step belongs to one column alone.
     """
     entries = []
-    for failure in failed:
-        stage, *rest = str(failure["step"]).split(":")
+    for failure, name in _by_column(failed):
+        stage = str(failure["step"]).split(":")[0]
+        _, *rest = name.split(":")
         entry = {
             "column": text.named("stage", stage),
             "stage": stage,
@@ -33,10 +35,9 @@ def failed_columns(
         }
         if len(rest) == 3:
             who, count, subset = rest[0], rest[1], rest[2].removeprefix("s")
-            name = text("failed_real") if who == "real" else text.named("gan", who)
             entry["column"] = text(
                 "failed_column",
-                name=name,
+                name=text("failed_real") if who == "real" else text.named("gan", who),
                 count=text.named("count", count),
                 subset=subset,
                 stage=text.named("stage", stage),
@@ -46,6 +47,13 @@ def failed_columns(
             entry |= {"real_count": count, "subset": subset}
         entries.append(entry)
     return entries
+
+
+def _by_column(failed: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Give each failure with the step, or with each of the steps, whose name says its column."""
+    for failure in failed:
+        for name in failure.get("lost") or [failure["step"]]:
+            yield failure, str(name)
 
 
 def failed_trainings(

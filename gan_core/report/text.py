@@ -73,6 +73,7 @@ _NAMES = {
     "outcome:no-significant-difference": "No clear difference",
     "outcome:not-tested": "Not tested",
     "stage:features": "image features",
+    "stage:pretrain": "training ahead",
     "stage:train": "training",
     "stage:generate": "drawing images",
     "stage:upscale": "upscaling",

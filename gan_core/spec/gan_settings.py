@@ -7,6 +7,7 @@ the two together: the same names, the same defaults, the same values accepted an
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,15 +24,26 @@ class Setting:
         default: What holds where none is given; None for one that the kind works out itself.
         allowed: What it may be, in words that follow "must be".
         accepts: Whether a value is that.
+        is_real: Whether it is made of numbers that need not be whole, so that 40 means 40.0.
     """
 
     default: Any
     allowed: str
     accepts: Callable[[Any], bool]
+    is_real: bool = False
+
+    def normal(self, value: Any) -> Any:
+        """Return an accepted value as it is always written, so that equal ones have one key."""
+        if not self.is_real:
+            return value
+        return [float(number) for number in value] if isinstance(value, list) else float(value)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # Not math.isfinite: it raises where a whole number is too large for a float.
+    return abs(value) <= sys.float_info.max
 
 
 def _is_whole(value: Any, low: int, high: int) -> bool:
@@ -46,7 +58,12 @@ def _whole(default: int | None, low: int, high: int) -> Setting:
 
 def _number(default: float | None, low: float, high: float = math.inf) -> Setting:
     allowed = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
-    return Setting(default, allowed, lambda value: _is_number(value) and low <= value <= high)
+    return Setting(
+        default,
+        allowed,
+        lambda value: _is_number(value) and low <= value <= high,
+        is_real=True,
+    )
 
 
 def _choice(default: str, *choices: str) -> Setting:
@@ -55,7 +72,10 @@ def _choice(default: str, *choices: str) -> Setting:
 
 def _rate(default: float) -> Setting:
     return Setting(
-        default, "above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
+        default,
+        "above 0 and at most 1",
+        lambda value: _is_number(value) and 0 < value <= 1,
+        is_real=True,
     )
 
 
@@ -68,6 +88,7 @@ def _betas(first: float, second: float) -> Setting:
             and len(value) == 2
             and all(_is_number(beta) and 0 <= beta < 1 for beta in value)
         ),
+        is_real=True,
     )
 
 
@@ -165,6 +186,17 @@ def refusal(gan: str, given: Mapping[str, Any]) -> str | None:
         if not settings[name].accepts(value):
             return f"{gan}'s {name} must be {settings[name].allowed}, not {value!r}"
     return None
+
+
+def normalised(gan: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that a kind accepts (``refusal``) with each value as it is always written."""
+    return {name: GAN_SETTINGS[gan][name].normal(value) for name, value in given.items()}
+
+
+def without_defaults(gan: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some normalised settings that are not what the kind has by itself."""
+    settings = GAN_SETTINGS[gan]
+    return {name: value for name, value in given.items() if value != settings[name].default}
 
 
 def discriminator_blocks(gan: str, image_size: int) -> int:

@@ -16,7 +16,9 @@ from gan_core.spec.gan_settings import (
     CONDITIONAL_GANS,
     SettingValue,
     discriminator_blocks,
+    normalised,
     refusal,
+    without_defaults,
 )
 
 Profile = Literal["quick", "seed", "best"]
@@ -129,6 +131,8 @@ class GanSpec(_Strict):
     def _settings_suit_the_kind(self) -> Self:
         if sentence := refusal(self.name, self.settings):
             raise ValueError(sentence)
+        # In place: a field that was not given must not look as if it had been.
+        self.settings.update(normalised(self.name, self.settings))
         return self
 
     @model_validator(mode="after")
@@ -169,14 +173,21 @@ class GanSpec(_Strict):
             )
         return self
 
+    def own_settings(self) -> dict[str, Any]:
+        """Return the settings without those that are the kind's defaults.
+
+        In a spec these stay, as they win over the profile's; a step's key is the same without.
+        """
+        return without_defaults(self.name, self.settings)
+
     def learning_params(self) -> dict[str, Any]:
         """Return what of this decides how the GAN learns, without what is left at its default.
 
         A step whose GAN does nothing of all this keeps the key that it always had.
         """
         params: dict[str, Any] = {}
-        if self.settings:
-            params["settings"] = dict(self.settings)
+        if settings := self.own_settings():
+            params["settings"] = settings
         if self.pretrain != "none":
             params["pretrain"] = self.pretrain
         if self.freeze_d:

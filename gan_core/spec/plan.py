@@ -119,7 +119,7 @@ class _Planner:
         label = f"{gan.name}:{asked}:s{subset}"
         batch_size, epochs = gan.schedule_for(count)
         size = gan.image_size
-        settings = dict(gan.settings)
+        settings = gan.own_settings()
         train = self.add(
             name=f"train:{label}",
             kind="train",
@@ -192,8 +192,8 @@ class _Planner:
             real_count = self.real_count(asked)
             params |= {"real_count": real_count, "subset": subset, "seed": subset}
             name, count = f"{name}:{asked}:s{subset}", count + real_count
-        if gan.settings:
-            params["settings"] = dict(gan.settings)
+        if settings := gan.own_settings():
+            params["settings"] = settings
         batch_size, epochs = gan.schedule_for(count)
         epochs = gan.pretrain_epochs or epochs
         params |= {"batch_size": batch_size, "epochs": epochs}
@@ -203,7 +203,7 @@ class _Planner:
             queue="gpu",
             params=params,
             inputs={"dataset": StepInput(source="dataset")},
-            work=training(gan.name, gan.image_size, batch_size, count * epochs, gan.settings),
+            work=training(gan.name, gan.image_size, batch_size, count * epochs, settings),
         )
         return {"pretrain": StepInput(source="step", step=step)}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gan_core.spec.errors import GraftError
 from gan_core.spec.images import SMALL, ImagesSpec, ModelSource, drawing_of
+from gan_core.spec.plan import MAX_SYNTHETIC_BYTES
 from gan_core.spec.steps import (
     STEP_VERSIONS,
     DatasetFacts,
@@ -43,9 +44,11 @@ def plan_images(
         weights_sha256: As for ``plan_study``.
 
     Raises:
-        GraftError: ``no_codes`` when the model does not have the category or the codes.
+        GraftError: ``no_codes`` when the model does not have the category or the codes;
+            ``images_too_large`` above ``MAX_SYNTHETIC_BYTES``.
     """
     _check_codes(spec, model)
+    _check_size(spec, model)
     label = model.train_step.removeprefix("train:")
     plan = _Steps(dataset)
     plan.steps[model.train_step] = PlannedStep(
@@ -146,6 +149,20 @@ def _check_codes(spec: ImagesSpec, model: ModelSource) -> None:
             "no_codes",
             f"The model has {model.codes()} continuous codes, and {len(spec.codes)} were given.",
             "Give a number from -1 to 1 for each of them." if model.codes() else "Leave them out.",
+        )
+
+
+def _check_size(spec: ImagesSpec, model: ModelSource) -> None:
+    """Refuse what would fill a disk, as a study is refused."""
+    made = model.params["image_size"] if spec.upscale is None else spec.upscale.size
+    size = max(made, spec.output.size or 0)
+    packed = spec.total() * 3 * size**2
+    if packed > MAX_SYNTHETIC_BYTES:
+        raise GraftError(
+            "images_too_large",
+            f"{spec.total()} images of {size} × {size} pixels were asked for"
+            f" ({packed / 2**30:.0f} GiB); the limit is {MAX_SYNTHETIC_BYTES / 2**30:.0f} GiB.",
+            "Ask for fewer or for smaller images.",
         )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
 from gan_core.spec.errors import GraftError
+from gan_core.spec.gan_settings import without_defaults
 from gan_core.spec.job import GanName, GanSpec, StudySpec
 from gan_core.spec.recommend import RULES, as_gans, reasons, recommend
 from gan_core.spec.speeds import Speeds
@@ -169,21 +171,26 @@ def _gan_defaults(profile: str, name: str) -> dict[str, Any]:
     return {}
 
 
-def profile_trainings(device: Literal["cpu", "gpu"]) -> list[tuple[GanName, int, int]]:
-    """Return (GAN, image size, batch size) of all that the profiles train on a kind of device.
+def profile_trainings(
+    device: Literal["cpu", "gpu"],
+) -> list[tuple[GanName, int, int, dict[str, Any]]]:
+    """Return (GAN, image size, batch size, settings) of what profiles train on a kind of device.
 
     The batch size is that for 100 real images. What is trained without being asked for comes first.
     """
     by_itself = [gan for profile in PROFILES.values() for gan in profile.get("gans", [])]
     asked_for = [gan for gans in ASKED_FOR.values() for gan in gans]
     specs = [GanSpec.model_validate(gan) for gan in (*by_itself, *asked_for)]
-    found = [(gan.name, gan.image_size, gan.schedule_for(100)[0]) for gan in specs]
+    found = [
+        (gan.name, gan.image_size, gan.schedule_for(100)[0], gan.own_settings()) for gan in specs
+    ]
     chosen = [
-        (rule.gan, rule.image_size, rule.batch_size)
+        (rule.gan, rule.image_size, rule.batch_size, dict(rule.settings))
         for rule in RULES
         if rule.device == device and rule.gan is not None
     ]
-    return list(dict.fromkeys([*found[:1], *chosen, *found[1:]]))
+    everything = [*found[:1], *chosen, *found[1:]]
+    return [one for place, one in enumerate(everything) if one not in everything[:place]]
 
 
 def resolve(
@@ -208,8 +215,9 @@ def resolve(
         resolves to itself, whatever the device.
 
     Raises:
-        GraftError: ``unknown_class``, ``real_count_too_large``, ``unknown_real_count`` or
-            ``spec_does_not_fit``.
+        GraftError: ``unknown_class``, ``real_count_too_large``, ``unknown_real_count``,
+            ``gan_twice``, or ``does_not_fit`` when what was given is refused together with the
+            profile's values.
     """
     profile = PROFILES[spec.profile]
     given = spec.model_dump(exclude_unset=True)
@@ -220,6 +228,7 @@ def resolve(
         # An empty schedule given by hand means the profile's, too.
         if not gan.get("schedule"):
             gan["schedule"] = _gan_defaults(spec.profile, gan["name"]).get("schedule", [])
+        _drop_what_holds_anyway(gan, _gan_defaults(spec.profile, gan["name"]).get("settings", {}))
 
     rare_class = _rare_class(merged.get("rare_class"), class_counts)
     merged["rare_class"] = rare_class
@@ -232,15 +241,27 @@ def resolve(
     try:
         return type(spec).model_validate(merged)
     except ValidationError as error:
-        # What was asked for does not go with what the profile or the data set makes of the rest.
-        found = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in found["loc"])
-        raise GraftError(
-            "spec_does_not_fit",
-            f"Filled in from the profile {spec.profile!r}, the spec is not valid: {place}:"
-            f" {str(found['msg']).removeprefix('Value error, ')}.",
-            "Change that field, or give by hand what the profile fills in.",
-        ) from None
+        raise _does_not_fit(error, spec.profile) from error
+
+
+def _drop_what_holds_anyway(gan: dict[str, Any], of_profile: Mapping[str, Any]) -> None:
+    """Drop settings that are the kind's defaults, but for those that overrule the profile's."""
+    given = gan.get("settings")
+    if given:
+        dropped = given.keys() - without_defaults(gan["name"], given).keys() - of_profile.keys()
+        gan["settings"] = {name: given[name] for name in given if name not in dropped}
+
+
+def _does_not_fit(error: ValidationError, profile: str) -> GraftError:
+    """Tell of fields that pass by themselves, and not beside what the profile fills in."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return GraftError(
+        "does_not_fit",
+        f"With the values of the profile {profile!r} filled in, {field or 'the job'} was refused:"
+        f" {first['msg'].removeprefix('Value error, ')}.",
+        "Give the fields that it speaks of by hand: what is given wins over the profile.",
+    )
 
 
 def _rare_class(asked: str | None, class_counts: Mapping[str, int]) -> str:
@@ -303,7 +324,7 @@ def _fit_gans(merged: Mapping[str, Any], available: int) -> None:
     """Name the real counts of each GAN as the job names them.
 
     Raises:
-        GraftError: ``unknown_real_count``.
+        GraftError: ``unknown_real_count`` or ``gan_twice``.
     """
     counts: list[int | str] = merged["real_counts"]
     for gan in merged["gans"]:
@@ -319,3 +340,13 @@ def _fit_gans(merged: Mapping[str, Any], available: int) -> None:
                     f"Its real counts are: {', '.join(map(str, counts))}.",
                 )
         gan["real_counts"] = list(dict.fromkeys(asked))
+    for one, other in combinations(merged["gans"], 2):
+        ours, theirs = one.get("real_counts") or counts, other.get("real_counts") or counts
+        twice = [count for count in ours if one["name"] == other["name"] and count in theirs]
+        if twice:
+            raise GraftError(
+                "gan_twice",
+                f"{one['name']} was asked for twice at a real count of {twice[0]}"
+                + (f', which is {available} here as well as "all".' if "all" in twice else "."),
+                "Ask for it once for each real count.",
+            )

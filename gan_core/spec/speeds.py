@@ -21,6 +21,9 @@ from gan_core.spec.job import GanName, UpscaleEngine
 TYPICAL = "typical of two CPU cores"
 """Where an estimate comes from when nothing was measured."""
 
+SETTINGS_MARK = " settings "
+"""Stands in the name of a workload whose GAN has other settings than its own."""
+
 # Seconds measured on two CPU cores with bf16 (docs/results.md says how).
 START_SECONDS = 4.0
 SECONDS_PER_FEATURE = 0.02
@@ -94,7 +97,7 @@ def _mark(settings: Mapping[str, Any]) -> str:
     if not settings:
         return ""
     canonical = json.dumps(settings, sort_keys=True, default=str)
-    return f" settings {hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+    return f"{SETTINGS_MARK}{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -155,8 +158,9 @@ class Speeds:
     def find(self, queue: str, workload: str) -> Speed | None:
         """Return what is known of a workload on the device of a queue.
 
-        A training that was measured at another batch size, or with other settings, tells more of
+        A training with the same settings that was measured at another batch size tells more of
         this one than two CPU cores do; of several the one that rests on most images is taken.
+        Other settings tell nothing: a network of a quarter of the width is ten times as fast.
         """
         device = self.devices.get(queue)
         if device is None:
@@ -164,11 +168,10 @@ class Speeds:
         exact = self.measured.get((device.name, workload))
         if exact is not None:
             return exact
-        stem, is_training, _ = workload.partition(" batch ")
         alike = [
             speed
             for (name, other), speed in self.measured.items()
-            if is_training and name == device.name and other.startswith(f"{stem} batch ")
+            if name == device.name and _are_alike(workload, other)
         ]
         return max(alike, key=lambda speed: speed.units, default=None)
 
@@ -184,6 +187,15 @@ class Speeds:
             return Estimate(START_SECONDS + workload.units * workload.typical)
         seconds = START_SECONDS + workload.units * speed.seconds_per_unit
         return Estimate(seconds, measured_on(speed), speed)
+
+
+def _are_alike(workload: str, other: str) -> bool:
+    """Say whether two workloads are trainings that differ in their batch sizes alone."""
+    stem, is_training, rest = workload.partition(" batch ")
+    other_stem, _, other_rest = other.partition(" batch ")
+    _, _, mark = rest.partition(" ")
+    _, _, other_mark = other_rest.partition(" ")
+    return bool(is_training) and (stem, mark) == (other_stem, other_mark)
 
 
 def measured_on(speed: Speed) -> str:

@@ -44,6 +44,8 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "package": 2,
     "draw": 0,
 }
+# It trains, too: what alters a training alters what it leaves.
+STEP_VERSIONS["pretrain"] += STEP_VERSIONS["train"]
 # It is these three in one.
 STEP_VERSIONS["draw"] = sum(STEP_VERSIONS[kind] for kind in ("generate", "upscale", "package"))
 
@@ -132,6 +134,24 @@ def inputs_without(
         return None
     needed = {given.soft_group for given in missing if given.soft_group}
     return kept if needed <= {given.soft_group for given in kept.values()} else None
+
+
+def columns_lost_with(pretraining: str, sources: Mapping[str, Collection[str | None]]) -> list[str]:
+    """Return the trainings that cannot be without a pretraining that failed.
+
+    Args:
+        pretraining: Its name.
+        sources: For each step of the job, the names of the steps that it was to read from.
+
+    Returns:
+        Names (``train:fastgan:50:s0``), which say the columns; empty for a step of another kind,
+        whose own name says all.
+    """
+    if not pretraining.startswith("pretrain:"):
+        return []
+    return sorted(
+        name for name, read in sources.items() if name.startswith("train:") and pretraining in read
+    )
 
 
 class Plan(_Plain):

@@ -231,7 +231,8 @@ class Hospital:
         return found
 
     def submit(self, dataset_id: str, **more: Any) -> dict[str, Any]:
-        body = {"dataset_id": dataset_id, "real_counts": [10], **more}
+        gans = [{"name": "infogan"}]
+        body = {"dataset_id": dataset_id, "real_counts": [10], "gans": gans, **more}
         answer = self.client.post("/v1/jobs", json=body)
         assert answer.status_code == 202, answer.text
         job: dict[str, Any] = answer.json()

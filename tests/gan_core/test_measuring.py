@@ -18,6 +18,7 @@ from gan_core.measuring import (
     tasks_of,
 )
 from gan_core.progress import Stopped
+from gan_core.spec import DatasetFacts, StudySpec, plan_study, resolve
 
 CPU = torch.device("cpu")
 
@@ -99,4 +100,15 @@ def test_every_gan_of_the_profiles_is_measured_with_batches_that_a_cpu_can_do_in
     assert {task.gan for task in tasks} == {"infogan", "dcgan", "pggan", "fastgan", "stylegan2"}
     assert Task("infogan", 48, 8) in tasks
     assert all(task.batch_size >= 2 for task in tasks)
-    assert len(tasks) == len(set(tasks))
+    assert len(tasks) == len({task.workload for task in tasks})
+
+
+def test_what_a_profile_trains_is_measured_with_the_settings_it_has_there() -> None:
+    spec = resolve(StudySpec(profile="quick"), {"a": 500, "b": 400})
+    facts = DatasetFacts(
+        digest="d", image_size=64, classes={"a": {"train": 500}, "b": {"train": 400}}
+    )
+    asked = {step.workload for step in plan_study(spec, facts).steps if step.kind == "train"}
+    assert asked <= {task.workload for task in tasks_of(CPU)}
+    (measured,) = measure_tasks([Task("fastgan", 32, 2, {"width": 8})], CPU, seconds=0.0)
+    assert measured.workload == Task("fastgan", 32, 2, {"width": 8}).workload

@@ -13,6 +13,7 @@ from gan_core.progress import Progress, Stopped
 from gan_core.spec import GraftError, StudySpec
 from gan_core.spec.job import UpscaleSpec
 from gan_core.steps import Output, StepContext, StepSettings
+from gan_core.steps import pretrain as pretrain_step
 from gan_core.steps import train as train_step
 from gan_core.study import run_study
 
@@ -209,6 +210,24 @@ def test_a_column_that_fails_is_named_and_the_others_are_there(
     assert {row.real_count for row in results.rows if not row.gan} == {6, 8}
     report = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "The training diverged." in report
+
+
+def test_a_pretraining_that_fails_marks_every_column_that_needed_it(
+    data: Path, settings: StepSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: StepContext) -> list[Output]:
+        raise GraftError("diverged", "The training diverged.", "Use another seed.")
+
+    monkeypatch.setattr(pretrain_step, "run", fails)
+    gan = {"name": "dcgan", "image_size": 32, "pretrain": "other-classes"}
+    spec = StudySpec.model_validate(
+        SPEC.model_dump() | {"real_counts": [6, 8], "gans": [gan], "balance_to": 10}
+    )
+    with pytest.raises(GraftError, match="diverged"):  # no images are left to pack
+        run_study(data, spec, tmp_path / "out", settings=settings, image_size=64)
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    marked = {(told["arm"], told["real_count"], told["stage"]) for told in results["failed"]}
+    assert marked == {("gan:dcgan", count, "pretrain") for count in ("6", "8")}
 
 
 def test_the_report_shows_how_good_the_samples_were_on_the_way(finished: Path) -> None:

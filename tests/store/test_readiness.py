@@ -120,6 +120,20 @@ def test_evidence_of_a_failure_goes_to_the_report(house: Any) -> None:
     assert told["evidence"] == {"history": history}
 
 
+def test_a_pretraining_that_fails_is_told_with_the_columns_that_it_takes_along(house: Any) -> None:
+    gans = [
+        {"name": "dcgan", "image_size": 32, "pretrain": "all-classes", "real_counts": [4]},
+        {"name": "dcgan", "image_size": 32, "pretrain": "other-classes", "real_counts": [6]},
+    ]
+    job_id = house.submit(house.study(gans=gans, benchmark={"classifiers": ["probe"]}))
+    house.carry_out(job_id, failing={"pretrain:dcgan:4:s0", "pretrain:dcgan:2"})
+    failed = house.steps(job_id)["report"].params["failed"]
+    assert {told["step"]: told["lost"] for told in failed} == {
+        "pretrain:dcgan:4:s0": ["train:dcgan:4:s0"],
+        "pretrain:dcgan:2": ["train:dcgan:6:s0"],
+    }
+
+
 def test_without_any_training_the_report_is_made_and_the_zip_is_not(house: Any) -> None:
     job_id = house.submit(house.study(**SMALL))
     trainings = {of_column("4:s0")["train"], of_column("6:s0")["train"]}

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from gan_core.spec.plan import plan_ingest
-from store.columns import new_id
+from store.columns import new_id, utc_now
 from store.records import Ingested, Output
 from store.removals import carry_out
 from store.repositories import ArtifactRepository, JobRepository
 from store.retention import expire, prune
+from store.speeds import SpeedBook
 from store.steps import StepLedger
-from store.tables import Artifact, AuditEvent, Dataset, IdempotencyKey, Job, JobEvent
+from store.tables import Artifact, AuditEvent, Dataset, IdempotencyKey, Job, JobEvent, MeasuredSpeed
 
 LONG_AGO = "2020-01-01 00:00:00.000000"
 
@@ -154,6 +156,23 @@ def test_who_reuses_a_step_at_the_last_moment_keeps_its_files(house: Any) -> Non
     carry_out(house.database, house.objects)
     assert house.statuses(young.id) == {"a": "succeeded"}
     assert len(files(house)) == 1
+
+
+def test_speeds_of_settings_that_nobody_uses_any_more_are_pruned(house: Any) -> None:
+    plain = "train fastgan 64px batch 8"
+    with house.database.write() as session:
+        book = SpeedBook(session)
+        for workload in (plain, f"{plain} settings 12345678", f"{plain} settings 87654321"):
+            book.note("H100", workload, seconds=1.0, units=1.0)
+        session.execute(
+            update(MeasuredSpeed)
+            .where(MeasuredSpeed.workload.not_like("%8765%"))
+            .values(measured_at=utc_now() - timedelta(days=91))
+        )
+    assert prune(house.database) == 1
+    with house.database.read() as session:
+        left = set(session.scalars(select(MeasuredSpeed.workload)))
+    assert left == {plain, f"{plain} settings 87654321"}
 
 
 def test_old_idempotency_keys_and_old_events_are_pruned(house: Any) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from gan_core.spec import DeviceFacts
 from store.columns import utc_now
@@ -111,7 +111,7 @@ def test_a_sign_of_life_without_a_device_leaves_the_one_that_is_known(database: 
         assert WorkerRegister(session).device_of("nobody") is None
 
 
-def finish(house: Any, seconds: float, *, attempts: int = 1) -> None:
+def finish(house: Any, seconds: float, *, attempts: int = 1, **params: Any) -> str:
     """Carry out a job of one step whose workload has 100 units."""
     job_id = house.submit(house.study(real_counts=[4], benchmark={"classifiers": []}))
     step = next(s for s in house.steps(job_id).values() if s.kind == "train")
@@ -121,9 +121,11 @@ def finish(house: Any, seconds: float, *, attempts: int = 1) -> None:
         assert claimed is not None
         row = session.get_one(Step, step.id)
         row.workload, row.units, row.attempt = WORKLOAD, 100.0, attempts
+        row.params = row.params | params
         row.started_at = utc_now() - timedelta(seconds=seconds)
         session.flush()
         assert ledger.complete(step.id, claimed.token, [])
+    return str(job_id)
 
 
 def test_a_finished_step_tells_how_long_its_units_took(house: Any) -> None:
@@ -136,6 +138,26 @@ def test_a_step_that_was_begun_twice_tells_nothing(house: Any) -> None:
     seen(house.database, "w", CPU)
     finish(house, 104.0, attempts=2)
     assert per_unit(house.database) is None
+
+
+def test_a_training_that_may_have_ended_early_tells_nothing(house: Any) -> None:
+    seen(house.database, "w", CPU)
+    finish(house, 104.0, stop_early=True)
+    assert per_unit(house.database) is None
+
+
+def test_a_speed_that_cannot_be_noted_costs_no_outputs(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: SpeedBook, *_: Any, **__: Any) -> None:
+        # PostgreSQL refuses everything more in a transaction in which this was asked.
+        self._session.execute(text("SELECT nothing FROM nowhere"))
+
+    seen(house.database, "w", CPU)
+    monkeypatch.setattr(SpeedBook, "note", broken)
+    job_id = finish(house, 104.0)
+    statuses = {step.kind: step.status for step in house.steps(job_id).values()}
+    assert (statuses["train"], statuses["generate"]) == ("succeeded", "queued")
 
 
 def test_a_step_on_a_device_that_is_not_known_tells_nothing(house: Any) -> None:

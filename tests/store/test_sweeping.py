@@ -11,6 +11,7 @@ from sqlalchemy import text
 from store.doorbell import DoorbellSilent
 from store.outbox import relay_outbox
 from store.repositories import JobRepository
+from store.step_tables import Step
 from store.sweeping import Swept, is_at_work, over_among, ring_when_idle, sweep
 from store.workers import WorkerRegister
 
@@ -205,5 +206,12 @@ def test_a_worker_is_at_work_for_as_long_as_it_holds_a_step(house: Any) -> None:
     worker_id = house.steps(job_id)["a"].worker_id
     assert is_at_work(house.database, worker_id)
     assert not is_at_work(house.database, "another")
+    with house.database.write() as session:
+        session.get_one(Step, claimed.id).place = "here"
+        for name, host in ((worker_id, "this machine"), ("another", "this machine")):
+            WorkerRegister(session).seen(name, host=host, queues=[], version="1", step_id=None)
+    assert is_at_work(house.database, "another", place="here")
+    assert is_at_work(house.database, "another", host="this machine")
+    assert not is_at_work(house.database, "another", place="elsewhere", host="elsewhere")
     assert house.finish(claimed)
     assert not is_at_work(house.database, worker_id)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,6 +16,7 @@ from store.workers import WorkerRegister
 from worker import measuring
 from worker.housekeeping import Housekeeper
 from worker.measuring import MeasuringProcess, known_device, measure
+from worker.place import place_of
 from worker.shared import SharedState
 
 WORKER = "here-1"
@@ -183,6 +185,25 @@ def test_a_housekeeper_that_waits_ends_a_measurement_when_a_step_comes(
     housekeeper._rest()
     assert started[0].code == -15
     assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_neighbours_step_ends_a_measurement_and_lets_none_begin(
+    yard: Any, started: list[Process], monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
+) -> None:
+    monkeypatch.setattr("worker.measuring._IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("worker.housekeeping.take_abandoned", lambda *_: 0)
+    monkeypatch.setattr("worker.housekeeping.CleaningProcess", lambda _: Mock())
+    monkeypatch.setattr("worker.housekeeping.Doorbell", lambda _: Mock())
+    settings = yard.settings.model_copy(update={"device": "cpu"})
+    housekeeper = Housekeeper(settings, SharedState(), ["cpu"])
+    housekeeper.run_once()
+    assert len(started) == 1
+    yard.held("elsewhere" if elsewhere else place_of(settings.data_dir), silent_for=0)
+    housekeeper.run_once()
+    assert started[0].code == (None if elsewhere else -15)
+    housekeeper.run_once()
+    assert len(started) == 1
 
 
 def _end(process: Process, housekeeper: Housekeeper) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from worker.child import run_child
 from worker.outcome import EXIT_FAILED, EXIT_STOPPED
-from worker.ready import ReadyChild
+from worker.ready import ReadyChild, code_stamp
 from worker.running import child_environment
 
 
@@ -74,6 +74,34 @@ def test_one_that_was_killed_meanwhile_is_not_taken_and_another_is_started(
     second = ready._process
     assert second is not None
     assert second.pid != first.pid
+
+
+def test_one_that_has_loaded_what_was_updated_since_is_not_taken(
+    ready: ReadyChild, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready.prepare()
+    process = ready._process
+    assert process is not None
+    monkeypatch.setattr("worker.ready.code_stamp", lambda: "another version's")
+    assert ready.take(folder) is None
+    assert process.returncode == -signal.SIGKILL
+    ready.prepare()
+    assert ready._process is not None
+
+
+def test_the_stamp_changes_with_whatever_file_is_replaced_added_or_removed(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    module = tmp_path / "deep" / "module.py"
+    stamps = [code_stamp(tmp_path)]
+    for content in ("a = 1", "a = 1  # longer"):
+        module.write_text(content)
+        stamps.append(code_stamp(tmp_path))
+    os.utime(module, (1, 1))  # older than before, as after going back to an older version
+    stamps.append(code_stamp(tmp_path))
+    assert len(set(stamps)) == len(stamps)
+    assert code_stamp(tmp_path) == stamps[-1]
+    module.unlink()
+    assert code_stamp(tmp_path) == stamps[0]
 
 
 def test_one_that_waits_ends_at_once_when_it_is_told_to(ready: ReadyChild) -> None:

@@ -45,6 +45,29 @@ def test_a_step_that_belongs_to_all_columns_is_told_by_its_stage() -> None:
     assert "real_count" not in told
 
 
+@pytest.mark.parametrize(
+    "step", ["pretrain:fastgan", "pretrain:fastgan:2", "pretrain:fastgan:2:50:s0"]
+)
+def test_a_pretraining_that_failed_is_told_in_each_column_that_it_took_along(step: str) -> None:
+    lost = ["train:fastgan:50:s0", "train:fastgan:all:s1"]
+    one, other = failed_columns([failure(step, lost=lost)])
+    assert one == {
+        "column": "fastgan, 50 real images, subset 0: training ahead failed",
+        "stage": "pretrain",
+        "code": "diverged",
+        "detail": "It diverged.",
+        "arm": "gan:fastgan",
+        "real_count": "50",
+        "subset": "0",
+    }
+    assert (other["real_count"], other["subset"]) == ("all", "1")
+
+
+def test_a_pretraining_of_which_no_column_is_known_is_told_by_its_stage() -> None:
+    (told,) = failed_columns([failure("pretrain:fastgan")])
+    assert told["column"] == "training ahead"
+
+
 def test_what_is_told_of_failures_fits_into_the_results(results: Results) -> None:
     told = failed_columns(
         [failure("train:infogan:all:s0", evidence={"history": HISTORY}), failure("features")]

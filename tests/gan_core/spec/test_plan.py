@@ -425,3 +425,8 @@ def test_every_step_says_what_its_time_goes_into() -> None:
         "report": ("report", 1),
         "package": ("package 224px", 50),
     }
+
+
+def test_a_change_to_training_is_one_to_training_ahead() -> None:
+    versions = steps_module.STEP_VERSIONS
+    assert versions["pretrain"] > versions["train"]  # its own is in the sum, too

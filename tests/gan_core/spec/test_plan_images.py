@@ -103,3 +103,12 @@ def test_a_model_without_codes_cannot_be_asked_for_one() -> None:
 def test_a_change_to_any_of_the_three_steps_is_one_to_the_step_that_is_all_three() -> None:
     three = [STEP_VERSIONS[kind] for kind in ("generate", "upscale", "package")]
     assert STEP_VERSIONS["draw"] == sum(three)
+
+
+def test_more_images_than_a_disk_should_hold_are_refused() -> None:
+    most = {"count": 100_000}
+    for larger in ({"output": {"size": 1024}}, {"upscale": {"size": 1024}}):
+        with pytest.raises(GraftError) as refused:
+            planned(most | larger)
+        assert refused.value.code == "images_too_large"
+    assert planned(most | {"upscale": {"size": 512}}).steps

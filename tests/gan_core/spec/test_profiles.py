@@ -244,3 +244,52 @@ def test_a_real_count_that_is_all_there_are_is_not_run_twice() -> None:
     assert resolved({"real_counts": [10, 100, "all"]}, few).real_counts == [10, "all"]
     assert resolved({"profile": "seed"}, few).real_counts == [10, 50, "all"]
     assert resolved({"real_counts": [10, 100]}, few).real_counts == [10, 100]
+
+
+def test_the_same_gan_for_all_and_for_the_number_that_is_all_is_refused_in_words() -> None:
+    gans = [{"name": "fastgan", "real_counts": counts} for counts in ([1197], ["all"])]
+    with pytest.raises(GraftError, match="fastgan was asked for twice") as caught:
+        resolved({"real_counts": ["all"], "gans": gans})
+    assert caught.value.code == "gan_twice"
+    assert "1197" in caught.value.detail
+
+
+def test_what_does_not_fit_the_profiles_values_is_refused_in_words() -> None:
+    # Its own size, 112, has four blocks; that of the profile has three.
+    gan = {"name": "dcgan", "pretrain": "other-classes", "freeze_d": 4}
+    with pytest.raises(GraftError, match="has 3 blocks at 32 pixels") as caught:
+        resolved({"profile": "quick", "gans": [gan]})
+    assert caught.value.code == "does_not_fit"
+    assert resolved({"profile": "quick", "gans": [gan | {"image_size": 112}]})
+
+
+def keys(settings: dict[str, Any], name: str = "dcgan", **fields: Any) -> dict[str, str]:
+    gan = {"name": name, "settings": settings} | fields
+    spec = resolved({"real_counts": [50], "gans": [gan], "balance_to": 60})
+    return {step.name: step.key for step in plan_study(spec, FACTS).steps}
+
+
+@pytest.mark.parametrize("pretrain", ["none", "all-classes"])
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"gamma_end": 40},
+        {"gamma_end": 40.0},
+        {"width": 64},
+        {"betas": [0.5, 0.999], "loss": "non-saturating"},
+    ],
+)
+def test_a_setting_that_holds_anyway_changes_no_key(same: dict[str, Any], pretrain: str) -> None:
+    assert keys(same, pretrain=pretrain) == keys({}, pretrain=pretrain)
+
+
+def test_a_number_has_one_key_however_it_is_written() -> None:
+    assert keys({"gamma_end": 20}) == keys({"gamma_end": 20.0}) != keys({})
+    assert keys({"betas": [0, 0.9]}) == keys({"betas": [0.0, 0.9]})
+
+
+def test_a_kinds_default_given_by_hand_wins_over_the_profiles_setting() -> None:
+    spec = resolved({"gans": [{"name": "fastgan", "settings": {"width": 64}}]})
+    assert resolve(spec, STUDY) == spec
+    assert spec.gans[0].settings == {"width": 64}
+    assert spec.gans[0].own_settings() == {}

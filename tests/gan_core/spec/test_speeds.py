@@ -39,13 +39,25 @@ def test_what_was_measured_on_another_device_tells_nothing() -> None:
 def test_a_training_with_another_batch_size_stands_in_and_one_of_another_size_does_not() -> None:
     known = [
         speed("train fastgan 112px batch 16", 0.5, units=10),
-        speed("train fastgan 112px batch 4 settings abc", 0.25, units=90),
+        speed("train fastgan 112px batch 4", 0.25, units=90),
         speed("train fastgan 128px batch 8", 7.0),
     ]
     speeds = Speeds.of({"gpu": H100}, known)
     assert speeds.seconds_per_unit("gpu", TRAINING) == 0.25
     other = Workload("upscale lanczos 1px to 2px", 1, 9.0)
     assert speeds.seconds_per_unit("gpu", other) == 9.0
+
+
+def test_a_training_with_other_settings_never_stands_in() -> None:
+    narrow = training("fastgan", 112, 8, 1000, {"width": 16})
+    known = [speed(training("fastgan", 112, 4, 1, {"width": 16}).name, 0.01, units=9)]
+    speeds = Speeds.of({"gpu": H100}, known)
+    assert speeds.seconds_per_unit("gpu", narrow) == 0.01
+    assert speeds.seconds_per_unit("gpu", TRAINING) == TRAINING.typical
+    other = training("fastgan", 112, 8, 1000, {"width": 32})
+    assert speeds.find("gpu", other.name) is None
+    plain = Speeds.of({"gpu": H100}, [speed(TRAINING.name, 0.5)])
+    assert plain.find("gpu", narrow.name) is None
 
 
 def test_workloads_are_named_by_all_that_decides_how_long_a_unit_takes() -> None:

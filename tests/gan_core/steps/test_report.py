@@ -12,9 +12,11 @@ import pytest
 from gan_core.phantoms import draw_phantoms
 from gan_core.progress import Progress, never_stop
 from gan_core.reading import PackedDataset, pack
+from gan_core.report.failures import failed_columns
 from gan_core.spec import StudySpec, plan_study, resolve
 from gan_core.spec.results import ResultRow, Results
 from gan_core.steps import StepContext, StepSettings, run_step
+from gan_core.steps.report import _lost_trainings
 from gan_core.study import facts
 
 HISTORY = [{"epoch": float(e), "generator": 10.0**e, "discriminator": 0.01} for e in range(1, 6)]
@@ -147,3 +149,9 @@ def test_the_report_gives_signs_of_life_while_it_computes(
     assert outputs.exists()
     runs = len(json.loads((outputs / "results.json").read_text())["rows"])
     assert len(told) >= runs
+
+
+def test_a_verdict_counts_the_trainings_that_a_pretraining_took_along() -> None:
+    lost = [f"train:fastgan:50:s{subset}" for subset in range(3)] + ["train:fastgan:all:s0"]
+    told = failed_columns([{"step": "pretrain:fastgan", "code": "diverged", "lost": lost}])
+    assert _lost_trainings(told) == {("fastgan", "50"): 3, ("fastgan", "all"): 1}
