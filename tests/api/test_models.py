@@ -56,7 +56,7 @@ def test_a_models_card_says_what_can_be_chosen(hospital: Any, model: Any) -> Non
 
 def test_models_are_listed_page_by_page_and_by_what_they_are(hospital: Any, study: str) -> None:
     dataset_id = hospital.client.get(f"/v1/jobs/{study}").json()["dataset_id"]
-    hospital.run(hospital.submit(dataset_id, real_counts=[8])["id"])
+    hospital.run(hospital.submit(dataset_id, real_counts=[8], gans=[{"name": "infogan"}])["id"])
 
     def listed(**query: Any) -> list[int]:
         page = hospital.client.get("/v1/models", params=query)
