@@ -26,7 +26,13 @@ from gan_core.steps import StepContext, StepSettings, run_step
 from gan_core.steps.run import KEY_FILE
 
 NAME = "train:infogan:10:s0"
-PARAMS = {"gan": "infogan", "rare_class": "malignant", "real_count": 10, "subset": 0}
+PARAMS = {
+    "gan": "infogan",
+    "image_size": 32,
+    "rare_class": "malignant",
+    "real_count": 10,
+    "subset": 0,
+}
 
 
 @dataclass
