@@ -93,9 +93,7 @@ def density_and_coverage(real: Features, fake: Features) -> tuple[float, float]:
         coverage, a share of the real images.
     """
     k = neighbours_of(len(real))
-    # Column 0 of each sorted row is the image itself.
-    radii = np.partition(distances(real, real), k, axis=1)[:, k]
-    inside = distances(real, fake) < radii[:, None]
+    inside = distances(real, fake) < _radii(real)[:, None]
     return float(inside.sum() / (k * inside.shape[1])), float(inside.any(axis=1).mean())
 
 
@@ -145,5 +143,6 @@ def distances(a: Features, b: Features) -> NDArray[np.float64]:
 
 def _radii(features: Features) -> NDArray[np.float64]:
     k = neighbours_of(len(features))
+    # Column 0 of each sorted row is the image itself.
     radii: NDArray[np.float64] = np.partition(distances(features, features), k, axis=1)[:, k]
     return radii

@@ -87,11 +87,22 @@ def test_a_plateau_ends_a_training_after_a_third_of_it() -> None:
 
 
 def test_copying_twice_in_a_row_ends_a_training_at_once() -> None:
-    copying = judgement(0.3, copy_rate=0.2)
-    by_heart = judgement(0.3, authenticity=0.1)
+    copying = judgement(0.3, is_copying=True)
     assert reason_to_end([copying], 0.1) is None
-    assert reason_to_end([judgement(0.3), copying], 0.1) is None
-    assert reason_to_end([copying, by_heart], 0.1) == "copying"
+    assert reason_to_end([copying, judgement(0.3)], 0.1) is None
+    assert reason_to_end([judgement(0.3), copying, copying], 0.1) == "copying"
+
+
+def test_authenticity_counts_only_where_there_are_enough_images_to_tell_by_it() -> None:
+    # Nothing is a near-copy of another picture, but every sample lies beside a training image.
+    beside = (IMAGES.astype(np.int16) + 12).clip(0, 255).astype(np.uint8)
+    another = noise(4)
+    few = Judge(features_of(IMAGES[:12]), features_of, another).judge(beside[:12], 1, 1)
+    many = Judge(features_of(IMAGES), features_of, another).judge(beside, 1, 1)
+    assert (few.copy_rate, many.copy_rate) == (0.0, 0.0)
+    assert (few.authenticity, many.authenticity) == (0.0, 0.0)
+    assert (few.is_copying, many.is_copying) == (False, True)
+    assert many.score > few.score + 0.5
 
 
 class ScriptedJudge(Judge):
@@ -106,7 +117,7 @@ class ScriptedJudge(Judge):
         self, samples: NDArray[np.uint8], epoch: int, step: int, *, is_settled: bool = True
     ) -> Judgement:
         found = super().judge(samples, epoch, step, is_settled=is_settled)
-        return replace(found, score=self.scores[epoch - 1], copy_rate=0.0, authenticity=0.6)
+        return replace(found, score=self.scores[epoch - 1], is_copying=False)
 
 
 def run(scores: list[float], **more: Any) -> TrainResult:
@@ -201,7 +212,7 @@ def test_before_a_generator_is_settled_nothing_is_chosen_and_nothing_ended() -> 
     assert best.epoch == 2
     assert best_of([early]) is None
     assert reason_to_end([early] * 20, 0.9) is None
-    copying = judgement(0.3, copy_rate=0.5, is_settled=False)
+    copying = judgement(0.3, is_copying=True, is_settled=False)
     assert reason_to_end([copying] * 4, 0.9) is None
 
 
