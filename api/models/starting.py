@@ -16,6 +16,7 @@ from store.fairness import INTERACTIVE, PRIORITIES
 from store.objects import Objects
 from store.repositories import DatasetRepository, Identity, JobRepository
 from store.repositories.models import ModelRepository, TrainedModel
+from store.speeds import SpeedBook
 from store.tables import Job
 
 
@@ -49,6 +50,7 @@ class ImagesStarter:
     def __init__(self, session: Session, identity: Identity, objects: Objects) -> None:
         self._identity = identity
         self._objects = objects
+        self._speeds = SpeedBook(session)
         self._jobs = JobRepository(session, identity.workspace_id)
         self._datasets = DatasetRepository(session, identity.workspace_id)
         self._models = ModelRepository(session, identity.workspace_id)
@@ -83,6 +85,7 @@ class ImagesStarter:
             source_of(model, card),
             DatasetFacts.model_validate(dataset.facts),
             weights_sha256=weights_sha256,
+            speeds=self._speeds.speeds(),
         )
 
     def start(

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 from gan_core.spec.errors import GraftError
+from gan_core.spec.graph import Graph
 from gan_core.spec.job import GanSpec, StudySpec
 from gan_core.spec.recommend import FEW_REAL_IMAGES
 from gan_core.spec.speeds import (
@@ -23,9 +24,7 @@ from gan_core.spec.steps import (
     DatasetFacts,
     Plan,
     PlannedStep,
-    Queue,
     StepInput,
-    StepKind,
     folder_name,
     step_key,
 )
@@ -50,7 +49,7 @@ def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:
     return Plan(steps=[step])
 
 
-class _Planner:
+class _Planner(Graph):
     def __init__(
         self,
         spec: StudySpec,
@@ -60,45 +59,13 @@ class _Planner:
     ) -> None:
         if spec.rare_class is None:
             raise ValueError("resolve the spec first")
+        super().__init__(dataset, speeds or Speeds())
         self.spec = spec
-        self.dataset = dataset
         self.weights_sha256 = weights_sha256
-        self.speeds = speeds or Speeds()
         self.rare_class: str = spec.rare_class
         self.train_counts = dataset.train_counts()
         self.available = self.train_counts[self.rare_class]
         self.others = sum(self.train_counts.values()) - self.available
-        self.steps: dict[str, PlannedStep] = {}
-
-    def add(
-        self,
-        *,
-        name: str,
-        kind: StepKind,
-        queue: Queue,
-        params: dict[str, Any],
-        inputs: dict[str, StepInput],
-        work: Workload,
-    ) -> str:
-        digests = {
-            label: self.dataset.digest if given.step is None else self.steps[given.step].key
-            for label, given in inputs.items()
-        }
-        estimate = self.speeds.estimate(queue, work)
-        self.steps[name] = PlannedStep(
-            name=name,
-            kind=kind,
-            queue=queue,
-            params=params,
-            inputs=inputs,
-            key=step_key(kind, params, digests),
-            estimate_seconds=estimate.seconds,
-            estimate_source=estimate.source,
-            workload=work.name,
-            units=work.units,
-            code_version=STEP_VERSIONS[kind],
-        )
-        return name
 
     def real_count(self, asked: int | str) -> int:
         return self.available if isinstance(asked, str) else asked

@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from gan_core.spec.errors import GraftError
+from gan_core.spec.graph import Graph
 from gan_core.spec.images import SMALL, ImagesSpec, ModelSource, drawing_of
 from gan_core.spec.plan import MAX_SYNTHETIC_BYTES
-from gan_core.spec.steps import (
-    STEP_VERSIONS,
-    DatasetFacts,
-    Plan,
-    PlannedStep,
-    Queue,
-    StepInput,
-    StepKind,
-    folder_name,
-    step_key,
-)
+from gan_core.spec.speeds import Speeds, Workload, generating, upscaling
+from gan_core.spec.steps import DatasetFacts, Plan, PlannedStep, StepInput, folder_name
 
-_START_SECONDS = 4.0
-_SECONDS_PER_IMAGE = 0.05
-_SECONDS_PER_NET_UPSCALED_IMAGE = 1.4
+_SECONDS_PER_DRAWN_IMAGE = 0.05
+_SECONDS_PER_PACKED_IMAGE = 0.05
 
 
 def plan_images(
@@ -30,6 +21,7 @@ def plan_images(
     dataset: DatasetFacts,
     *,
     weights_sha256: str | None = None,
+    speeds: Speeds | None = None,
 ) -> Plan:
     """Plan images from a model.
 
@@ -42,6 +34,7 @@ def plan_images(
         model: What it is asked of.
         dataset: What the model learned from; the images are compared with it.
         weights_sha256: As for ``plan_study``.
+        speeds: As there.
 
     Raises:
         GraftError: ``no_codes`` when the model does not have the category or the codes;
@@ -50,7 +43,7 @@ def plan_images(
     _check_codes(spec, model)
     _check_size(spec, model)
     label = model.train_step.removeprefix("train:")
-    plan = _Steps(dataset)
+    plan = Graph(dataset, speeds or Speeds())
     plan.steps[model.train_step] = PlannedStep(
         name=model.train_step,
         kind="train",
@@ -67,7 +60,8 @@ def plan_images(
         "upscale": _upscale_params(spec, weights_sha256),
         "package": {"spec": shown_spec(spec, model), "sheet": spec.total() <= SMALL},
     }
-    seconds = _SECONDS_PER_IMAGE * spec.total()
+    gan, size, total = model.params["gan"], model.params["image_size"], spec.total()
+    settings = model.params.get("settings", {})
     if spec.is_small():
         # One step: to start three processes would take longer than their work.
         given = {"dataset": StepInput(source="dataset"), folder_name(model.train_step): train}
@@ -77,38 +71,38 @@ def plan_images(
             queue="cpu",
             params={**parts, "label": label},
             inputs=given,
-            seconds=seconds,
+            work=Workload(f"draw {gan} {size}px", total, _SECONDS_PER_DRAWN_IMAGE),
         )
-        return plan.plan()
+        return Plan(steps=list(plan.steps.values()))
     generate = plan.add(
         name=f"generate:{label}",
         kind="generate",
         queue="gpu",
         params=parts["generate"],
         inputs={"train": train},
-        seconds=seconds,
+        work=generating(gan, size, total, settings),
     )
     inputs = {"dataset": StepInput(source="dataset"), folder_name(model.train_step): train}
-    inputs[f"generate-{folder_name(label)}"] = generate
+    inputs[f"generate-{folder_name(label)}"] = StepInput(source="step", step=generate)
     if spec.upscale is not None:
-        inputs[f"upscale-{folder_name(label)}"] = plan.add(
+        upscale = plan.add(
             name=f"upscale:{label}",
             kind="upscale",
             queue="gpu",
             params=parts["upscale"],
-            inputs={"generate": generate},
-            seconds=spec.total()
-            * (0.01 if spec.upscale.engine == "lanczos" else _SECONDS_PER_NET_UPSCALED_IMAGE),
+            inputs={"generate": StepInput(source="step", step=generate)},
+            work=upscaling(spec.upscale.engine, size, spec.upscale.size, total),
         )
+        inputs[f"upscale-{folder_name(label)}"] = StepInput(source="step", step=upscale)
     plan.add(
         name="package",
         kind="package",
         queue="cpu",
         params=parts["package"],
         inputs=inputs,
-        seconds=seconds,
+        work=Workload("package of drawn images", total, _SECONDS_PER_PACKED_IMAGE),
     )
-    return plan.plan()
+    return Plan(steps=list(plan.steps.values()))
 
 
 def shown_spec(spec: ImagesSpec, model: ModelSource) -> dict[str, Any]:
@@ -164,39 +158,3 @@ def _check_size(spec: ImagesSpec, model: ModelSource) -> None:
             f" ({packed / 2**30:.0f} GiB); the limit is {MAX_SYNTHETIC_BYTES / 2**30:.0f} GiB.",
             "Ask for fewer or for smaller images.",
         )
-
-
-class _Steps:
-    def __init__(self, dataset: DatasetFacts) -> None:
-        self.dataset = dataset
-        self.steps: dict[str, PlannedStep] = {}
-
-    def add(
-        self,
-        *,
-        name: str,
-        kind: StepKind,
-        queue: Queue,
-        params: dict[str, Any],
-        inputs: dict[str, StepInput],
-        seconds: float,
-    ) -> StepInput:
-        keys = {step.name: step.key for step in self.steps.values()}
-        digests = {
-            label: self.dataset.digest if given.step is None else keys[given.step]
-            for label, given in inputs.items()
-        }
-        self.steps[name] = PlannedStep(
-            name=name,
-            kind=kind,
-            queue=queue,
-            params=params,
-            inputs=inputs,
-            key=step_key(kind, params, digests),
-            estimate_seconds=_START_SECONDS + seconds,
-            code_version=STEP_VERSIONS[kind],
-        )
-        return StepInput(source="step", step=name)
-
-    def plan(self) -> Plan:
-        return Plan(steps=list(self.steps.values()))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gan_core.spec import (
     DatasetFacts,
+    DeviceFacts,
     GraftError,
     ImagesSpec,
     ModelSource,
     Plan,
+    Speed,
+    Speeds,
     StudySpec,
     plan_images,
     plan_study,
@@ -112,3 +116,18 @@ def test_more_images_than_a_disk_should_hold_are_refused() -> None:
             planned(most | larger)
         assert refused.value.code == "images_too_large"
     assert planned(most | {"upscale": {"size": 512}}).steps
+
+
+def test_what_was_measured_changes_the_estimate_and_no_key() -> None:
+    device = DeviceFacts(kind="cpu", name="two cores", threads=2)
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    slow = Speed(
+        device.name, f"draw {TRAIN.params['gan']} {TRAIN.params['image_size']}px", 2.0, 100, at
+    )
+    asked = ImagesSpec(count=10)
+    plain = plan_images(asked, MODEL, FACTS)
+    told = plan_images(asked, MODEL, FACTS, speeds=Speeds.of({"cpu": device}, [slow]))
+    assert told.steps[-1].estimate_seconds == 4.0 + 10 * 2.0
+    assert told.steps[-1].estimate_source == "measured on two cores, 2026-11-25"
+    assert plain.steps[-1].estimate_seconds < 5
+    assert [step.key for step in plain.steps] == [step.key for step in told.steps]
