@@ -5,24 +5,24 @@ are all the models of this package. It imports neither torch nor numpy, so that 
 in a second.
 """
 
+from gan_core.spec.arms import BenchmarkSpec, FinetuneSpec, SeedCnnSpec
 from gan_core.spec.device import DeviceFacts
 from gan_core.spec.errors import GraftError
 from gan_core.spec.images import ImagesSpec, InterpolateSpec, ModelSource
 from gan_core.spec.job import (
-    BenchmarkSpec,
     GanSpec,
     JobSpec,
     OutputSpec,
     ScheduleRow,
     ScreenSpec,
-    SeedCnnSpec,
+    StudyScreenSpec,
     StudySpec,
     UpscaleSpec,
 )
 from gan_core.spec.plan import plan_study
 from gan_core.spec.plan_images import plan_images
 from gan_core.spec.profiles import PROFILES, resolve
-from gan_core.spec.results import ArmSummary, Interval, ResultRow, Results, Verdict
+from gan_core.spec.results import ArmSummary, Conclusion, Interval, ResultRow, Results, Verdict
 from gan_core.spec.speeds import Speed, Speeds
 from gan_core.spec.steps import DatasetFacts, Plan, PlannedStep, StepInput
 
@@ -30,8 +30,10 @@ __all__ = [
     "PROFILES",
     "ArmSummary",
     "BenchmarkSpec",
+    "Conclusion",
     "DatasetFacts",
     "DeviceFacts",
+    "FinetuneSpec",
     "GanSpec",
     "GraftError",
     "ImagesSpec",
@@ -50,6 +52,7 @@ __all__ = [
     "Speed",
     "Speeds",
     "StepInput",
+    "StudyScreenSpec",
     "StudySpec",
     "UpscaleSpec",
     "Verdict",

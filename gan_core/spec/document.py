@@ -35,7 +35,15 @@ _BOUNDS = {
 }
 PRETRAINS = "on the other classes first"
 # The order in which a reader meets them; the schema itself sorts by name.
-_ORDER = ["GanSpec", "ScheduleRow", "UpscaleSpec", "BenchmarkSpec", "SeedCnnSpec", "ScreenSpec"]
+_ORDER = [
+    "GanSpec",
+    "ScheduleRow",
+    "UpscaleSpec",
+    "BenchmarkSpec",
+    "SeedCnnSpec",
+    "FinetuneSpec",
+    "StudyScreenSpec",
+]
 _ORDER += ["OutputSpec"]
 
 

@@ -10,8 +10,9 @@ import itertools
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from gan_core.spec.arms import BenchmarkSpec
 from gan_core.spec.gan_settings import (
     CONDITIONAL_GANS,
     SettingValue,
@@ -20,17 +21,15 @@ from gan_core.spec.gan_settings import (
     refusal,
     without_defaults,
 )
+from gan_core.spec.strict import Strict
 
 Profile = Literal["quick", "seed", "best"]
 Priority = Literal["low", "normal", "high"]
 GanName = Literal["infogan", "dcgan", "pggan", "fastgan", "stylegan2"]
-ClassifierName = Literal["seed-cnn", "probe"]
-BaseArmName = Literal["real-only", "class-weights", "oversample"]
 UpscaleEngine = Literal[
     "lanczos", "realesrgan", "realesr-compact-x2", "realesr-compact-x4", "realesrgan-original"
 ]
 RealCount = Annotated[int, Field(ge=2, le=1_000_000)] | Literal["all"]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 ChosenBecause = Annotated[str, Field(max_length=500)]
 
 GAN_IMAGE_SIZE_STEP = 16
@@ -39,17 +38,13 @@ DOUBLED_IMAGE_SIZES = (32, 64, 112, 128, 224, 256)
 """Image sizes of all GANs but InfoGAN: they double an image of 4 or of 7 pixels."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
 def _without_repeats(counts: list[int | str]) -> list[int | str]:
     if len(set(counts)) != len(counts):
         raise ValueError("holds the same real count twice")
     return counts
 
 
-class ScheduleRow(_Strict):
+class ScheduleRow(Strict):
     """How long to train when there are at most ``up_to`` real images."""
 
     up_to: int | None = Field(default=None, ge=2)
@@ -60,7 +55,7 @@ class ScheduleRow(_Strict):
     """Passes over the real images."""
 
 
-class GanSpec(_Strict):
+class GanSpec(Strict):
     """One GAN of the study and how it is trained."""
 
     name: GanName
@@ -223,7 +218,7 @@ def _share_a_count(one: GanSpec, other: GanSpec) -> bool:
     return not set(one.real_counts).isdisjoint(other.real_counts)
 
 
-class UpscaleSpec(_Strict):
+class UpscaleSpec(Strict):
     """How the GAN's images get from its own size to the final one."""
 
     engine: UpscaleEngine = "lanczos"
@@ -234,42 +229,8 @@ class UpscaleSpec(_Strict):
     """Side of the upscaled images in pixels."""
 
 
-class SeedCnnSpec(_Strict):
-    """Training of the study's plain CNN."""
-
-    epochs: int = Field(default=30, ge=1, le=1000)
-    batch_size: int = Field(default=8, ge=1, le=1024)
-
-
-class BenchmarkSpec(_Strict):
-    """Which classifiers, which arms, how often."""
-
-    classifiers: list[ClassifierName] = Field(default=["seed-cnn", "probe"], max_length=8)
-    """Empty: no benchmark, synthetic images only."""
-    arms: Literal["default"] | list[BaseArmName] = "default"
-    """Arms without a GAN; each GAN of the job adds its own. ``default``: all that there are."""
-    subsets: list[Seed] = Field(default=[0], min_length=1, max_length=32)
-    """Seeds of the nested real subsets. A GAN is trained for each, on that subset alone."""
-    seeds: list[Seed] = Field(default=[0], min_length=1, max_length=64)
-    """Seeds of the classifier's training (first weights, order of images), within each subset."""
-    seed_cnn: SeedCnnSpec = SeedCnnSpec()
-
-    @field_validator("classifiers", "arms", "subsets", "seeds")
-    @classmethod
-    def _without_repeats(cls, values: str | list[int] | list[str]) -> str | list[int] | list[str]:
-        if not isinstance(values, str) and len(set(values)) != len(values):
-            raise ValueError("holds the same value twice")
-        return values
-
-    def base_arms(self) -> list[BaseArmName]:
-        """Return the names of the arms without a GAN, in the table's order."""
-        if self.arms == "default":
-            return ["real-only", "class-weights", "oversample"]
-        return list(self.arms)
-
-
-class ScreenSpec(_Strict):
-    """Which synthetic images are kept out of what leaves the service."""
+class ScreenSpec(Strict):
+    """Which synthetic images never leave the service."""
 
     near_copies: bool = True
     """Leave out images whose 32×32 thumbnail is within ``near_copy_rms`` of a training image."""
@@ -277,7 +238,29 @@ class ScreenSpec(_Strict):
     """Root mean square difference of 32×32 RGB thumbnails, in grey levels of 0–255."""
 
 
-class OutputSpec(_Strict):
+class StudyScreenSpec(ScreenSpec):
+    """And which are taken: a choice among ``draw`` times as many as are needed.
+
+    It is made before the upscaler, and looks at training images alone.
+    """
+
+    draw: float = Field(default=1.0, ge=1.0, le=10.0)
+    """How many times as many images are drawn as are needed."""
+    label: bool = False
+    """Leave out images that a classifier, cross-fitted on the real training images of all classes,
+    takes for another class."""
+    off_manifold: bool = False
+    """Leave out images that lie farther from every training image of the rare class than nearly all
+    of these lie from one another."""
+    diverse: bool = False
+    """Of those that are left pick images that differ from one another."""
+
+    def chooses(self) -> bool:
+        """Say whether images are chosen before they are upscaled."""
+        return self.draw > 1 or self.label or self.off_manifold or self.diverse
+
+
+class OutputSpec(Strict):
     """What the synthetic images in the zip look like."""
 
     format: Literal["png"] = "png"
@@ -287,7 +270,7 @@ class OutputSpec(_Strict):
     """At most this many images of each GAN × real count in the zip; null: all."""
 
 
-class StudySpec(_Strict):
+class StudySpec(Strict):
     """A study on one data set. Every field has a default; the profile fills what is left out."""
 
     profile: Profile = "quick"
@@ -309,9 +292,12 @@ class StudySpec(_Strict):
     )
     """Fakes fill the rare class up to this: its own full training count (as in the study), the
     count of the largest class, or a number."""
+    leaks: Literal["report", "leave-out"] = "report"
+    """What is done with training images that are the same as a test image, or nearly: told, or kept
+    out of every training as well."""
     upscale: UpscaleSpec = UpscaleSpec()
     benchmark: BenchmarkSpec = BenchmarkSpec()
-    screen: ScreenSpec = ScreenSpec()
+    screen: StudyScreenSpec = StudyScreenSpec()
     output: OutputSpec = OutputSpec()
 
     @field_validator("real_counts")
