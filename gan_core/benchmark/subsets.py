@@ -12,8 +12,16 @@ from gan_core.spec.errors import GraftError
 IndexArray = NDArray[np.int64]
 
 
+_NOTHING: IndexArray = np.empty(0, np.int64)
+
+
 def nested_subset(
-    labels: IndexArray, class_index: int, count: int | Literal["all"], seed: int
+    labels: IndexArray,
+    class_index: int,
+    count: int | Literal["all"],
+    seed: int,
+    *,
+    without: IndexArray = _NOTHING,
 ) -> IndexArray:
     """Draw real images of one class.
 
@@ -25,6 +33,8 @@ def nested_subset(
         class_index: The class to draw from.
         count: How many; "all" takes every image of the class.
         seed: Of the draw.
+        without: Rows that must not be drawn (``gan_core.leaks``). Others come in their place as
+            long as there are any: of a class of 100 with 3 of these, 100 are the other 97.
 
     Returns:
         int64 [count], rows of ``labels`` in ascending order.
@@ -41,21 +51,28 @@ def nested_subset(
             " images.",
             f'Ask for at most {len(of_class)}, or for "all".',
         )
-    drawn = np.random.default_rng([seed, 0x5B5E7]).permutation(of_class)[:wanted]
+    drawn = np.random.default_rng([seed, 0x5B5E7]).permutation(of_class)
+    drawn = drawn[~np.isin(drawn, without)][:wanted]
     return np.sort(drawn).astype(np.int64)
 
 
-def training_pool(labels: IndexArray, class_index: int, rare_rows: IndexArray) -> IndexArray:
+def training_pool(
+    labels: IndexArray,
+    class_index: int,
+    rare_rows: IndexArray,
+    *,
+    without: IndexArray = _NOTHING,
+) -> IndexArray:
     """Rows of the real training images of an arm: all of the other classes, and the subset.
 
     Args:
         labels: int64 [N], class of each training image.
         class_index: The rare class.
         rare_rows: int64 [n], from ``nested_subset``.
+        without: Rows of the other classes that are left out.
 
     Returns:
         int64, ascending.
     """
-    return np.sort(np.concatenate([np.flatnonzero(labels != class_index), rare_rows])).astype(
-        np.int64
-    )
+    others = np.setdiff1d(np.flatnonzero(labels != class_index), without)
+    return np.sort(np.concatenate([others, rare_rows])).astype(np.int64)
