@@ -1,9 +1,9 @@
 """Classic augmentation: flips, quarter turns, crops and colour, each image by its own number.
 
-What a physician would take for the same lesion under another camera. Scenarios and ranges follow
-Perez et al. 2018, "Data Augmentation for Skin Lesion Analysis", arXiv:1809.01442 (there: crops of
-.4 to 1 of the area, brightness, contrast and saturation by .7 to 1.3, hue by up to .1 of the
-circle); ours are milder, since at 224 pixels the lesion often fills the picture.
+What a physician would take for the same lesion under another camera. The kinds of change are among
+those that Perez et al. 2018, "Data Augmentation for Skin Lesion Analysis", arXiv:1809.01442,
+compared; the ranges are ours, and mild, since at 224 pixels the lesion often fills the picture.
+They were not tuned on any data.
 
 An image's parameters follow from its seed alone, by a hash, so they depend neither on the batch it
 is in nor on any generator's state. No library does so: torchvision's transforms draw one set of

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_core import matching
-from gan_core.benchmark.subsets import nested_subset
 from gan_core.features import FeatureExtractor
 from gan_core.fidelity import measured
 from gan_core.leaks import left_out
 from gan_core.progress import Stopped, part
 from gan_core.reading import PackedDataset
 from gan_core.resumable import ResumableArray, publish
+from gan_core.spec.errors import GraftError
 from gan_core.steps.context import Output, StepContext
 from gan_core.steps.features import extract
 from gan_core.steps.upscale import upscaler_of
@@ -85,21 +85,25 @@ def run(context: StepContext) -> list[Output]:
 
 
 def rows_of(dataset: PackedDataset, params: Mapping[str, Any]) -> NDArray[np.int64]:
-    """Return the training images that any of a job's columns may use; int64, ascending.
+    """Return the training images of the rare class that may be learnt from; int64, ascending.
 
     Args:
         dataset: The data set.
-        params: ``rare_class``, ``most`` (the largest real count), ``subsets``; and ``leaks``.
+        params: ``rare_class``; and ``leaks``.
+
+    Raises:
+        GraftError: ``nothing_left``: every one of them is a test image, or nearly.
     """
-    labels, rare_index = dataset.labels("train"), dataset.classes.index(params["rare_class"])
-    most = min(params["most"], int((labels == rare_index).sum()))
-    without = left_out(dataset, params)
-    # Subsets are nested: the largest count holds the others.
-    chosen = [
-        nested_subset(labels, rare_index, most, subset, without=without)
-        for subset in params["subsets"]
-    ]
-    return np.unique(np.concatenate(chosen))
+    rare_index = dataset.classes.index(params["rare_class"])
+    of_class = np.flatnonzero(dataset.labels("train") == rare_index)
+    rows = np.setdiff1d(of_class, left_out(dataset, params))
+    if not len(rows):
+        raise GraftError(
+            "nothing_left",
+            "Every training image of the rare class is the same as a test image, or nearly.",
+            "Split the data set anew, or ask for leaks: report.",
+        )
+    return rows
 
 
 def _fitted(
