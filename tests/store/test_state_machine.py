@@ -47,7 +47,7 @@ from tests.store.machine.world import (
 
 MOST_JOBS = 6
 SILENCE_SECONDS = 61.0
-ROUNDS = 80
+ROUNDS = 300
 _WHICH = st.integers(0, 5)
 """Picks one of however many there are."""
 _DEED = st.sampled_from(["complete", "fail", "retry", "release", "heartbeat", "obey"])
