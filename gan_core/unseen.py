@@ -13,6 +13,8 @@ from gan_core.reading import PackedDataset
 LEAST_UNSEEN = 20
 """Held-out training images from which on no test image is looked at. With fewer, a figure of them
 says next to nothing."""
+MOST_UNSEEN = 500
+"""Their features, and a discriminator's scores of them, have to be computed."""
 
 IndexArray = NDArray[np.int64]
 
@@ -42,8 +44,8 @@ def unseen_images(
     members: IndexArray,
     *,
     without: IndexArray,
-    most: int,
     seed: int,
+    most: int = MOST_UNSEEN,
 ) -> Unseen:
     """Choose real images of the rare class that a GAN has not seen.
 
@@ -55,8 +57,8 @@ def unseen_images(
         rare_index: The rare class.
         members: int64, training rows that the GAN learnt from.
         without: int64, training rows that are those of test images (``leaks.left_out``).
-        most: How many; more are drawn from at random.
-        seed: Of that draw.
+        seed: Of the draw, where there are more.
+        most: How many.
 
     Returns:
         At least one: no class of a data set is without a test image.

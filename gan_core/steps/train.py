@@ -36,7 +36,6 @@ from gan_core.unseen import unseen_images
 MOST_OTHERS_COMPARED = 5000
 MEMBERSHIP = "membership.npz"
 """Of the discriminator; internal, for the inspect step."""
-MOST_UNSEEN = 500
 
 
 def run(context: StepContext) -> list[Output]:
@@ -177,9 +176,7 @@ def _write_membership(
     """
     params = context.params
     rare_index = dataset.classes.index(params["rare_class"])
-    unseen = unseen_images(
-        dataset, rare_index, members, without=without, most=MOST_UNSEEN, seed=params["subset"]
-    )
+    unseen = unseen_images(dataset, rare_index, members, without=without, seed=params["subset"])
     others = fit_to_size(dataset.images(unseen.split)[unseen.rows], gan.image_size)
     scores = discriminator_scores(
         gan,
