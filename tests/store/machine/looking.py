@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
 
+from store.clock import SLACK
 from store.database import Database
+from store.fairness import LONGEST_PAUSE
 from store.step_tables import FINAL_STEP_STATES, OutboxRow, Step, StepDependency
 from store.tables import FINAL_JOB_STATES, Artifact, Dataset, Job
 
@@ -80,10 +82,24 @@ class Look:
             for step in self.steps.values()
             if step.status == "queued"
             and step.queue == queue
-            and (step.available_at is None or step.available_at <= self.at)
+            and (step.available_at is None or self.is_due(step.available_at))
             and self.jobs[step.job_id].status in {"queued", "running"}
             and (step.workspace_id, step.key) not in busy
         ]
+
+    def is_due(self, at: datetime) -> bool:
+        """Say whether a pause is over, or so long that a clock must have been set back since."""
+        return at <= self.at or at > self.at + SLACK + timedelta(seconds=LONGEST_PAUSE)
+
+    def waited_for(self, queue: str) -> Counter[str]:
+        """Return how many steps that somebody waits for run for each workspace."""
+        return Counter(
+            step.workspace_id
+            for step in self.steps.values()
+            if step.status == "running"
+            and step.queue == queue
+            and self.jobs[step.job_id].priority >= INTERACTIVE
+        )
 
     def running_by_workspace(self, queue: str) -> Counter[str]:
         """Return how many steps of a queue run for each workspace."""
@@ -127,10 +143,15 @@ def assert_fair(listed: Look, taken_id: str, queue: str, tried_jobs: frozenset[s
         queue: The worker's.
         tried_jobs: Jobs whose step it tried first, in vain: it goes down its list.
     """
-    at_work = listed.running_by_workspace(queue)
+    at_work, waited_for = listed.running_by_workspace(queue), listed.waited_for(queue)
 
     def place(step: Any) -> tuple[bool, int]:
-        return (listed.jobs[step.job_id].priority < INTERACTIVE, at_work[step.workspace_id])
+        # Of what somebody waits for, one at a time of each workspace goes before everything.
+        goes_first = listed.jobs[step.job_id].priority >= INTERACTIVE
+        return (
+            not (goes_first and not waited_for[step.workspace_id]),
+            at_work[step.workspace_id],
+        )
 
     taken = listed.steps[taken_id]
     for other in listed.claimable(queue):
