@@ -28,6 +28,9 @@ def told_apart(real: Features, fake: Features, *, seed: int = 0) -> Interval | N
     folds make one ROC-AUC. DeLong's interval is that of the scores as they came: what other
     training images would have made of the probe is not in it.
 
+    Clearly below .5 is no better than .5: copies of the very images that they are to be told from
+    stand among the fakes, so that the probe has learnt the wrong class of what it is asked.
+
     Args:
         real: float32 [N, D]; the first ones are taken.
         fake: float32 [M, D]; the first ones are taken.

@@ -27,6 +27,14 @@ def test_new_real_images_are_not_told_from_real_ones() -> None:
     assert np.mean(means) == pytest.approx(0.5, abs=0.04)
 
 
+def test_copies_of_the_same_images_fall_below_chance_and_warn_of_nothing() -> None:
+    found = told_apart(cloud(60, 0), cloud(60, 0) + np.float32(0.01) * cloud(60, 1))
+    assert found is not None
+    assert found.high is not None
+    assert found.high < 0.5
+    assert not is_warning(found)
+
+
 def test_chance_among_few_images_is_no_warning() -> None:
     found = [told_apart(cloud(10, 2 * run), cloud(10, 2 * run + 1)) for run in range(100)]
     above = sum(interval.mean > 0.75 for interval in found if interval is not None)
