@@ -146,3 +146,46 @@ def _radii(features: Features) -> NDArray[np.float64]:
     # Column 0 of each sorted row is the image itself.
     radii: NDArray[np.float64] = np.partition(distances(features, features), k, axis=1)[:, k]
     return radii
+
+
+def frechet_distance(real: Features, fake: Features) -> float:
+    """The Fréchet distance between normal distributions that are fitted to both sets.
+
+    Heusel et al. 2017, "GANs trained by a two time-scale update rule", arXiv:1706.08500, eq. 6.
+    The estimate is biased upward, the more the fewer images there are (Bińkowski et al. 2018,
+    section 3), and with fewer images than features both covariances are singular: only figures of
+    equal numbers of images can be compared, and none of a few hundred with those of papers.
+
+    The trace of the root of the covariances' product is the sum of the singular values of X Yᵀ,
+    X and Y the centred features over √(n - 1): no root of a [D, D] matrix has to be taken.
+
+    Args:
+        real: float32 [N, D], N ≥ 2.
+        fake: float32 [M, D], M ≥ 2.
+
+    Raises:
+        ValueError: Fewer than 2 rows on a side.
+    """
+    if min(len(real), len(fake)) < 2:
+        raise ValueError("a Fréchet distance needs at least 2 images on each side")
+    x, y = _centred(real), _centred(fake)
+    apart = real.mean(0, dtype=np.float64) - fake.mean(0, dtype=np.float64)
+    shared = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    distance = (apart**2).sum() + (x**2).sum() + (y**2).sum() - 2 * shared
+    return float(max(0.0, distance))
+
+
+def diversity(real: Features, fake: Features) -> float:
+    """Mean distance between two fakes over that between two real images; 1 is as diverse.
+
+    Args:
+        real: float32 [N, D], N ≥ 2, not all the same.
+        fake: float32 [M, D], M ≥ 2.
+    """
+    return mean_of_others(distances(fake, fake)) / mean_of_others(distances(real, real))
+
+
+def _centred(features: Features) -> NDArray[np.float64]:
+    wide = features.astype(np.float64)
+    centred: NDArray[np.float64] = (wide - wide.mean(0)) / np.sqrt(len(wide) - 1)
+    return centred

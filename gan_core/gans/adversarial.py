@@ -150,6 +150,13 @@ class AdversarialGan(Gan):
         logits: Tensor = self.discriminator(seen, *labels)
         return logits, {}
 
+    def score(self, images: Tensor) -> Tensor:
+        """Mean logit of each image, [N], with the drawn class's label where there are classes."""
+        labels = torch.full((len(images),), self.drawn_class, device=images.device)
+        given = (labels,) if self.settings.classes else ()
+        logits: Tensor = self.discriminator(images, *given)
+        return logits.flatten(1).mean(1).float()
+
     def step(
         self,
         real: Tensor,

@@ -114,6 +114,22 @@ class Gan(ABC):
             device wait.
         """
 
+    @abstractmethod
+    def score(self, images: Tensor) -> Tensor:
+        """Tell how real the discriminator takes images for, as it is now: more is more real.
+
+        What a membership attack reads (``training.membership``, which also sets the mode that the
+        networks are in). An image's score does not depend on what is scored beside it: where the
+        discriminator looks at a batch as a whole, every image is a batch of its own.
+
+        Args:
+            images: float32 [N, 3, S, S] in [-1, 1], channels_last, on the networks' device; in a
+                GAN with classes all of the drawn one.
+
+        Returns:
+            float32 [N], on no fixed scale.
+        """
+
     def initialise_module(self, module: nn.Module) -> None:
         """Draw the weights of one module anew, from PyTorch's global generator.
 

@@ -194,6 +194,11 @@ class InfoGAN(Gan):
         codes = torch.rand(count, settings.codes, generator=random, device=device) * 2 - 1
         return {"noise": noise, "category": category, "codes": codes}
 
+    def score(self, images: Tensor) -> Tensor:
+        """Validity of each image, [N]: 1 was asked for of real ones, 0 of fakes."""
+        validity: Tensor = self.discriminator(images)[0]
+        return validity.flatten().float()
+
     def step(
         self,
         real: Tensor,

@@ -147,6 +147,14 @@ class PGGAN(Gan):
             truncation = self.settings.truncation
         return super().latents_for(seeds, truncation=truncation, category=category, codes=codes)
 
+    def score(self, images: Tensor) -> Tensor:
+        """The critic's score of each image, [N], at the size that the networks have grown to."""
+        growth = Growth.at(self.generator.fraction, self.generator.stages)
+        small = self._at_stage(images, growth)
+        # One at a time: the deviation within the batch must not tell of the others.
+        scores = [self.critic.judge(image[None], growth) for image in small]
+        return torch.cat(scores).flatten().float()
+
     def step(
         self,
         real: Tensor,
@@ -162,10 +170,7 @@ class PGGAN(Gan):
         fraction = 1.0 if self.is_pretrained else fraction
         self.generator.fraction = fraction
         growth = Growth.at(fraction, self.generator.stages)
-        small = F.adaptive_avg_pool2d(real, self.generator.first_size * 2**growth.stage)
-        if growth.share < 1:  # reals fade in as fakes do
-            old = F.interpolate(F.avg_pool2d(small, 2), scale_factor=2.0, mode="nearest")
-            small = torch.lerp(old, small, growth.share)
+        small = self._at_stage(real, growth)
         batches = self.settings.batches
         parts = torch.split(small, batches[min(growth.stage, len(batches) - 1)])
         all_losses = [self._learn(part, random, growth) for part in parts]
@@ -173,6 +178,14 @@ class PGGAN(Gan):
             name: torch.stack([losses[name] for losses in all_losses]).mean()
             for name in all_losses[0]
         }
+
+    def _at_stage(self, real: Tensor, growth: Growth) -> Tensor:
+        """Real images [N, 3, S, S] at the stage's size; they fade in as fakes do."""
+        small = F.adaptive_avg_pool2d(real, self.generator.first_size * 2**growth.stage)
+        if growth.share < 1:
+            old = F.interpolate(F.avg_pool2d(small, 2), scale_factor=2.0, mode="nearest")
+            small = torch.lerp(old, small, growth.share)
+        return small
 
     def _learn(self, real: Tensor, random: torch.Generator, growth: Growth) -> dict[str, Tensor]:
         settings, critic = self.settings, self.critic

@@ -215,6 +215,14 @@ class StyleGAN2(Gan):
         shares = torch.full((len(latents["key"]), 1), float(truncation))
         return {**latents, "truncation": shares}
 
+    def score(self, images: Tensor) -> Tensor:
+        """Logit of each image, [N], with the drawn class's label where there are classes."""
+        labels = torch.full((1,), self.drawn_class, device=images.device)
+        given = (labels,) if self.settings.classes else ()
+        # One at a time: the deviation within the batch must not tell of the others.
+        logits = [self.discriminator(image[None], *given) for image in images]
+        return torch.cat(logits).flatten().float()
+
     def step(
         self,
         real: Tensor,

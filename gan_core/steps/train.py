@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gan_core.benchmark.subsets import nested_subset, training_pool
 from gan_core.environment import describe_device
 from gan_core.features import NAME, FeatureExtractor
+from gan_core.gans.base import Gan
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
 from gan_core.leaks import left_out
@@ -28,13 +29,17 @@ from gan_core.training.judging import (
     Judge,
 )
 from gan_core.training.loop import TrainConfig, TrainResult, train
+from gan_core.training.membership import discriminator_scores
 from gan_core.training.start import Start
+from gan_core.unseen import unseen_images
 
 MOST_OTHERS_COMPARED = 5000
+MEMBERSHIP = "membership.npz"
+"""Of the discriminator; internal, for the inspect step."""
 
 
 def run(context: StepContext) -> list[Output]:
-    """Write the model, its card, the losses, the snapshots and the code sweeps."""
+    """Write the model, its card, losses, snapshots, scores of the discriminator, code sweeps."""
     params = context.params
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(params["rare_class"])
@@ -113,7 +118,12 @@ def run(context: StepContext) -> list[Output]:
         Output("history.json"),
         Output("judgements.json"),
         Output("snapshots.npz"),
+        Output(MEMBERSHIP),
     ]
+    rare = labels[chosen] == rare_index
+    _write_membership(
+        context, dataset, gan, images=images[rare], members=chosen[rare], without=without
+    )
     if (n_codes := codes(result.model)) > 0:
         sweeps = [sweep(result.model, code=code, device=device) for code in range(n_codes)]
         np.save(context.outputs / "sweeps.npy", np.stack(sweeps), allow_pickle=False)
@@ -141,6 +151,45 @@ def _learnt_from(params: dict[str, Any], dataset: PackedDataset) -> NDArray[np.u
         rows = np.concatenate([rows, others[::stride]])
     images = dataset.images("train")
     return np.concatenate([thumbnails(images[rows[i : i + 512]]) for i in range(0, len(rows), 512)])
+
+
+def _write_membership(
+    context: StepContext,
+    dataset: PackedDataset,
+    gan: Gan,
+    *,
+    images: NDArray[np.uint8],
+    members: NDArray[np.int64],
+    without: NDArray[np.int64],
+) -> None:
+    """Write the discriminator's scores of the rare class's images that it learnt from, and others.
+
+    ``members`` and ``others``, float32, and whose the latter are (``source``, see ``Unseen``).
+
+    Args:
+        context: Of the step.
+        dataset: The data set.
+        gan: Just trained.
+        images: The members', at its size.
+        members: Their training rows.
+        without: Training rows that are those of test images.
+    """
+    params = context.params
+    rare_index = dataset.classes.index(params["rare_class"])
+    unseen = unseen_images(dataset, rare_index, members, without=without, seed=params["subset"])
+    others = fit_to_size(dataset.images(unseen.split)[unseen.rows], gan.image_size)
+    scores = discriminator_scores(
+        gan,
+        np.concatenate([images, others]),
+        on_progress=if_slow(part(context.on_progress, 1.0, 1.0)),
+        should_stop=context.should_stop,
+    )
+    np.savez(
+        context.outputs / MEMBERSHIP,
+        members=scores[: len(images)],
+        others=scores[len(images) :],
+        source=np.array(unseen.source),
+    )
 
 
 def _judge(

@@ -7,6 +7,8 @@ from gan_core.quality import (
     authenticity,
     cubic_kernel,
     density_and_coverage,
+    diversity,
+    frechet_distance,
     kernel_distance,
     mean_of_others,
     neighbours_of,
@@ -105,3 +107,32 @@ def test_copies_of_an_image_that_stands_twice_are_not_authentic() -> None:
     real[1] = real[0]
     nearly = np.repeat(real[:1], 20, axis=0) + np.float32(1e-6)
     assert authenticity(real, nearly) == 0.0
+
+
+@pytest.mark.parametrize("count", [5, 40])
+def test_the_frechet_distance_is_torchmetrics(count: int) -> None:
+    """With more images than features, and with fewer."""
+    from torchmetrics.image.fid import _compute_fid
+
+    real, fake = cloud(count, 0, width=10), cloud(count + 7, 1, shift=0.3, width=10)
+    sides = []
+    for features in (real, fake):
+        wide = torch.from_numpy(features).double()
+        sides += [wide.mean(0), torch.cov(wide.T)]
+    # The root of a singular matrix loses half of the digits.
+    assert frechet_distance(real, fake) == pytest.approx(float(_compute_fid(*sides)), abs=1e-4)
+
+
+def test_the_frechet_distance_of_normal_distributions_by_hand() -> None:
+    # 1 dimension: (mean difference)^2 + (sd difference)^2; the sds are 1 and 3.
+    real = np.array([[-1.0], [0.0], [1.0]], np.float32)
+    fake = np.array([[2.0], [5.0], [8.0]], np.float32)
+    assert frechet_distance(real, fake) == pytest.approx(25 + 4)
+    assert frechet_distance(real, real) == pytest.approx(0, abs=1e-9)
+    with pytest.raises(ValueError, match="at least 2"):
+        frechet_distance(real[:1], fake)
+
+
+def test_half_the_spread_is_half_the_diversity() -> None:
+    assert diversity(cloud(300, 0), cloud(300, 1) / 2) == pytest.approx(0.5, abs=0.03)
+    assert diversity(cloud(30, 0), np.ones((9, 8), np.float32)) == 0.0

@@ -88,6 +88,10 @@ class TinyGan(Gan):
     def random_latents(self, count: int, random: torch.Generator) -> Latents:
         return {"noise": torch.randn(count, 4, generator=random, device=random.device)}
 
+    def score(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.discriminator(images)
+        return scores.flatten()
+
     def step(self, real: Tensor, random: torch.Generator, _: float) -> dict[str, Tensor]:
         noise = self.random_latents(len(real), random)["noise"]
 
