@@ -255,9 +255,8 @@ class Planner(Graph):
         name = f"control:{image_size}"
         if name in self.steps:
             return name
-        most = max(self.real_count(asked) for asked in self.spec.real_counts)
-        subsets = list(self.spec.benchmark.subsets)
-        images = min(self.available, most * len(subsets))
+        # All of them, though one column needs fewer: another column then changes nothing.
+        images = self.available
         upscale = upscaling(self.spec.upscale.engine, image_size, self.spec.upscale.size, images)
         work = Workload(f"control {upscale.name}", images, upscale.typical + SECONDS_PER_FEATURE)
         return self.add(
@@ -266,8 +265,6 @@ class Planner(Graph):
             queue="gpu",
             params={
                 "image_size": image_size,
-                "most": most,
-                "subsets": subsets,
                 "rare_class": self.rare_class,
                 "upscale": self.upscale_params(),
                 **self.leaks,

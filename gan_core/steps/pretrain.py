@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gan_core.benchmark.subsets import nested_subset, training_pool
 from gan_core.gans.registry import create
+from gan_core.leaks import left_out
 from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
 from gan_core.steps.context import Output, StepContext
@@ -34,6 +35,8 @@ def rows_to_learn_from(
     images: Literal["other-classes", "all-classes"],
     real_count: int | None = None,
     subset: int | None = None,
+    *,
+    without: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """Choose the training images of a pretraining.
 
@@ -44,15 +47,18 @@ def rows_to_learn_from(
             it that the study's column may see, too.
         real_count: Images in that subset; of "all-classes" alone.
         subset: Its seed; of "all-classes" alone.
+        without: Rows that nothing may learn from.
 
     Returns:
         int64, rows of ``labels`` in ascending order.
     """
+    out = np.empty(0, np.int64) if without is None else without
     if images == "other-classes":
-        return np.flatnonzero(labels != rare_index).astype(np.int64)
+        return training_pool(labels, rare_index, np.empty(0, np.int64), without=out)
     if real_count is None or subset is None:
         raise ValueError("all-classes needs the column's real count and subset")
-    return training_pool(labels, rare_index, nested_subset(labels, rare_index, real_count, subset))
+    chosen = nested_subset(labels, rare_index, real_count, subset, without=out)
+    return training_pool(labels, rare_index, chosen, without=out)
 
 
 def run(context: StepContext) -> list[Output]:
@@ -62,7 +68,12 @@ def run(context: StepContext) -> list[Output]:
     labels = dataset.labels("train")
     rare_index = dataset.classes.index(params["rare_class"])
     rows = rows_to_learn_from(
-        labels, rare_index, params["images"], params.get("real_count"), params.get("subset")
+        labels,
+        rare_index,
+        params["images"],
+        params.get("real_count"),
+        params.get("subset"),
+        without=left_out(dataset, params),
     )
     images = fit_to_size(
         dataset.images("train")[rows],

@@ -13,6 +13,7 @@ from gan_core.environment import describe_device
 from gan_core.features import NAME, FeatureExtractor
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
+from gan_core.leaks import left_out
 from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
 from gan_core.screening import thumbnails
@@ -38,10 +39,13 @@ def run(context: StepContext) -> list[Output]:
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(params["rare_class"])
     labels, settings = dataset.labels("train"), params.get("settings", {})
-    chosen = nested_subset(labels, rare_index, params["real_count"], params["subset"])
+    without = left_out(dataset, params)
+    chosen = nested_subset(
+        labels, rare_index, params["real_count"], params["subset"], without=without
+    )
     is_conditional = params.get("conditional", "none") != "none"
     if is_conditional:
-        chosen = training_pool(labels, rare_index, chosen)
+        chosen = training_pool(labels, rare_index, chosen, without=without)
         settings = settings | {"classes": len(dataset.classes), "drawn_class": rare_index}
     images = fit_to_size(
         dataset.images("train")[chosen],
@@ -124,7 +128,13 @@ def _learnt_from(params: dict[str, Any], dataset: PackedDataset) -> NDArray[np.u
     """
     labels = dataset.labels("train")
     rare_index = dataset.classes.index(params["rare_class"])
-    rows = nested_subset(labels, rare_index, params["real_count"], params["subset"])
+    rows = nested_subset(
+        labels,
+        rare_index,
+        params["real_count"],
+        params["subset"],
+        without=left_out(dataset, params),
+    )
     if {params.get("pretrain", "none"), params.get("conditional", "none")} != {"none"}:
         others = np.flatnonzero(labels != rare_index)
         stride = max(1, -(-len(others) // MOST_OTHERS_COMPARED))

@@ -8,7 +8,7 @@ from gan_core.spec.steps import folder_name
 from store.records import StepError
 
 SMALL = {"real_counts": [4, 6], "benchmark": {"classifiers": ["probe"], "subsets": [0]}}
-COLUMN = ("train", "generate", "upscale", "evaluate")
+COLUMN = ("train", "generate", "upscale", "fakes-features", "inspect", "evaluate")
 
 
 def of_column(label: str) -> dict[str, str]:
@@ -26,12 +26,12 @@ def test_a_training_that_fails_takes_its_column_along_and_the_report_says_so(hou
     house.carry_out(job_id, failing={lost["train"]})
     steps = house.steps(job_id)
     skipped = {name for name, step in steps.items() if step.status == "skipped"}
-    assert skipped == {lost["generate"], lost["upscale"], lost["evaluate"]}
+    assert skipped == {*lost.values()} - {lost["train"]}
     assert {n for n, step in steps.items() if step.status == "failed"} == {lost["train"]}
     assert all(steps[name].finished_at is not None for name in skipped)
     report, package = steps["report"], steps["package"]
     assert (report.status, package.status) == ("succeeded", "succeeded")
-    gone = {folder_name(lost["train"]), folder_name(lost["upscale"]), folder_name(lost["evaluate"])}
+    gone = {folder_name(lost[kind]) for kind in ("train", "upscale", "inspect", "evaluate")}
     asked = {step.name: step for step in plan.steps}
     assert set(report.inputs) == set(asked["report"].inputs) - gone
     assert report.params["failed"] == [
@@ -68,7 +68,7 @@ def test_a_partial_report_has_a_key_of_its_own_before_anybody_claims_it(house: A
     plan = house.study(real_counts=[4], benchmark={"classifiers": ["probe"], "subsets": [0]})
     job_id = house.submit(plan)
     house.fail(house.claim_named(job_id, of_column("4:s0")["train"]))
-    for name in ("features", "evaluate:real:4:s0"):
+    for name in ("control:32", "features", "augmented", "evaluate:real:4:s0"):
         house.finish(house.claim_named(job_id, name))
     report = house.steps(job_id)["report"]
     assert report.status == "queued"
@@ -158,8 +158,8 @@ def test_without_features_nothing_is_evaluated_and_the_trainings_are_kept(house:
     house.carry_out(job_id, failing={"features"})
     statuses = house.statuses(job_id)
     skipped = {name for name, status in statuses.items() if status == "skipped"}
-    evaluations = {name for name in statuses if name.startswith("evaluate:")}
-    assert skipped == {*evaluations, "report", "package"}
+    need_them = {name for name in statuses if name.startswith(("evaluate:", "inspect:"))}
+    assert skipped == {*need_them, "report", "package"}
     assert statuses["upscale:infogan:6:s0"] == "succeeded"
 
 

@@ -50,15 +50,79 @@ ONE_COLUMN = {"real_counts": [50], "balance_to": 100}
 def test_one_real_count_and_one_gan_take_these_steps() -> None:
     plan = planned(ONE_COLUMN)
     assert [step.name for step in plan.steps] == [
+        "control:48",
         "features",
+        "augmented",
         "evaluate:real:50:s0",
         "train:infogan:50:s0",
         "generate:infogan:50:s0",
         "upscale:infogan:50:s0",
+        "fakes-features:infogan:50:s0",
+        "inspect:infogan:50:s0",
         "evaluate:infogan:50:s0",
         "report",
         "package",
     ]
+
+
+def test_a_screen_stands_between_drawing_and_upscaling_and_its_absence_is_an_arm() -> None:
+    screen = {"draw": 3, "label": True, "diverse": True}
+    plan = planned(ONE_COLUMN | {"screen": screen})
+    steps = {step.name: step for step in plan.steps}
+    assert steps["generate:infogan:50:s0"].params["count"] == 3 * 50
+    assert steps["screen:infogan:50:s0"].params["count"] == 50
+    assert steps["upscale:infogan:50:s0"].needs() == ["screen:infogan:50:s0"]
+    assert steps["unscreened:infogan:50:s0"].needs() == ["generate:infogan:50:s0"]
+    assert steps["unscreened:infogan:50:s0"].params["first"] == 50
+    arms = steps["evaluate:infogan:50:s0"].params["arms"]
+    assert "gan:infogan-unscreened" in arms["probe"]
+    # The zip takes seeds from the screen, and the report tells what it left out.
+    assert {"screen:infogan:50:s0"} <= set(steps["package"].needs()) & set(steps["report"].needs())
+    assert "generate:infogan:50:s0" not in steps["package"].needs()
+
+
+def test_leaving_leaks_out_changes_everything_that_learns_and_nothing_that_only_looks() -> None:
+    before = keys(planned(ONE_COLUMN))
+    after = keys(planned(ONE_COLUMN | {"leaks": "leave-out"}))
+    same = {name for name in before if before[name] == after[name]}
+    assert same == {"features", "augmented"}
+
+
+def test_each_classifier_is_trained_in_its_own_arms() -> None:
+    (real,) = [s for s in planned(ONE_COLUMN).steps if s.name == "evaluate:real:50:s0"]
+    assert real.params["arms"] == {
+        "probe": [
+            "real-only",
+            "class-weights",
+            "oversample",
+            "classic-augment",
+            "classic-augment+oversample",
+            "upscale-control:48",
+        ],
+        "seed-cnn": ["real-only", "class-weights"],
+    }
+    (of_gan,) = [s for s in planned(ONE_COLUMN).steps if s.name == "evaluate:infogan:50:s0"]
+    assert of_gan.params["arms"] == {
+        "probe": [
+            "gan:infogan",
+            "gan:infogan+classic-augment",
+            "gan:infogan@ratio",
+            "synthetic-only:infogan",
+        ],
+        "seed-cnn": ["gan:infogan"],
+    }
+
+
+def test_the_ratio_is_the_probes_alone() -> None:
+    bench = {"classifiers": ["seed-cnn", "finetune"], "seed_cnn": {"arms": None}}
+    (of_gan,) = [
+        s
+        for s in planned(ONE_COLUMN | {"benchmark": bench}).steps
+        if s.name == "evaluate:infogan:50:s0"
+    ]
+    for names in of_gan.params["arms"].values():
+        assert "gan:infogan" in names
+        assert "gan:infogan@ratio" not in names
 
 
 @settings(max_examples=60, deadline=None)
@@ -161,13 +225,17 @@ def test_an_order_of_real_counts_changes_no_step_of_a_column() -> None:
 @pytest.mark.parametrize(
     ("change", "kinds"),
     [
-        ({"upscale": {"engine": "realesrgan"}}, {"upscale", "evaluate:infogan"}),
+        (
+            {"upscale": {"engine": "realesrgan"}},
+            {"upscale", "control", "fakes-features", "inspect", "evaluate"},
+        ),
         ({"benchmark": {"seeds": [1]}}, {"evaluate:infogan", "evaluate:real"}),
         (
             {"gans": [{"name": "infogan", "epochs": 3}]},
-            {"train", "generate", "upscale", "evaluate:infogan"},
+            {"train", "generate", "upscale", "fakes-features", "inspect", "evaluate:infogan"},
         ),
-        ({"balance_to": 101}, {"generate", "upscale", "evaluate:infogan"}),
+        # How many copies the control shows goes by it, too.
+        ({"balance_to": 101}, {"generate", "upscale", "fakes-features", "inspect", "evaluate"}),
         ({"screen": {"near_copies": False}}, set()),
     ],
 )
@@ -204,6 +272,8 @@ def test_a_raised_code_version_changes_that_step_and_all_that_read_it(
     assert changed == {
         "generate:infogan:50:s0",
         "upscale:infogan:50:s0",
+        "fakes-features:infogan:50:s0",
+        "inspect:infogan:50:s0",
         "evaluate:infogan:50:s0",
         "report",
         "package",
@@ -302,11 +372,16 @@ def soft_groups(plan: Plan, name: str) -> dict[str, int | None]:
     return {needed: step.soft_group_of(needed) for needed in step.needs()}
 
 
-def test_only_the_report_and_the_zip_can_do_without_what_failed() -> None:
-    plan = planned(SEVERAL)
+def test_only_the_report_the_zip_and_single_arms_can_do_without_what_failed() -> None:
+    plan = planned(SEVERAL | {"screen": {"draw": 2}})
     for step in plan.steps:
         if step.kind not in {"report", "package"}:
-            assert set(soft_groups(plan, step.name).values()) <= {None}
+            soft = {
+                name for name, group in soft_groups(plan, step.name).items() if group is not None
+            }
+            kinds = {name.split(":")[0] for name in soft}
+            allowed = {"control", "unscreened", "unscreened-features"}
+            assert kinds <= (allowed if step.kind == "evaluate" else set())
 
 
 def test_the_report_needs_one_evaluation_and_shows_of_the_rest_what_there_is() -> None:
@@ -317,7 +392,9 @@ def test_the_report_needs_one_evaluation_and_shows_of_the_rest_what_there_is() -
 def test_without_classifiers_the_report_needs_one_set_of_images() -> None:
     groups = soft_groups(planned({**SEVERAL, "benchmark": {"classifiers": []}}), "report")
     assert {needed.split(":")[0]: group for needed, group in groups.items()} == {
+        "control": 0,
         "train": 0,
+        "inspect": 0,
         "upscale": 1,
     }
 
@@ -328,6 +405,7 @@ def test_the_zip_needs_the_report_and_one_set_of_images() -> None:
     assert {needed.split(":")[0]: group for needed, group in groups.items()} == {
         "train": 0,
         "generate": 0,
+        "inspect": 0,
         "upscale": 1,
     }
 
@@ -416,12 +494,16 @@ def test_what_was_measured_changes_the_estimates_and_no_key() -> None:
 def test_every_step_says_what_its_time_goes_into() -> None:
     plan = planned(ONE_COLUMN | {"benchmark": {"classifiers": ["probe"]}})
     assert {step.name: (step.workload, step.units) for step in plan.steps} == {
+        "control:48": ("control upscale lanczos 48px to 224px", 963),
         "features": ("features", 2637),
-        "evaluate:real:50:s0": ("evaluate probe", 0),
+        "augmented": ("features", 2107),
+        "evaluate:real:50:s0": ("evaluate probe", 6 * 6),
         "train:infogan:50:s0": ("train infogan 48px batch 8", 50 * 115),
         "generate:infogan:50:s0": ("generate infogan 48px", 50),
         "upscale:infogan:50:s0": ("upscale lanczos 48px to 224px", 50),
-        "evaluate:infogan:50:s0": ("evaluate probe", 50),
+        "fakes-features:infogan:50:s0": ("features", 50),
+        "inspect:infogan:50:s0": ("inspect", 50 + 50 + 400),
+        "evaluate:infogan:50:s0": ("evaluate probe", 4 * 6),
         "report": ("report", 1),
         "package": ("package 224px", 50),
     }
