@@ -22,7 +22,7 @@ from gan_core.progress import Progress, part
 from gan_core.reading import PackedDataset
 from gan_core.screening import near_copies, thumbnails_of
 from gan_core.screening.choosing import Limits, Scores, choose, limits_said
-from gan_core.screening.confidence import FOLDS, LabelScreen, fit_label_screen
+from gan_core.screening.confidence import LabelScreen, fit_label_screen
 from gan_core.screening.features import drawn_features
 from gan_core.screening.manifold import farthest_allowed, nearest_distances
 from gan_core.screening.told import FILE, screening_of
@@ -99,7 +99,7 @@ def _judged(
             should_stop=context.should_stop,
         )
         more |= {
-            "folds": min(FOLDS, len(label_screen.probes)),
+            "folds": len(label_screen.probes),
             "real_passing_label": round(label_screen.passing, 4),
             "other_classes_passing_label": round(label_screen.others_passing, 4),
         }
