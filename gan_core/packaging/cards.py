@@ -21,6 +21,15 @@ _REASONS = {
     "not-needed": "drawn to spare, and enough were there",
 }
 
+_SCORES = {
+    "near_copy_rms": "distance of the thumbnail to the nearest training image's, grey levels",
+    "distance": (
+        "in ImageNet features, to the nearest real image of the class that the generator has"
+        " learnt from, over the farthest that such images lie from one another but for 5%"
+    ),
+    "confidence": "probability of the class, of classifiers cross-fitted on real training images",
+}
+
 
 def manifest(
     facts: PackageFacts, counts: Counts, folders: dict[str, str], metadata_sha256: str
@@ -53,6 +62,7 @@ def manifest(
             "near_copies": facts.near_copy_rms is not None,
             "near_copy_rms": facts.near_copy_rms,
             "method": "root mean square difference of 32 × 32 RGB thumbnails, grey levels 0–255",
+            "scores": _SCORES,
         },
         "metadata_sha256": metadata_sha256,
         "models": [model.as_json() for model in facts.models],

@@ -19,7 +19,7 @@ from gan_core.reading import PackedDataset, pack
 from gan_core.screening.features import drawn_features
 from gan_core.screening.told import Screening
 from gan_core.spec.errors import GraftError
-from gan_core.steps import StepContext, StepSettings, run_step
+from gan_core.steps import StepContext, StepSettings, run_step, screen
 
 COUNT = 10
 SIZE = 64
@@ -197,6 +197,31 @@ def test_what_it_learns_from_are_the_columns_images_alone(bench: Bench, tmp_path
         changed[unseen] = np.random.default_rng(1).normal(size=(len(unseen), changed.shape[1]))
         np.save(path, changed)
         assert bench.run(tmp_path / "after", **ALL_RULES) == before
+    finally:
+        path.write_bytes(kept)
+
+
+def test_images_that_must_be_left_out_are_not_learnt_from(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = PackedDataset.open(bench.root / "dataset")
+    labels, rare = dataset.labels("train"), dataset.classes.index("malignant")
+    subset = nested_subset(labels, rare, COUNT, 3)
+    gone = np.sort(np.append(subset[:2], np.flatnonzero(labels != rare)[:2]))
+    nothing = np.empty(0, np.int64)
+    monkeypatch.setattr(
+        screen, "left_out", lambda _, params: gone if "leaks" in params else nothing
+    )
+    path = bench.root / "features" / "train.npy"
+    kept = path.read_bytes()
+    rules = ALL_RULES | {"leaks": "leave-out"}
+    before = bench.run(tmp_path / "before", **rules)
+    assert before != bench.run(tmp_path / "with-all", **ALL_RULES)
+    try:
+        changed = np.load(path)
+        changed[gone] = np.random.default_rng(1).normal(size=(4, changed.shape[1]))
+        np.save(path, changed)
+        assert bench.run(tmp_path / "after", **rules) == before
     finally:
         path.write_bytes(kept)
 
