@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from gan_core.packaging.data import ModelFacts, PackageFacts, PackageSummary, SyntheticImage
+from gan_core.packaging.data import (
+    ModelFacts,
+    PackageFacts,
+    PackageSummary,
+    RejectedImage,
+    SyntheticImage,
+)
 from gan_core.packaging.redrawing import Regenerate, regenerator
 from gan_core.packaging.sizes import resized
 from gan_core.packaging.verify import (
@@ -19,6 +25,7 @@ __all__ = [
     "PackageFacts",
     "PackageSummary",
     "Regenerate",
+    "RejectedImage",
     "SyntheticImage",
     "VerifyReport",
     "models_in",

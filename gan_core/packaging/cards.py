@@ -15,6 +15,19 @@ FORMAT_VERSION = 1
 
 _REASONS = {
     "near-copy": "nearly equal to a training image",
+    "off-manifold": "unlike any real image of the class",
+    "wrong-class": "a classifier takes it for another class",
+    "alike": "resembles images that were picked already",
+    "not-needed": "drawn to spare, and enough were there",
+}
+
+_SCORES = {
+    "near_copy_rms": "distance of the thumbnail to the nearest training image's, grey levels",
+    "distance": (
+        "in ImageNet features, to the nearest real image of the class that the generator has"
+        " learnt from, over the farthest that such images lie from one another but for 5%"
+    ),
+    "confidence": "probability of the class, of classifiers cross-fitted on real training images",
 }
 
 
@@ -49,6 +62,7 @@ def manifest(
             "near_copies": facts.near_copy_rms is not None,
             "near_copy_rms": facts.near_copy_rms,
             "method": "root mean square difference of 32 × 32 RGB thumbnails, grey levels 0–255",
+            "scores": _SCORES,
         },
         "metadata_sha256": metadata_sha256,
         "models": [model.as_json() for model in facts.models],
@@ -132,7 +146,7 @@ def dataset_card(facts: PackageFacts, counts: Counts, folders: dict[str, str]) -
             f" {counts.by_model.get(model.sha256, 0)} | {left} |"
             f" {_plain(str(model.upscale.get('engine', '')))} | {model.output_size} |"
         )
-    lines += ["", *_learnt_from(facts)]
+    lines += ["", *_learnt_from(facts), *_screened(facts)]
     reasons = counts.left_out_by_reason()
     lines.append("")
     if reasons:
@@ -157,6 +171,7 @@ def dataset_card(facts: PackageFacts, counts: Counts, folders: dict[str, str]) -
         "## Files",
         "",
         "- `metadata.jsonl`: a line an image: file name, seed, model, real count, scores, SHA-256.",
+        "- `rejected.jsonl`: a line an image that was left out: seed, model, reason, scores.",
         "- `manifest.json`: settings, versions, every step's key. With it and the models, any",
         "  image can be made again bit for bit on the same kind of machine:",
         "  `graft verify synthetic.zip`.",
@@ -181,6 +196,22 @@ def _learnt_from(facts: PackageFacts) -> list[str]:
     return [
         f"Learnt from other classes' training images, too ({counts}): {', '.join(who)}."
         for counts, who in told.items()
+    ]
+
+
+def _screened(facts: PackageFacts) -> list[str]:
+    """Return a sentence for each GAN whose images were chosen among more of them."""
+    return [
+        f"{_plain(model.gan)} at {model.real_count}, subset {model.subset}:"
+        f" {model.screening['kept']} images were chosen among {model.screening['drawn']} that were"
+        f" drawn, by training images alone"
+        + (
+            f"; {model.screening['needed']} were needed, and no more passed."
+            if model.screening["is_short"]
+            else "."
+        )
+        for model in facts.models
+        if model.screening
     ]
 
 

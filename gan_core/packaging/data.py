@@ -47,6 +47,25 @@ class SyntheticImage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RejectedImage:
+    """One image that was drawn and is not in the zip; its pixels are not needed.
+
+    Attributes:
+        model: SHA-256 of the generator's file, hex.
+        seed: From which the generator drew it.
+        position: As of a ``SyntheticImage``.
+        reason: Why it is not there ("near-copy", "wrong-class", ...).
+        screening: Scores, by name.
+    """
+
+    model: str
+    seed: int
+    reason: str
+    position: int | None = None
+    screening: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelFacts:
     """One generator, and how its images got their final size.
 
@@ -59,6 +78,8 @@ class ModelFacts:
         learnt_from: Training images by class, of all classes that it learnt from.
         drawing: How images were drawn from their seeds ("truncation", "category", "codes",
             "interpolate"), where that is not as the model was trained.
+        screening: How its images were chosen among those that were drawn ("drawn", "kept",
+            "needed", "is_short", "rejected", "rules"); empty: all were taken.
     """
 
     sha256: str
@@ -72,6 +93,7 @@ class ModelFacts:
     output_size: int
     drawing: dict[str, Any] = field(default_factory=dict)
     learnt_from: dict[str, int] = field(default_factory=dict)
+    screening: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the model's entry in the manifest."""
@@ -129,13 +151,14 @@ class Counts:
     left_out: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, image: SyntheticImage) -> None:
-        """Count one image."""
-        if image.left_out is not None:
-            key = (image.model, image.left_out)
-            self.left_out[key] = self.left_out.get(key, 0) + 1
-            return
+        """Count one image that is written."""
         self.by_class[image.class_name] = self.by_class.get(image.class_name, 0) + 1
         self.by_model[image.model] = self.by_model.get(image.model, 0) + 1
+
+    def reject(self, image: RejectedImage) -> None:
+        """Count one image that is left out."""
+        key = (image.model, image.reason)
+        self.left_out[key] = self.left_out.get(key, 0) + 1
 
     @property
     def written(self) -> int:

@@ -18,7 +18,10 @@ from gan_core.spec.errors import GraftError
 MANIFEST = "manifest.json"
 METADATA = "metadata.jsonl"
 SUMS = "SHA256SUMS"
+REJECTED = "rejected.jsonl"
 _FILES = {MANIFEST, METADATA, SUMS, "dataset-card.md", "croissant.json"}
+# Zips of before have no list of what was left out.
+_ALLOWED = _FILES | {REJECTED}
 
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9._-]*\.png")
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
@@ -28,6 +31,7 @@ _MAX_IMAGE_BYTES = 64 << 20
 _MAX_TEXT_BYTES = 64 << 20
 _MAX_METADATA_BYTES = 4 << 30
 _MAX_LINE_BYTES = 1 << 16
+_MAX_REJECTED = 4_000_000
 _CHUNK = 1 << 20
 
 
@@ -44,6 +48,16 @@ class Entry:
     gan: str
     model: str
     seed: int
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One line of ``rejected.jsonl`` that has the right form."""
+
+    model: str
+    seed: int
+    reason: str
     position: int | None = None
 
 
@@ -91,7 +105,7 @@ class OpenedZip:
             if name in seen:
                 raise DamagedError(f"It has two entries named {shown(name)}.")
             seen.add(name)
-            if name not in _FILES and not _IMAGE_NAME.fullmatch(name):
+            if name not in _ALLOWED and not _IMAGE_NAME.fullmatch(name):
                 raise DamagedError(f"It has an entry that does not belong: {shown(name)}.")
             if info.flag_bits & 0x1:
                 raise DamagedError(f"Its entry {shown(name)} is encrypted.")
@@ -140,11 +154,27 @@ class OpenedZip:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the lines of ``metadata.jsonl``, one at a time."""
-        with self._open(METADATA) as file:
+        for line in self._lines(METADATA):
+            yield _entry(line)
+
+    def rejected(self) -> Iterator[Rejected]:
+        """Yield the lines of ``rejected.jsonl``, one at a time; none where there is no such file.
+
+        Raises:
+            DamagedError: A line has not the right form.
+        """
+        if REJECTED in self.archive.NameToInfo:
+            for number, line in enumerate(self._lines(REJECTED)):
+                if number >= _MAX_REJECTED:
+                    raise DamagedError(f"{REJECTED} has more than {_MAX_REJECTED} lines.")
+                yield _rejected(line)
+
+    def _lines(self, name: str) -> Iterator[Any]:
+        with self._open(name) as file:
             while line := _guarded(file.readline, _MAX_LINE_BYTES + 1):
                 if len(line) > _MAX_LINE_BYTES:
-                    raise DamagedError(f"{METADATA} has a line that is too long.")
-                yield _entry(_json(line, METADATA))
+                    raise DamagedError(f"{name} has a line that is too long.")
+                yield _json(line, name)
 
     def _open(self, name: str) -> IO[bytes]:
         try:
@@ -163,7 +193,7 @@ class OpenedZip:
 
 
 def _limit(name: str) -> int:
-    if name == METADATA:
+    if name in (METADATA, REJECTED):
         return _MAX_METADATA_BYTES
     return _MAX_TEXT_BYTES if name in _FILES else _MAX_IMAGE_BYTES
 
@@ -193,15 +223,32 @@ def _json(data: bytes, name: str) -> Any:
 def _entry(value: Any) -> Entry:
     if not isinstance(value, dict) or value.get("synthetic") is not True:
         raise DamagedError(f"{METADATA} has a line that does not say that its image is synthetic.")
+    seed, position = _numbers(value, METADATA)
+    texts = _texts(value, METADATA, ("file_name", "sha256", "gan", "model"))
+    return Entry(**texts, seed=seed, position=position)
+
+
+def _rejected(value: Any) -> Rejected:
+    if not isinstance(value, dict):
+        raise DamagedError(f"{REJECTED} has a line that describes no image.")
+    seed, position = _numbers(value, REJECTED)
+    return Rejected(**_texts(value, REJECTED, ("model", "reason")), seed=seed, position=position)
+
+
+def _numbers(value: dict[str, Any], file: str) -> tuple[int, int | None]:
     seed = value.get("seed")
     if type(seed) is not int:
-        raise DamagedError(f"{METADATA} has a line without a seed.")
+        raise DamagedError(f"{file} has a line without a seed.")
     position = value.get("position")
     if position is not None and type(position) is not int:
-        raise DamagedError(f"{METADATA} has a line with a position that is no number.")
+        raise DamagedError(f"{file} has a line with a position that is no number.")
+    return seed, position
+
+
+def _texts(value: dict[str, Any], file: str, names: tuple[str, ...]) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for name in ("file_name", "sha256", "gan", "model"):
+    for name in names:
         if not isinstance(value.get(name), str):
-            raise DamagedError(f"{METADATA} has a line without a {name}.")
+            raise DamagedError(f"{file} has a line without a {name}.")
         texts[name] = value[name]
-    return Entry(**texts, seed=seed, position=position)
+    return texts

@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_core.packaging.labels import read_png, source_text
-from gan_core.packaging.opened import METADATA, SUMS, DamagedError, Entry, OpenedZip, shown
+from gan_core.packaging.opened import (
+    METADATA,
+    REJECTED,
+    SUMS,
+    DamagedError,
+    Entry,
+    OpenedZip,
+    shown,
+)
 from gan_core.packaging.redrawing import Regenerate
 from gan_core.progress import (
     OnProgress,
@@ -180,7 +188,31 @@ class _Verifier:
         counts = manifest.get("images")
         if not isinstance(counts, dict) or counts.get("by_model") != by_model:
             raise DamagedError("The manifest counts other images than there are.")
+        self._rejections_agree(counts.get("left_out"))
         return "Manifest, metadata and images agree."
+
+    def _rejections_agree(self, left_out: Any) -> None:
+        """See that the manifest counts what is listed as left out, and that none of it is here."""
+        if REJECTED not in self.sums:
+            return
+        listed: dict[tuple[str, str], int] = {}
+        gone: set[tuple[int, int, int | None]] = set()
+        numbers = {model: number for number, model in enumerate(self.models)}
+        for image in self.opened.rejected():
+            if image.model not in numbers:
+                raise DamagedError(f"{REJECTED} names a model that the manifest does not.")
+            key = (image.model, image.reason)
+            listed[key] = listed.get(key, 0) + 1
+            gone.add((numbers[image.model], image.seed, image.position))
+        counted = [
+            {"model": model, "reason": reason, "count": n}
+            for (model, reason), n in sorted(listed.items())
+        ]
+        if left_out != counted:
+            raise DamagedError(f"The manifest counts other images as left out than {REJECTED}.")
+        for entry in self._entries():
+            if (numbers[entry.model], entry.seed, entry.position) in gone:
+                raise DamagedError(f"{shown(entry.file_name)} is listed as left out.")
 
     def labels(self, on_progress: OnProgress) -> str:
         for number, entry in enumerate(self._entries()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable
@@ -13,7 +14,13 @@ from typing import IO, Any
 
 from gan_core.packaging.cards import dataset_card, manifest
 from gan_core.packaging.croissant import croissant
-from gan_core.packaging.data import Counts, PackageFacts, PackageSummary, SyntheticImage
+from gan_core.packaging.data import (
+    Counts,
+    PackageFacts,
+    PackageSummary,
+    RejectedImage,
+    SyntheticImage,
+)
 from gan_core.packaging.labels import labelled_png, source_text
 from gan_core.packaging.names import folder_names, is_safe_id
 from gan_core.progress import (
@@ -35,6 +42,7 @@ def write_zip(
     *,
     images: Iterable[SyntheticImage],
     facts: PackageFacts,
+    rejected: Iterable[RejectedImage] = (),
     expected: int = 0,
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
@@ -47,8 +55,9 @@ def write_zip(
     Args:
         out: Where; its folder exists. Overwritten.
         images: Every image, in the order in which they shall lie; those with a reason to be left
-            out are counted and not written.
+            out are listed and counted, and not written.
         facts: What the manifest and the cards say.
+        rejected: Images that were left out before; listed and counted, too.
         expected: About how many images there will be, for progress.
         on_progress: Told now and then.
         should_stop: Asked before each image.
@@ -66,9 +75,10 @@ def write_zip(
     try:
         with (
             tempfile.TemporaryFile(dir=out.parent) as metadata,
+            tempfile.TemporaryFile(dir=out.parent) as rejections,
             zipfile.ZipFile(partial, "w", allowZip64=True) as archive,
         ):
-            writer = _Writer(archive, metadata, facts)
+            writer = _Writer(archive, metadata, rejections, facts)
             for number, image in enumerate(images):
                 if should_stop():
                     raise Stopped
@@ -76,6 +86,10 @@ def write_zip(
                 if number % 64 == 0:
                     fraction = min(0.99, number / expected) if expected else 0.0
                     on_progress(Progress(fraction, f"packing, image {number + 1}"))
+            for number, left_out in enumerate(rejected):
+                if number % 1024 == 0 and should_stop():
+                    raise Stopped
+                writer.reject(left_out)
             writer.finish()
         sha256 = _sha256_of(partial)
         size = partial.stat().st_size
@@ -95,11 +109,30 @@ def write_zip(
     return PackageSummary(counts.written, counts.left_out_by_reason(), sha256, size)
 
 
+class _Lines:
+    """JSON, a line for each image, in a file of its own until the images are written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.hash = hashlib.sha256()
+
+    def add(self, line: dict[str, Any]) -> None:
+        encoded = json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        self.hash.update(encoded)
+        self.file.write(encoded)
+
+
 class _Writer:
-    def __init__(self, archive: zipfile.ZipFile, metadata: IO[bytes], facts: PackageFacts) -> None:
+    def __init__(
+        self,
+        archive: zipfile.ZipFile,
+        metadata: IO[bytes],
+        rejections: IO[bytes],
+        facts: PackageFacts,
+    ) -> None:
         self.archive = archive
-        self.metadata = metadata
-        self.metadata_hash = hashlib.sha256()
+        self.metadata = _Lines(metadata)
+        self.rejections = _Lines(rejections)
         self.facts = facts
         self.folders = folder_names(facts.dataset_classes)
         self.models = {model.sha256 for model in facts.models}
@@ -111,9 +144,18 @@ class _Writer:
             raise ValueError(f"image {image.id!r} comes from a model that the facts do not name")
         if image.class_name not in self.folders:
             raise ValueError(f"image {image.id!r} is of a class that the data set does not have")
-        self.counts.add(image)
         if image.left_out is not None:
+            self.reject(
+                RejectedImage(
+                    model=image.model,
+                    seed=image.seed,
+                    position=image.position,
+                    reason=image.left_out,
+                    screening=image.screening,
+                )
+            )
             return
+        self.counts.add(image)
         if not is_safe_id(image.id):
             raise ValueError(f"{image.id!r} is no safe file name")
         name = f"{self.folders[image.class_name]}/{image.id}.png"
@@ -140,24 +182,40 @@ class _Writer:
             "screening": image.screening,
             "sha256": sha256,
         }
-        encoded = json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-        self.metadata_hash.update(encoded)
-        self.metadata.write(encoded)
+        self.metadata.add(line)
+
+    def reject(self, image: RejectedImage) -> None:
+        if image.model not in self.models:
+            raise ValueError(f"the image of seed {image.seed} comes from an unknown model")
+        self.counts.reject(image)
+        self.rejections.add(
+            {
+                "model": image.model,
+                "seed": image.seed,
+                **({} if image.position is None else {"position": image.position}),
+                "reason": image.reason,
+                "screening": image.screening,
+            }
+        )
 
     def finish(self) -> None:
-        sha256 = self.metadata_hash.hexdigest()
-        self.metadata.seek(0)
-        info = _info("metadata.jsonl", zipfile.ZIP_DEFLATED)
-        with self.archive.open(info, "w", force_zip64=True) as member:
-            while chunk := self.metadata.read(1 << 20):
-                member.write(chunk)
-        self.sums.append(f"{sha256}  metadata.jsonl\n")
+        sha256 = self._store_lines("metadata.jsonl", self.metadata)
+        self._store_lines("rejected.jsonl", self.rejections)
         about = (self.facts, self.counts, self.folders)
         self._store_json("manifest.json", manifest(*about, sha256))
         self._store("dataset-card.md", dataset_card(*about).encode(), zipfile.ZIP_DEFLATED)
         self._store_json("croissant.json", croissant(*about, sha256))
         sums = "".join(sorted(self.sums, key=lambda line: line[66:])).encode()
         self.archive.writestr(_info("SHA256SUMS", zipfile.ZIP_DEFLATED), sums)
+
+    def _store_lines(self, name: str, lines: _Lines) -> str:
+        sha256 = lines.hash.hexdigest()
+        lines.file.seek(0)
+        info = _info(name, zipfile.ZIP_DEFLATED)
+        with self.archive.open(info, "w", force_zip64=True) as member:
+            shutil.copyfileobj(lines.file, member, 1 << 20)
+        self.sums.append(f"{sha256}  {name}\n")
+        return sha256
 
     def _store_json(self, name: str, value: dict[str, Any]) -> None:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"

@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 
 from gan_core import __version__
 from gan_core.environment import describe_environment
-from gan_core.packaging import ModelFacts, PackageFacts, SyntheticImage, resized, write_zip
+from gan_core.packaging import (
+    ModelFacts,
+    PackageFacts,
+    RejectedImage,
+    SyntheticImage,
+    resized,
+    write_zip,
+)
 from gan_core.packaging.data import NO_UPSCALER
 from gan_core.packaging.sheet import sheet_png
 from gan_core.reading import PackedDataset
-from gan_core.screening import near_copies, thumbnails
+from gan_core.screening import near_copies, thumbnails_of
+from gan_core.screening.told import Screening
 from gan_core.spec.images import drawing_of
 from gan_core.spec.results import Results
 from gan_core.steps.context import Output, StepContext, model_in
@@ -39,13 +47,8 @@ def run(context: StepContext) -> list[Output]:
     ]
     trainings = [_card(context, label)["training"] for label in labels]
     rows = rows_to_compare_with(dataset.labels("train"), rare_index, trainings)
-    # Shrunk once, and a block at a time; every block of images is compared with the same.
-    training = np.concatenate(
-        [
-            thumbnails(dataset.images("train")[rows[start : start + _BLOCK]])
-            for start in range(0, len(rows), _BLOCK)
-        ]
-    )
+    # Shrunk once; every block of images is compared with the same.
+    training = thumbnails_of(dataset.images("train"), rows)
     models = {label: _model_facts(context, label, spec) for label in labels}
     facts = PackageFacts(
         version=__version__,
@@ -67,6 +70,7 @@ def run(context: StepContext) -> list[Output]:
         context.outputs / "synthetic.zip",
         images=_noting(images, shown) if context.params.get("sheet") else images,
         facts=facts,
+        rejected=_screened_out(context, models),
         expected=sum(_kept(context, label, spec) for label in labels),
         on_progress=context.on_progress,
         should_stop=context.should_stop,
@@ -134,6 +138,7 @@ def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> Mode
     card = _card(context, label)
     with model.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    screened = _screening(context, label)
     gan, count, subset = label.rsplit("-", 2)
     if spec["upscale"] is None:
         size = card["settings"]["image_size"]
@@ -153,7 +158,29 @@ def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> Mode
         upscale={**upscaler, "size": size},
         output_size=spec["output"]["size"] or size,
         drawing=drawing_of(spec),
+        screening={} if screened is None else {**screened.counts(), "rules": screened.rules},
     )
+
+
+def _screening(context: StepContext, label: str) -> Screening | None:
+    """Return how a model's images were chosen; None: all that were drawn are there."""
+    folder = context.inputs.get(f"screen-{label}")
+    return None if folder is None else Screening.read(folder)
+
+
+def _screened_out(context: StepContext, models: dict[str, ModelFacts]) -> Iterator[RejectedImage]:
+    """Yield the images that the screens left out, before they were upscaled."""
+    for label, model in models.items():
+        if (screened := _screening(context, label)) is None:
+            continue
+        for image in screened.images:
+            if image.reason is not None:
+                yield RejectedImage(
+                    model=model.sha256,
+                    seed=image.seed,
+                    reason=image.reason,
+                    screening=image.scores,
+                )
 
 
 def _images_of(context: StepContext, label: str, spec: dict[str, Any]) -> np.ndarray:
@@ -177,7 +204,12 @@ def _images(
     limit_rms = spec["screen"]["near_copy_rms"] if spec["screen"]["near_copies"] else None
     for label, model in models.items():
         images = _images_of(context, label, spec)
-        seeds = np.load(context.inputs[f"generate-{label}"] / "seeds.npy", allow_pickle=False)
+        screened = _screening(context, label)
+        chosen_by = "generate" if screened is None else "screen"
+        seeds = np.load(context.inputs[f"{chosen_by}-{label}"] / "seeds.npy", allow_pickle=False)
+        scores: dict[int, dict[str, float]] = {}
+        if screened is not None:
+            scores = {image.seed: image.scores for image in screened.images}
         for start in range(0, _kept(context, label, spec), _BLOCK):
             stop = min(start + _BLOCK, _kept(context, label, spec))
             block = np.asarray(images[start:stop])
@@ -200,6 +232,7 @@ def _images(
                     real_count=model.real_count,
                     real_count_label=model.real_count_label,
                     subset=model.subset,
-                    screening={"near_copy_rms": round(float(distance), 3)},
+                    # Its near-copy score is that of the image as it lies here.
+                    screening=scores.get(seed, {}) | {"near_copy_rms": round(float(distance), 3)},
                     left_out="near-copy" if is_copy else None,
                 )

@@ -285,3 +285,46 @@ def test_models_are_found_by_what_is_in_them(tmp_path: Path) -> None:
     (tmp_path / "other.bin").write_bytes(b"weights")
     (tmp_path / "below" / "deeper.safetensors").write_bytes(b"other weights")
     assert models_in(tmp_path) == {hashlib.sha256(b"weights").hexdigest(): path}
+
+
+def with_rejected(files: dict[str, bytes], line: dict[str, Any], *, counted: bool = True) -> None:
+    files["rejected.jsonl"] = json.dumps(line).encode() + b"\n"
+    manifest = json.loads(files["manifest.json"])
+    if counted:
+        reason = {"model": line.get("model"), "reason": line.get("reason"), "count": 1}
+        manifest["images"]["left_out"] = [reason]
+    files["manifest.json"] = json.dumps(manifest).encode()
+
+
+GONE = {"model": MODEL, "seed": 77, "reason": "alike", "screening": {}}
+
+
+def test_what_is_listed_as_left_out_is_no_fault(package: Path) -> None:
+    changed = rewritten(package, lambda files: with_rejected(files, GONE), mend=True)
+    assert verify_zip(changed).is_sound
+
+
+def test_a_zip_of_before_without_such_a_list_is_sound(package: Path) -> None:
+    changed = rewritten(package, lambda files: files.pop("rejected.jsonl"), mend=True)
+    assert verify_zip(changed).is_sound
+
+
+@pytest.mark.parametrize(
+    ("line", "counted", "said"),
+    [
+        (GONE, False, "counts other images as left out"),
+        (GONE | {"seed": 3}, True, "is listed as left out"),
+        (GONE | {"model": "00" * 32}, True, "names a model that the manifest does not"),
+        (GONE | {"seed": "3"}, True, "without a seed"),
+        (GONE | {"reason": None}, True, "without a reason"),
+    ],
+)
+def test_a_list_of_images_left_out_that_contradicts_the_rest_fails(
+    package: Path, line: dict[str, Any], counted: bool, said: str
+) -> None:
+    changed = rewritten(
+        package, lambda files: with_rejected(files, line, counted=counted), mend=True
+    )
+    report = verify_zip(changed)
+    assert not report.is_sound
+    assert said in report.checks[-1].detail

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_core.packaging import PackageFacts, SyntheticImage, write_zip
+from gan_core.packaging import PackageFacts, RejectedImage, SyntheticImage, write_zip
 from gan_core.packaging.cards import dataset_card
 from gan_core.packaging.data import Counts
 from gan_core.progress import Progress, Stopped
@@ -81,6 +81,53 @@ def test_images_with_a_reason_are_left_out_and_counted(
         ]
         card = archive.read("dataset-card.md").decode()
         assert "Left out: 1 (nearly equal to a training image)." in card
+        assert json.loads(archive.read("rejected.jsonl")) == {
+            "model": facts.models[0].sha256,
+            "seed": 1,
+            "reason": "near-copy",
+            "screening": {"near_copy_rms": 21.5},
+        }
+
+
+def test_images_that_were_left_out_before_are_listed_and_counted(
+    tmp_path: Path, facts: PackageFacts, make_image: Make
+) -> None:
+    model = facts.models[0].sha256
+    rejected = [
+        RejectedImage(model=model, seed=seed, reason=reason, screening={"confidence": 0.25})
+        for seed, reason in ((7, "wrong-class"), (8, "alike"), (9, "alike"))
+    ]
+    out = tmp_path / "out.zip"
+    summary = write_zip(out, images=[make_image(0)], rejected=rejected, facts=facts)
+    assert (summary.written, summary.left_out) == (1, {"alike": 2, "wrong-class": 1})
+    with zipfile.ZipFile(out) as archive:
+        listed = [json.loads(line) for line in archive.read("rejected.jsonl").splitlines()]
+        assert [(line["seed"], line["reason"]) for line in listed] == [
+            (7, "wrong-class"),
+            (8, "alike"),
+            (9, "alike"),
+        ]
+        assert listed[0]["screening"] == {"confidence": 0.25}
+        card = archive.read("dataset-card.md").decode()
+        assert "Left out: 1 (a classifier takes it for another class)." in card
+
+
+def test_an_image_left_out_of_no_known_model_is_refused(
+    tmp_path: Path, facts: PackageFacts, make_image: Make
+) -> None:
+    rejected = [RejectedImage(model="00" * 32, seed=1, reason="alike")]
+    with pytest.raises(ValueError, match="unknown model"):
+        write_zip(tmp_path / "o.zip", images=[make_image(0)], rejected=rejected, facts=facts)
+
+
+def test_the_card_says_when_fewer_images_passed_than_were_needed(facts: PackageFacts) -> None:
+    screening = {"drawn": 40, "kept": 7, "needed": 10, "is_short": True}
+    model = replace(facts.models[0], screening=screening)
+    card = dataset_card(replace(facts, models=[model]), Counts(), {})
+    assert "7 images were chosen among 40 that were drawn" in card
+    assert "10 were needed, and no more passed." in card
+    enough = replace(model, screening=screening | {"is_short": False})
+    assert "needed" not in dataset_card(replace(facts, models=[enough]), Counts(), {})
 
 
 def test_the_manifest_says_what_it_takes_to_make_the_images_again(

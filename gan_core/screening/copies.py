@@ -25,6 +25,25 @@ def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return small
 
 
+def thumbnails_of(
+    images: NDArray[np.uint8], rows: NDArray[np.int64], *, block: int = 256
+) -> NDArray[np.uint8]:
+    """Return thumbnails of some of many images, of which a block at a time is in memory.
+
+    Args:
+        images: uint8 [N, H, W, 3], memory-mapped.
+        rows: int64 [M], which.
+        block: Images at a time.
+
+    Returns:
+        uint8 [M, 32, 32, 3].
+    """
+    small = np.empty((len(rows), THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    for start in range(0, len(rows), block):
+        small[start : start + block] = thumbnails(images[rows[start : start + block]])
+    return small
+
+
 def near_copies(
     fakes: NDArray[np.uint8], training: NDArray[np.uint8], *, block: int = 512
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

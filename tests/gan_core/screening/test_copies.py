@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gan_core.screening import near_copies, thumbnails
+from gan_core.screening import near_copies, thumbnails, thumbnails_of
 
 
 def images(n: int, size: int, seed: int) -> np.ndarray:
@@ -48,3 +48,9 @@ def test_no_fakes_are_no_distances() -> None:
 def test_without_training_images_there_is_nothing_to_compare_with() -> None:
     with pytest.raises(ValueError, match="no training image"):
         near_copies(images(1, 32, 0), images(0, 32, 0))
+
+
+def test_thumbnails_of_some_images_are_theirs_in_the_order_asked_for() -> None:
+    many = images(9, 64, 5)
+    rows = np.array([7, 0, 3, 8], np.int64)
+    np.testing.assert_array_equal(thumbnails_of(many, rows, block=3), thumbnails(many[rows]))
