@@ -79,7 +79,7 @@ class FinetuneCourse:
         try:
             while not self._has_ended:
                 self._train_epoch(label, after_step, should_stop)
-                logits = self._end_epoch(should_stop)
+                logits = self._end_epoch(label, on_progress, should_stop)
         except Stopped:
             keep()
             raise
@@ -96,6 +96,10 @@ class FinetuneCourse:
 
     def _shown(self, epoch: int) -> ShownImages:
         return shown_images(self._labels, self._trains, self._config, epoch)
+
+    def _progress(self, label: str, share_of_epoch: float) -> Progress:
+        epoch, epochs = len(self.at.history), self._config.epochs
+        return Progress((epoch + share_of_epoch) / epochs, f"{label}, epoch {epoch + 1}/{epochs}")
 
     def _begin(self, label: str, on_progress: OnProgress, should_stop: ShouldStop) -> None:
         """Go to where the checkpoint is, or to the start."""
@@ -115,7 +119,7 @@ class FinetuneCourse:
 
     def _train_epoch(self, label: str, after_step: OnProgress, should_stop: ShouldStop) -> None:
         """Make the steps of an epoch that are left."""
-        epoch, epochs = len(self.at.history), self._config.epochs
+        epoch = len(self.at.history)
         shown = self._shown(epoch)
         for batch in shown.batches(self._config.batch_size, self.at.shown):
             if should_stop():
@@ -123,12 +127,16 @@ class FinetuneCourse:
             self._training.train_batch(batch, epoch * self._steps_an_epoch + self.at.batch)
             self.at.shown += len(batch.rows)
             self.at.batch += 1
-            share = (epoch + self.at.shown / len(shown.rows)) / epochs
-            after_step(Progress(share, f"{label}, epoch {epoch + 1}/{epochs}"))
+            after_step(self._progress(label, self.at.shown / len(shown.rows)))
 
-    def _end_epoch(self, should_stop: ShouldStop) -> NDArray[np.float32]:
+    def _end_epoch(
+        self, label: str, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> NDArray[np.float32]:
         """Write down an epoch; return the logits of the held-out images."""
-        logits, *held = self._training.score(self._held, should_stop=should_stop)
+        told = self._progress(label, 1.0)
+        logits, *held = self._training.score(
+            self._held, tell=lambda _: on_progress(told), should_stop=should_stop
+        )
         loss, right = (self._training.totals / self.at.shown).tolist()
         record = EpochRecord(len(self.at.history) + 1, loss, right, *held)
         self.at = Position([*self.at.history, asdict(record)])

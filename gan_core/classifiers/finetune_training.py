@@ -205,7 +205,7 @@ class FinetuneTraining:
 
 def _losses(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of logits [N] for labels [N], float32 [N]."""
-    return F.binary_cross_entropy_with_logits(logits.float(), labels.float(), reduction="none")
+    return F.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
 
 
 def _tally(logits: Tensor, labels: Tensor) -> Tensor:
