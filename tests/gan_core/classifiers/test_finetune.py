@@ -336,3 +336,36 @@ def test_the_course_counts_its_steps_over_all_epochs(monkeypatch: pytest.MonkeyP
     on_device = DeviceImages(images, torch.device("cpu"))
     FinetuneCourse(on_device, labels, split, config(epochs=4), None)  # type: ignore[arg-type]
     assert totals == [4 * 3]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_trains_what_a_cpu_trains() -> None:
+    images, labels = spotted(10)
+    ours = config(class_weights=(0.5, 2.0), precision="float32")
+    on_gpu, on_cpu = (
+        train_finetune(images, labels, ours, device=device) for device in ("cuda", "cpu")
+    )
+    for mine, theirs in zip(on_gpu.history, on_cpu.history, strict=True):
+        assert mine.train_loss == pytest.approx(theirs.train_loss, abs=5e-2)
+    np.testing.assert_allclose(on_gpu.predict(images), on_cpu.predict(images), atol=5e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_training_stopped_on_a_gpu_goes_on(tmp_path: Path) -> None:
+    images, labels = spotted(10)
+    undisturbed = train_finetune(images, labels, config(), device="cuda")
+    steps: list[Progress] = []
+    with pytest.raises(Stopped):
+        train_finetune(
+            images,
+            labels,
+            config(),
+            device="cuda",
+            checkpoint_dir=tmp_path,
+            on_progress=steps.append,
+            should_stop=lambda: bool(steps) and steps[-1].fraction > 0.5,
+        )
+    resumed = train_finetune(images, labels, config(), device="cuda", checkpoint_dir=tmp_path)
+    np.testing.assert_allclose(resumed.predict(images), undisturbed.predict(images), atol=2e-2)
