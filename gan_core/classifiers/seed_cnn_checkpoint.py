@@ -48,10 +48,11 @@ class Checkpoint:
     Args:
         directory: Made when missing; None: nothing is kept.
         digest: Of the settings and the images.
+        classifier: Names the file.
     """
 
-    def __init__(self, directory: Path | None, digest: str) -> None:
-        self._path = None if directory is None else directory / "seed-cnn.safetensors"
+    def __init__(self, directory: Path | None, digest: str, classifier: str = "seed-cnn") -> None:
+        self._path = None if directory is None else directory / f"{classifier}.safetensors"
         self._digest = digest
 
     def write(self, tensors: dict[str, Tensor], position: Position) -> None:
