@@ -48,6 +48,10 @@ class Probes:
         """Return one of them."""
         return Probe(self.weights[fit], float(self.biases[fit]))
 
+    def only(self, fits: NDArray[np.int64]) -> Probes:
+        """Return some of them."""
+        return Probes(self.weights[fits], self.biases[fits])
+
     def predict(self, features: FloatArray) -> FloatArray:
         """Probability of the rare class, float32 [T, N], of features [N, D]."""
         logits = self.weights @ features.astype(np.float64).T + self.biases[:, None]
