@@ -26,8 +26,8 @@ from gan_core.reading.duplicates import Groups
 from gan_core.steps.augment import seeds_of
 from gan_core.steps.context import Output, StepContext
 
-# Of the step's progress: features of augmented synthetic images, and matching images.
-_AUGMENTED, _MATCHED = 0.1, 0.12
+# Of the step's progress: features of augmented synthetic images.
+_AUGMENTED = 0.1
 _PROBE = "probe"
 
 
@@ -60,7 +60,7 @@ def run(context: StepContext) -> list[Output]:
         device=context.settings.torch_device(),
         checkpoint_dir=context.checkpoints,
         checkpoint_seconds=context.settings.checkpoint_seconds,
-        on_progress=part(context.on_progress, _MATCHED, 1.0),
+        on_progress=part(context.on_progress, _AUGMENTED, 1.0),
         should_stop=context.should_stop,
     )
     context.write_json("rows.json", [row.model_dump() for row in evaluation.rows])
@@ -127,10 +127,15 @@ def near_duplicates(dataset: PackedDataset) -> NDArray[np.int64]:
 def _sources(context: StepContext, arms: _Arms) -> Iterator[tuple[str, Fakes]]:
     """The images that join the rare class in some arm."""
     names = {arm.source for own in arms.values() for arm in own if arm.source}
-    for name in sorted(names):
+    raw = {name: _array(context.inputs[name] / "images.npy") for name in sorted(names)}
+    # All before the first features: the bar stands still while images are matched.
+    seen = {
+        name: _matched(context, name, images) if _needs_images(arms) else images
+        for name, images in raw.items()
+    }
+    for name, images in raw.items():
         folder = context.inputs[name]
         probed = [arm for arm in arms.get(_PROBE, []) if arm.source == name]
-        images = _array(folder / "images.npy")
         augmented = None
         if any(arm.is_augmented for arm in probed):
             augmented = _augmented_features(context, name, images)
@@ -139,7 +144,7 @@ def _sources(context: StepContext, arms: _Arms) -> Iterator[tuple[str, Fakes]]:
         yield (
             name,
             Fakes(
-                _matched(context, name, images) if _needs_images(arms) else images,
+                seen[name],
                 _array(features / "features.npy") if probed else None,
                 augmented,
                 np.load(folder / "rows.npy", allow_pickle=False) if is_control else None,
@@ -183,7 +188,7 @@ def _matched(context: StepContext, name: str, images: NDArray[np.uint8]) -> NDAr
         context.checkpoints / f"{name}-matched.npy",
         images,
         context.key,
-        on_progress=if_slow(part(context.on_progress, _AUGMENTED, _MATCHED)),
+        on_progress=if_slow(part(context.on_progress, 0.0, 0.0)),
         should_stop=context.should_stop,
     )
 
