@@ -31,6 +31,7 @@ from gan_recipes import RECIPES, Recipe, batch_of, epochs_for, made
 from numpy.typing import NDArray
 from PIL import Image
 
+from gan_core.benchmark.arms import FAKES
 from gan_core.benchmark.evaluate import BenchmarkData, Fakes, evaluate_arms
 from gan_core.benchmark.subsets import nested_subset
 from gan_core.classifiers.seed_cnn import SeedCnnConfig
@@ -267,15 +268,14 @@ def classified(
     """Rows of the arms for each classifier asked for; ``of`` is real count and subset."""
     count, subset = of
     found = evaluate_arms(
-        arms,
+        dict.fromkeys(arguments.classifiers, arms),
         data,
         real_count=count,
         real_count_label=str(count),
         subset=subset,
         seeds=[0],
-        classifiers=arguments.classifiers,
         seed_cnn=SeedCnnConfig(epochs=arguments.epochs, batch_size=8),
-        fakes=fakes,
+        sources={} if fakes is None else {FAKES: fakes},
         device=arguments.device,
     )
     keys = ("arm", "classifier", *FIGURES)

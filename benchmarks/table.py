@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan_core.benchmark.arms import BASE_ARMS
 from gan_core.benchmark.evaluate import BenchmarkData, evaluate_arms
 from gan_core.benchmark.verdict import summarise
 from gan_core.classifiers.seed_cnn import SeedCnnConfig
@@ -47,6 +46,7 @@ STUDY = {  # accuracy / "AUC" (balanced accuracy), real images only, one run
 }
 
 
+ARMS = ("real-only", "class-weights", "oversample")
 HONEST = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
@@ -95,13 +95,12 @@ def run(task: Task, packed: Path, work: Path, rare: str, *, device: str, threads
     available = int((data.train_labels == rare_index).sum())
     label = task.real_count_label
     found = evaluate_arms(
-        [task.arm],
+        {task.classifier: [task.arm]},
         data,
         real_count=available if label == "all" else int(label),
         real_count_label=label,
         subset=task.subset,
         seeds=[task.seed],
-        classifiers=[task.classifier],
         seed_cnn=SeedCnnConfig(epochs=task.epochs, batch_size=task.batch_size),
         device=device,
         checkpoint_dir=work / "checkpoints" / f"{label}-s{task.subset}-e{task.epochs}",
@@ -207,7 +206,7 @@ def honest_form(summaries: list[ArmSummary]) -> str:
 
 
 def tables(found: list[dict[str, Any]], positive: np.ndarray, labels: list[str]) -> str:
-    arms = list(BASE_ARMS)
+    arms = list(ARMS)
     found = sorted(
         found,
         key=lambda f: (

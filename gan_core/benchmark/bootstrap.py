@@ -11,6 +11,8 @@ resamples. Weights are whole numbers, which float32 holds and sums exactly up to
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -95,7 +97,7 @@ def _sums(
     probabilities = np.clip(scores.astype(np.float64), 0.0, 1.0)
     gap = probabilities - positive
     thresholds = {"": THRESHOLD} | ({} if threshold is None else {"moved_": threshold})
-    columns = [gap**2]
+    columns: list[NDArray[Any]] = [gap**2]
     columns += [(calibration_bins(probabilities) == k) * gap for k in range(CALIBRATION_BINS)]
     for at in thresholds.values():
         says_rare = scores >= at

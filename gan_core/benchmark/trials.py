@@ -1,33 +1,28 @@
-"""One training and test of one classifier in one arm, and how many of them are done together."""
+"""One training and test of one classifier in one arm: which images it learns from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gan_core.benchmark.arms import Arm, balanced_weights
-from gan_core.benchmark.subsets import training_pool
-from gan_core.classifiers.images import ImageRows, StackedImages
-from gan_core.classifiers.probe import fit_probe
-from gan_core.classifiers.seed_cnn import (
-    EpochRecord,
-    SeedCnnConfig,
-    SeedCnnRun,
-    balanced_order,
-    predict_together,
-    train_seed_cnns,
-)
-from gan_core.progress import OnProgress, Progress, ShouldStop, part
+from gan_core.benchmark.subsets import nested_subset, training_pool
+from gan_core.classifiers.images import ImageRows
 from gan_core.spec.errors import GraftError
 
 FloatArray = NDArray[np.float32]
 IndexArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 Points = list[dict[str, float]]
+
+CLASSIFIERS = ("seed-cnn", "probe", "finetune")
+NOTHING: IndexArray = np.empty(0, np.int64)
+OF_NONE = -1
+"""In place of the training image that an image is a copy of."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +37,10 @@ class BenchmarkData:
         rare_index: The rare class; all others together are the other side of the question.
         train_features: float32 [N, D], for the probe.
         test_features: float32 [M, D].
+        augmented_features: float32 [copies, N, D], of classically augmented training images.
+        groups: int64 [N], training images with one number are the same, or nearly. None: all
+            differ.
+        left_out: int64, training images that nothing may learn from.
     """
 
     train_images: ImageRows
@@ -51,14 +50,71 @@ class BenchmarkData:
     rare_index: int
     train_features: FloatArray | None = None
     test_features: FloatArray | None = None
+    augmented_features: FloatArray | None = None
+    groups: IndexArray | None = None
+    left_out: IndexArray = field(default_factory=NOTHING.copy)
 
 
 @dataclass(frozen=True)
 class Fakes:
-    """Synthetic images of the rare class: uint8 [M, 224, 224, 3], and features float32 [M, D]."""
+    """Images that join the rare class.
+
+    Attributes:
+        images: uint8 [M, 224, 224, 3].
+        features: float32 [M, D], for the probe.
+        augmented_features: float32 [copies, M, D].
+        copy_of: int64 [M], the training image that each was made of, -1 for none. None: all are
+            synthetic.
+    """
 
     images: ImageRows
     features: FloatArray | None = None
+    augmented_features: FloatArray | None = None
+    copy_of: IndexArray | None = None
+
+
+Sources = Mapping[str, Fakes]
+"""Images that join the rare class, by the name of their source (``gan_core.benchmark.arms``)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What all trials of one real count and subset share.
+
+    Attributes:
+        pool: int64 [P], rows of the real training images, ascending.
+        chosen: int64 [n], those of the rare class.
+        fill_to: Up to how many images others fill the rare class; None: with all that there are.
+        subset: Seed of the subset.
+    """
+
+    pool: IndexArray
+    chosen: IndexArray
+    fill_to: int | None = None
+    subset: int = 0
+
+    @classmethod
+    def of(
+        cls, data: BenchmarkData, real_count: int, subset: int, fill_to: int | None = None
+    ) -> Column:
+        """Draw the subset.
+
+        Raises:
+            GraftError: ``real_count_too_large``.
+        """
+        labels, rare, without = data.train_labels, data.rare_index, data.left_out
+        chosen = nested_subset(labels, rare, real_count, subset, without=without)
+        pool = training_pool(labels, rare, chosen, without=without)
+        return cls(pool, chosen, fill_to, subset)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the trials of a column are made from: real images, those that join, and the column."""
+
+    data: BenchmarkData
+    column: Column
+    sources: Sources
 
 
 @dataclass(frozen=True)
@@ -66,183 +122,134 @@ class Trial:
     """One training: a classifier, an arm, a seed, and the images of the arm.
 
     Attributes:
-        classifier: "seed-cnn" or "probe".
+        classifier: One of ``CLASSIFIERS``.
         arm: The arm.
         seed: Of the training.
         real_rows: int64 [n], rows of the real training images.
-        labels: int64 [n + n_fake], 1 for the rare class: real, then synthetic images.
-        n_fake: Synthetic images.
+        is_rare: Bool [n], which of these are of the rare class.
+        joined: int64 [m], rows of the arm's source that join the rare class; a row may come again.
+        copy_of: int64 [m], the training image that each of these was made of, -1 for none.
     """
 
     classifier: str
     arm: Arm
     seed: int
     real_rows: IndexArray
-    labels: IndexArray
-    n_fake: int
+    is_rare: BoolArray
+    joined: IndexArray = field(default_factory=NOTHING.copy)
+    copy_of: IndexArray = field(default_factory=NOTHING.copy)
+
+    @cached_property
+    def labels(self) -> IndexArray:
+        """int64 [n + m], 1 for the rare class: real images, then those that join."""
+        return np.concatenate([self.is_rare, np.ones(len(self.joined), np.bool_)]).astype(np.int64)
 
     @property
-    def counts(self) -> tuple[int, int]:
-        """Images of the other classes and of the rare one."""
-        rare = int(self.labels.sum())
-        return len(self.labels) - rare, rare
+    def n_real(self) -> int:
+        """Real images of the rare class."""
+        return int(self.is_rare.sum())
+
+    @property
+    def n_fake(self) -> int:
+        """Images that join the rare class."""
+        return len(self.joined)
+
+    @property
+    def n_other(self) -> int:
+        """Images of the other classes."""
+        return len(self.real_rows) - self.n_real
+
+    @property
+    def ratio(self) -> float | None:
+        """Images that join to a real one; None where none could join, or there is no real one."""
+        if self.arm.source is None or not self.n_real:
+            return None
+        return self.n_fake / self.n_real
 
     @property
     def class_weights(self) -> tuple[float, float] | None:
         """Of the loss, for (other, rare)."""
-        return balanced_weights(*self.counts) if self.arm.has_class_weights else None
+        if not self.arm.has_class_weights:
+            return None
+        return balanced_weights(self.n_other, self.n_real + self.n_fake)
+
+    def with_fakes(self, count: int) -> Trial:
+        """Return the trial with the first so many of the images that join."""
+        return replace(self, joined=self.joined[:count], copy_of=self.copy_of[:count])
+
+    def without(self, held: IndexArray, share: float) -> Trial:
+        """Return the trial without some real images, and without whatever was made of them.
+
+        Args:
+            held: Rows of the training images that are held out.
+            share: Of the rare class's real images, how many train on. As many of the synthetic
+                images do, so that the classes stay as they were to each other, and a threshold
+                that is found here means the same there.
+        """
+        trains = ~np.isin(self.real_rows, held)
+        stays = ~np.isin(self.copy_of, held)
+        synthetic = np.flatnonzero(self.copy_of == OF_NONE)
+        stays[synthetic[max(1, round(len(synthetic) * share)) :]] = False
+        return replace(
+            self,
+            real_rows=self.real_rows[trains],
+            is_rare=self.is_rare[trains],
+            joined=self.joined[stays],
+            copy_of=self.copy_of[stays],
+        )
 
 
-def prepare_trial(
-    data: BenchmarkData, classifier: str, arm: Arm, seed: int, *, chosen: IndexArray, n_fake: int
-) -> Trial:
+def prepare_trial(ground: Ground, classifier: str, arm: Arm, seed: int) -> Trial:
     """Put a trial together.
 
-    Args:
-        data: The real images.
-        classifier: Its name.
-        arm: The arm.
-        seed: Of the training.
-        chosen: int64, rows of the rare class's subset.
-        n_fake: Synthetic images that an arm of a GAN adds.
+    An arm that chooses a ratio has all images here; ``Trial.with_fakes`` takes of them.
 
     Raises:
-        GraftError: ``fakes_missing``, ``unknown_classifier``.
+        GraftError: ``fakes_missing``, ``unknown_classifier``, ``unknown_arm`` for an arm that the
+            classifier is not trained in.
     """
-    if classifier not in ("seed-cnn", "probe"):
+    if classifier not in CLASSIFIERS:
         raise GraftError(
             "unknown_classifier",
             f"There is no classifier {classifier!r}.",
-            "Known are: seed-cnn, probe.",
+            f"Known are: {', '.join(CLASSIFIERS)}.",
         )
-    if arm.gan and not n_fake:
+    if arm.chooses_ratio and classifier != "probe":
+        raise GraftError(
+            "unknown_arm",
+            f"The classifier {classifier} is not trained in the arm {arm.name}.",
+            "A ratio is chosen by cross-fitting, which only the probe is fast enough for.",
+        )
+    data, column = ground.data, ground.column
+    rows = column.pool
+    is_rare = data.train_labels[rows] == data.rare_index
+    if not arm.has_real_rare:
+        rows, is_rare = rows[~is_rare], is_rare[~is_rare]
+    trial = Trial(classifier, arm, seed, rows, is_rare)
+    if arm.source is None:
+        return trial
+    joined, copy_of = _joined(arm, column, ground.sources.get(arm.source))
+    if not len(joined):
         raise GraftError(
             "fakes_missing",
-            f"The arm {arm.name} needs synthetic images, and there are none.",
+            f"The arm {arm.name} needs images that join the rare class, and there are none.",
             "Generate images first, or leave the arm out.",
         )
-    rows = training_pool(data.train_labels, data.rare_index, chosen)
-    real = (data.train_labels[rows] == data.rare_index).astype(np.int64)
-    n_fake = n_fake if arm.gan else 0
-    labels = np.concatenate([real, np.ones(n_fake, np.int64)])
-    return Trial(classifier, arm, seed, rows, labels, n_fake)
+    return replace(trial, joined=joined, copy_of=copy_of)
 
 
-def probe_scores(trial: Trial, data: BenchmarkData, fakes: Fakes | None) -> FloatArray:
-    """Fit a probe and return its scores [M] of the test images.
-
-    Raises:
-        GraftError: ``features_missing``.
-    """
-    if data.train_features is None or data.test_features is None:
-        raise GraftError(
-            "features_missing",
-            "The probe needs the features of the real images, and there are none.",
-            "Extract features first.",
-        )
-    features = data.train_features[trial.real_rows]
-    if trial.n_fake and fakes is not None:
-        if fakes.features is None:
-            raise GraftError(
-                "features_missing",
-                "The probe needs the features of the synthetic images, and there are none.",
-                "Extract features first.",
-            )
-        features = np.concatenate([features, fakes.features])
-    labels = trial.labels
-    if trial.arm.sampling == "oversample":
-        rng = np.random.default_rng(trial.seed)
-        shown = balanced_order(labels, np.arange(len(labels)), rng)
-        features, labels = features[shown], labels[shown]
-    return fit_probe(features, labels, class_weights=trial.class_weights).predict(
-        data.test_features
-    )
-
-
-def seed_cnn_scores(
-    trials: Sequence[Trial],
-    data: BenchmarkData,
-    fakes: Fakes | None,
-    *,
-    config: SeedCnnConfig,
-    label: str,
-    device: torch.device | str,
-    checkpoint_dir: Path | None,
-    checkpoint_seconds: float,
-    on_progress: OnProgress,
-    should_stop: ShouldStop,
-) -> tuple[FloatArray, list[Points]]:
-    """Train the seed CNNs of all trials, side by side where the device likes that, and test them.
-
-    The images are those of the trials' arms: all share the real ones, and lie on a GPU once.
-
-    Args:
-        trials: Their arms share the real images.
-        data: The real images.
-        fakes: The synthetic images.
-        config: Settings but for seed, class weights and sampling.
-        label: The real count, as progress tells it.
-        device: Where to train.
-        checkpoint_dir: Gets a folder for each trial.
-        checkpoint_seconds: As ``train_seed_cnns``.
-        on_progress: Told of the whole.
-        should_stop: Asked before every step.
-
-    Returns:
-        Scores float32 [trials, M] of the test images, and each training's curve.
-
-    Raises:
-        GraftError: Those of ``train_seed_cnns``.
-        Stopped: ``should_stop`` said so.
-    """
-    most = max(trials, key=lambda trial: trial.n_fake)
-    parts: list[tuple[ImageRows, IndexArray]] = [(data.train_images, most.real_rows)]
-    if most.n_fake and fakes is not None:
-        parts.append((fakes.images, np.arange(most.n_fake)))
-    runs = []
-    for trial in trials:
-        rows = np.arange(len(trial.labels))
-        folder = f"seed-cnn-{trial.arm.name}-{trial.seed}".replace(":", "-")
-        runs.append(
-            SeedCnnRun(
-                rows,
-                trial.labels,
-                rows < len(trial.real_rows),
-                replace(
-                    config,
-                    seed=trial.seed,
-                    class_weights=trial.class_weights,
-                    sampling=trial.arm.sampling,
-                ),
-                checkpoint_dir and checkpoint_dir / folder,
-                f"{trial.arm.name}, {label} real, seed-cnn",
-            )
-        )
-    results = train_seed_cnns(
-        StackedImages(parts),
-        runs,
-        device=device,
-        checkpoint_seconds=checkpoint_seconds,
-        on_progress=part(on_progress, 0.0, 0.97),
-        should_stop=should_stop,
-    )
-    scores = predict_together(
-        results,
-        data.test_images,
-        on_progress=lambda told: on_progress(
-            Progress(0.97 + 0.03 * told.fraction, f"{label} real, {told.detail}")
-        ),
-        should_stop=should_stop,
-    )
-    return scores, [[_point(record) for record in result.history] for result in results]
-
-
-def _point(record: EpochRecord) -> dict[str, float]:
-    values = {
-        "epoch": float(record.epoch),
-        "train_loss": record.train_loss,
-        "train_accuracy": record.train_accuracy,
-        "val_loss": record.validation_loss,
-        "val_accuracy": record.validation_accuracy,
-    }
-    return {name: value for name, value in values.items() if value is not None}
+def _joined(arm: Arm, column: Column, source: Fakes | None) -> tuple[IndexArray, IndexArray]:
+    """Rows of a source's images that fill the class, and what each of them is a copy of."""
+    if source is None:
+        return NOTHING, NOTHING
+    count = source.images.shape[0]
+    wanted = count if column.fill_to is None else max(0, column.fill_to - len(column.chosen))
+    if source.copy_of is None:
+        joined = np.arange(count if arm.chooses_ratio else min(count, wanted))
+        return joined, np.full(len(joined), OF_NONE, np.int64)
+    # Copies of the column's own images, each as often as the others.
+    own = np.flatnonzero(np.isin(source.copy_of, column.chosen))
+    if not len(own):
+        return NOTHING, NOTHING
+    joined = np.resize(own, len(own) if column.fill_to is None else wanted)
+    return joined, source.copy_of[joined]

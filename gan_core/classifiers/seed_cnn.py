@@ -146,7 +146,13 @@ def trained_at_once(device: torch.device | str) -> int:
 
 def _checked(images: ImageRows, runs: Sequence[SeedCnnRun]) -> None:
     check_size(images.shape)
-    ours = {"seed": 0, "class_weights": None, "sampling": "natural", "validation_fraction": 0.0}
+    ours = {
+        "seed": 0,
+        "class_weights": None,
+        "sampling": "natural",
+        "augment": False,
+        "validation_fraction": 0.0,
+    }
     for run in runs:
         if not len(run.rows) == len(run.labels) == len(run.is_real):
             raise ValueError(
@@ -228,8 +234,8 @@ def train_seed_cnns(
 
     Args:
         images: uint8 [N, 224, 224, 3], all images that any of them sees.
-        runs: The trainings. Their seeds, class weights, sampling and images may differ, all else in
-            their settings may not.
+        runs: The trainings. Their seeds, class weights, sampling, augmentation and images may
+            differ, all else in their settings may not.
         device: Where to train.
         at_once: How many side by side at most; None: ``trained_at_once``. Where memory runs out
             they are halved, and the trainings go on from what was kept of them.

@@ -11,7 +11,12 @@ from gan_core.classifiers.device_images import DeviceImages
 from gan_core.classifiers.images import IndexArray
 from gan_core.classifiers.seed_cnn_checkpoint import Checkpoint, Position, digest_of
 from gan_core.classifiers.seed_cnn_network import PatchMoments, SeedCnn
-from gan_core.classifiers.seed_cnn_order import SeedCnnRun, epoch_order, shared_label
+from gan_core.classifiers.seed_cnn_order import (
+    SeedCnnRun,
+    augmentation_seeds,
+    epoch_order,
+    shared_label,
+)
 from gan_core.classifiers.seed_cnn_training import SeedCnnTraining
 from gan_core.progress import OnProgress, Progress, ShouldStop, Stopped
 from gan_core.training.timing import CheckpointTimer
@@ -48,6 +53,7 @@ class Course:
         self.at = Position()
         self.network: SeedCnn | None = None
         self._order: IndexArray | None = None
+        self._seeds: IndexArray | None = None
         trains = run.rows[run.split[0]]
         seen = moments.mean.cpu().numpy()[trains]
         digest = digest_of(asdict(run.config), run.labels, run.is_real, seen)
@@ -79,6 +85,16 @@ class Course:
         start = self.at.batch * self.run.config.batch_size
         return self.order[start : start + self.run.config.batch_size]
 
+    def seeds(self) -> IndexArray | None:
+        """Of the augmentations of the next batch; None: it is not augmented."""
+        config = self.run.config
+        if not config.augment:
+            return None
+        if self._seeds is None:
+            self._seeds = augmentation_seeds(config, len(self.at.history), len(self.order))
+        start = self.at.batch * config.batch_size
+        return self._seeds[start : start + config.batch_size]
+
     def step(self) -> bool:
         """Go on by one batch; return whether it was the epoch's last."""
         self.at.shown += len(self.batch())
@@ -93,7 +109,7 @@ class Course:
         shown = self.at.shown
         record = EpochRecord(len(self.at.history) + 1, loss / shown, right / shown, *held)
         self.at = Position([*self.at.history, asdict(record)])
-        self._order = None
+        self._order = self._seeds = None
 
     def begin(self) -> dict[str, Tensor] | None:
         """Go to where the checkpoint is, or to the start; return the kept state.
@@ -103,7 +119,7 @@ class Course:
         """
         kept = self.checkpoint.restore()
         tensors, self.at = (None, Position()) if kept is None else kept
-        self._order = None
+        self._order = self._seeds = None
         return tensors
 
 
@@ -151,7 +167,11 @@ class SideBySide:
             if self.should_stop():
                 keep()
                 raise Stopped
-            training.train_batch([course.batch() for course in courses], self.moments)
+            training.train_batch(
+                [course.batch() for course in courses],
+                self.moments,
+                [course.seeds() for course in courses],
+            )
             over = [place for place, course in enumerate(courses) if course.step()]
             self._tell(courses)
             if timer.is_due():

@@ -32,6 +32,8 @@ class SeedCnnConfig:
             weighted losses over its number of images.
         sampling: "oversample" shows each class equally often: in an epoch every image of the
             smaller class comes as often as fits into the larger one, and the rest is drawn.
+        augment: Whether each image is shown with a classic augmentation of its own every time
+            (``gan_core.augmenting``).
         precision: Of the convolutions; "auto" takes bfloat16 where the hardware has it.
         validation_fraction: Share of the images that is held out of the training.
     """
@@ -43,6 +45,7 @@ class SeedCnnConfig:
     seed: int = 0
     class_weights: tuple[float, float] | None = None
     sampling: Sampling = "natural"
+    augment: bool = False
     precision: Precision = "auto"
     validation_fraction: float = 0.2
 
@@ -58,6 +61,8 @@ class SeedCnnRun:
         config: Settings.
         checkpoint_dir: Where its state is kept, its own alone; None: nowhere.
         label: What its progress is told as.
+        copy_of: int64 [n], place in ``rows`` of the image that an image was made of, -1 for none:
+            copies of what is held out do not train. None: there are none.
     """
 
     rows: IndexArray
@@ -66,12 +71,17 @@ class SeedCnnRun:
     config: SeedCnnConfig
     checkpoint_dir: Path | None = None
     label: str = "seed-cnn"
+    copy_of: IndexArray | None = None
 
     @cached_property
     def split(self) -> tuple[IndexArray, IndexArray]:
         """Places in ``rows`` of the images that train, and of those held out and scored."""
         held = held_out(self.is_real, self.config.validation_fraction, self.config.seed)
-        return both_classes_train(*held, self.labels)
+        trains, validates = both_classes_train(*held, self.labels)
+        if self.copy_of is not None:
+            trains = trains[~np.isin(self.copy_of[trains], validates)]
+            trains, validates = both_classes_train(trains, validates, self.labels)
+        return trains, validates
 
 
 def shared_label(runs: Iterable[SeedCnnRun]) -> str:
@@ -110,6 +120,15 @@ def both_classes_train(
         return trains, validates
     back = np.flatnonzero(gone)
     return np.union1d(trains, back), np.setdiff1d(validates, back)
+
+
+def augmentation_seeds(config: SeedCnnConfig, epoch: int, count: int) -> IndexArray:
+    """Seeds of the augmentations of the images that an epoch shows, in their order; int64 [count].
+
+    Each depends on the run's seed, the epoch and the place alone.
+    """
+    rng = np.random.default_rng([config.seed, 0xA06, epoch])
+    return rng.integers(0, 2**62, count, np.int64)
 
 
 def epoch_order(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gan_core.classifiers.device_images import DeviceImages
 from gan_core.classifiers.images import IndexArray
+from gan_core.classifiers.seed_cnn_augment import augment_batch
 from gan_core.classifiers.seed_cnn_network import (
     PatchMoments,
     SeedCnn,
@@ -155,17 +156,26 @@ class SeedCnnTraining:
         net.load_state_dict({name: value[place].detach() for name, value in self.stack.items()})
         return net.eval()
 
-    def train_batch(self, chosen: Sequence[IndexArray], moments: PatchMoments) -> None:
+    def train_batch(
+        self,
+        chosen: Sequence[IndexArray],
+        moments: PatchMoments,
+        seeds: Sequence[IndexArray | None] = (),
+    ) -> None:
         """One step of every run; nothing waits for the device.
 
         Args:
             chosen: Places in the rows of each run; their numbers may differ.
             moments: Of all images.
+            seeds: Of each run's augmentations, one an image; None, or none at all: images are shown
+                as they are.
         """
         rows, labels, shares = self._table(range(len(self.runs)), chosen)
         batch = self.images[rows]
         on_device = torch.from_numpy(rows).to(self.device)
-        logits = fast_logits(self.stack, batch, self.dtype, moments[on_device], shares)
+        own = moments[on_device]
+        augment_batch(batch, own, seeds)
+        logits = fast_logits(self.stack, batch, self.dtype, own, shares)
         self.optimizer.zero_grad(set_to_none=True)
         losses = _losses(logits, labels)
         # Not the weighted mean: divided by the batch's own weights, a batch without the rare class

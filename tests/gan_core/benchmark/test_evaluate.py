@@ -34,14 +34,13 @@ def fakes(count: int, side: int = 2) -> Fakes:
 
 def probed(arms: list[str], made: Fakes | None = None, real_count: int = 5) -> Evaluation:
     return evaluate_arms(
-        arms,
+        {"probe": arms},
         data(),
         real_count=real_count,
         real_count_label=str(real_count),
         subset=0,
         seeds=[0, 1],
-        classifiers=["probe"],
-        fakes=made,
+        sources={} if made is None else {"fakes": made},
     )
 
 
@@ -80,13 +79,12 @@ def test_the_seed_cnn_trains_on_real_and_synthetic_images_and_leaves_a_curve(
         "real_count_label": "2",
         "subset": 0,
         "seeds": [0],
-        "classifiers": ["seed-cnn", "probe"],
         "seed_cnn": SeedCnnConfig(epochs=1),
-        "fakes": fakes(3, side=224),
+        "sources": {"fakes": fakes(3, side=224)},
         "checkpoint_dir": tmp_path,
     }
     found = evaluate_arms(
-        ["gan:infogan"],
+        {"seed-cnn": ["gan:infogan"], "probe": ["gan:infogan"]},
         data(3, with_images=True),
         on_progress=seen.append,
         **asked,  # type: ignore[arg-type]
@@ -101,7 +99,7 @@ def test_the_seed_cnn_trains_on_real_and_synthetic_images_and_leaves_a_curve(
     assert seen[0].detail.startswith("gan:infogan, 2 real, seed-cnn, image ")
     assert "gan:infogan, 2 real, seed-cnn, epoch 1/1" in {p.detail for p in seen}
     again = evaluate_arms(
-        ["gan:infogan"],
+        {"seed-cnn": ["gan:infogan"], "probe": ["gan:infogan"]},
         data(3, with_images=True),
         **asked,  # type: ignore[arg-type]
     )
@@ -123,12 +121,11 @@ def test_what_is_missing_is_named() -> None:
 def test_it_stops_when_asked() -> None:
     with pytest.raises(Stopped):
         evaluate_arms(
-            ["real-only"],
+            {"probe": ["real-only"]},
             data(),
             real_count=5,
             real_count_label="5",
             subset=0,
             seeds=[0],
-            classifiers=["probe"],
             should_stop=lambda: True,
         )

@@ -1,81 +1,114 @@
-"""Trainings of an evaluation, one after the other or all together."""
+"""What each arm is made of, and that nothing of a held-out image is left in its training part."""
 
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from gan_core.benchmark.arms import arm_named
-from gan_core.benchmark.evaluate import BenchmarkData, Evaluation, Fakes, evaluate_arms
-from gan_core.benchmark.trials import prepare_trial
-from gan_core.classifiers import seed_cnn
-from gan_core.classifiers.seed_cnn import SeedCnnConfig
-from gan_core.progress import Progress
+from gan_core.benchmark.trials import BenchmarkData, Column, Fakes, Ground, Trial, prepare_trial
 from gan_core.spec.errors import GraftError
 
-
-def data() -> BenchmarkData:
-    rng = np.random.default_rng(0)
-    labels = np.arange(9) % 3
-    images = rng.integers(0, 100, (9, 224, 224, 3), np.uint8)
-    images[labels == 2] += 120
-    return BenchmarkData(images, labels, images, labels, rare_index=2)
+RARE = 1
+LABELS = (np.arange(40) % 4 == 0).astype(np.int64)  # 10 rare images, 30 others
 
 
-def evaluated(arms: list[str], seeds: list[int], **given: Any) -> Evaluation:
-    images = np.random.default_rng(1).integers(120, 220, (3, 224, 224, 3), np.uint8)
-    return evaluate_arms(
-        arms,
-        data(),
-        real_count=2,
-        real_count_label="2",
-        subset=0,
-        seeds=seeds,
-        classifiers=["seed-cnn"],
-        seed_cnn=SeedCnnConfig(epochs=1, batch_size=4, precision="float32"),
-        fakes=Fakes(images),
-        **given,
+def images(count: int) -> np.ndarray:
+    return np.zeros((count, 2, 2, 3), np.uint8)
+
+
+def ground(fill_to: int | None = 16, real_count: int = 4, left_out: tuple[int, ...] = ()) -> Ground:
+    data = BenchmarkData(
+        images(40), LABELS, images(8), LABELS[:8], RARE, left_out=np.array(left_out, np.int64)
     )
+    rows = np.flatnonzero(LABELS == RARE)
+    sources = {
+        "fakes": Fakes(images(30)),
+        "unscreened": Fakes(images(5)),
+        "control-64": Fakes(images(10), copy_of=rows),
+    }
+    return Ground(data, Column.of(data, real_count, 0, fill_to), sources)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def trial(name: str, classifier: str = "probe", **given: Any) -> Trial:
+    return prepare_trial(ground(**given), classifier, arm_named(name), 0)
 
 
-def test_a_run_s_scores_are_the_same_whoever_trains_beside_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    arms, seeds = ["real-only", "oversample", "gan:infogan"], [0, 1]
-    alone = evaluated(arms, seeds)
-    assert not np.array_equal(alone.scores[0], alone.scores[1])
-    monkeypatch.setattr(seed_cnn, "trained_at_once", lambda _: 64)
-    seen: list[Progress] = []
-    together = evaluated(arms, seeds, on_progress=seen.append)
-    assert any("6 side by side" in progress.detail for progress in seen)
-    assert [(row.arm, row.seed) for row in together.rows] == [
-        (row.arm, row.seed) for row in alone.rows
-    ]
-    np.testing.assert_allclose(together.scores, alone.scores, atol=1e-4)
-    assert [row.n_fake for row in together.rows] == [0, 0, 0, 0, 3, 3]
+@pytest.mark.parametrize(
+    ("name", "real", "fakes"),
+    [
+        ("real-only", 4, 0),
+        ("class-weights", 4, 0),
+        ("oversample", 4, 0),
+        ("classic-augment", 4, 0),
+        ("classic-augment+oversample", 4, 0),
+        ("upscale-control:64", 4, 12),
+        ("gan:x", 4, 12),
+        ("gan:x+classic-augment", 4, 12),
+        ("gan:x-unscreened", 4, 5),
+        ("synthetic-only:x", 0, 12),
+    ],
+)
+def test_every_arm_has_its_images(name: str, real: int, fakes: int) -> None:
+    found = trial(name)
+    assert (found.n_real, found.n_fake, found.n_other) == (real, fakes, 30)
+    assert found.labels.sum() == real + fakes
+    assert len(found.labels) == real + fakes + 30
+    expected = None if fakes == 0 or real == 0 else fakes / real
+    assert found.ratio == expected
 
 
-def test_classes_weigh_the_same_in_the_arm_that_weighs_them() -> None:
-    chosen = np.array([2, 5])
-    weighted, plain = (
-        prepare_trial(data(), "seed-cnn", arm_named(name), 0, chosen=chosen, n_fake=3)
-        for name in ("class-weights", "real-only")
-    )
-    assert plain.class_weights is None
-    assert weighted.class_weights == (8 / 12, 8 / 4)
-    assert weighted.n_fake == 0
+def test_classes_weigh_the_same_in_the_arms_that_weigh_them() -> None:
+    assert trial("real-only").class_weights is None
+    assert trial("gan:x").class_weights is None
+    assert trial("class-weights").class_weights == (34 / 60, 34 / 8)
+    of_ratio = trial("gan:x@ratio").with_fakes(8)
+    assert of_ratio.class_weights == (42 / 60, 42 / 24)
+    assert of_ratio.ratio == 2.0
 
 
-def test_a_classifier_that_there_is_not_is_refused() -> None:
-    with pytest.raises(GraftError) as refused:
-        prepare_trial(data(), "oracle", arm_named("real-only"), 0, chosen=np.array([2]), n_fake=0)
-    assert refused.value.code == "unknown_classifier"
+def test_the_control_repeats_the_column_s_own_images_evenly() -> None:
+    found = trial("upscale-control:64", fill_to=14)  # 10 of 4 images
+    column = ground().column
+    assert set(found.copy_of) == set(column.chosen)
+    assert sorted(np.unique(found.copy_of, return_counts=True)[1]) == [2, 2, 3, 3]
+
+
+def test_a_gan_s_images_are_all_taken_where_nothing_says_how_many() -> None:
+    assert trial("gan:x", fill_to=None).n_fake == 30
+    assert trial("upscale-control:64", fill_to=None).n_fake == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["real-only", "oversample", "upscale-control:64", "gan:x", "synthetic-only:x"]
+)
+def test_nothing_of_a_held_out_image_trains(name: str) -> None:
+    found = trial(name)
+    chosen = ground().column.chosen
+    held = np.concatenate([chosen[:1], np.flatnonzero(LABELS == 0)[:9]])
+    left = found.without(held, 0.75)
+    assert not np.isin(left.real_rows, held).any()
+    assert not np.isin(left.copy_of, held).any()
+    assert left.n_other == 21
+    assert left.n_real == found.n_real * 3 // 4
+    assert left.n_fake == found.n_fake * 3 // 4  # the classes stay to each other as they were
+    assert len(left.is_rare) == len(left.real_rows)
+
+
+def test_images_that_are_left_out_are_in_no_arm() -> None:
+    without = (0, 1, 2, 4)
+    found = trial("real-only", left_out=without)
+    assert not np.isin(found.real_rows, without).any()
+    assert (found.n_real, found.n_other) == (4, 28)
+
+
+def test_what_cannot_be_put_together_is_refused() -> None:
+    def code(*given: str, **more: Any) -> str:
+        with pytest.raises(GraftError) as refused:
+            trial(*given, **more)
+        return refused.value.code
+
+    assert code("real-only", "oracle") == "unknown_classifier"
+    assert code("gan:x@ratio", "seed-cnn") == "unknown_arm"
+    assert code("upscale-control:128") == "fakes_missing"
+    assert code("gan:x", fill_to=4) == "fakes_missing"

@@ -47,9 +47,10 @@ TRAIN = {
     "near_copy_rms": 8.0,
 }
 EVALUATE = {
-    "classifiers": ["probe", "seed-cnn"],
     "rare_class": "malignant",
-    "arms": ["real-only", "oversample"],
+    "arms": {"probe": ["real-only", "oversample"], "seed-cnn": ["real-only", "oversample"]},
+    "folds": 2,
+    "fill_to": 6,
     "real_count": 4,
     "real_count_label": "4",
     "subset": 0,
