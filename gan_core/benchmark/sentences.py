@@ -129,22 +129,22 @@ def verdict_sentence(
             f" none were added, so there is no difference to judge."
         )
     told = {
-        "helps": f"improved the {by} beyond every way of training it without them that was tried"
-        f" (against the strongest, {rival}: {numbers})",
-        "harms": f"made the {by} worse than {rival} without them ({numbers})",
-        "no-significant-difference": f"made no significant difference to the {by} compared with"
-        f" {rival} without them ({numbers})",
+        "helps": f"improved the {by} beyond every way of training without them that was tried;"
+        f" against the strongest ({rival}): {numbers}.",
+        "harms": f"made the {by} worse than training without them ({rival}): {numbers}.",
+        "no-significant-difference": f"made no significant difference to the {by}, compared with"
+        f" training without them ({rival}): {numbers}.",
     }
     if gan.replaces_real_images:
         told = {
-            "helps": f"made the {by} better than every way of training it on the real images that"
-            f" was tried (against the strongest, {rival}: {numbers})",
-            "harms": f"made the {by} worse than training it on them with {rival} ({numbers}):"
-            " they cannot replace real images",
+            "helps": f"made the {by} better than every way of training on the real ones that was"
+            f" tried; against the strongest ({rival}): {numbers}.",
+            "harms": f"made the {by} worse than training on the real ones ({rival}): {numbers}."
+            " They cannot replace real images.",
             "no-significant-difference": f"left the {by} not significantly different from training"
-            f" it on them with {rival} ({numbers}), which does not show that the two are equal",
+            f" on the real ones ({rival}): {numbers}. That does not show that the two are equal.",
         }
-    return f"{given} {gan.doing} {told[outcome]}."
+    return f"{given} {gan.doing} {told[outcome]}"
 
 
 def differences_told(differences: Mapping[str, Interval]) -> str:
@@ -236,13 +236,13 @@ def conclusion_sentence(
     if verdict.outcome == "helps":
         return (
             f"With {images} of the rare class, synthetic images help: {gan.doing}{ratio} improved"
-            f" the {by} beyond every way of training it without them that was tried (against the"
-            f" strongest, {rival}: {numbers})."
+            f" the {by} beyond every way of training without them that was tried; against the"
+            f" strongest ({rival}): {numbers}."
         )
     if verdict.outcome == "harms":
         return (
             f"With {images} of the rare class, synthetic images harm: {gan.doing}{ratio} made the"
-            f" {by} worse than {rival} without them ({numbers})."
+            f" {by} worse than training without them ({rival}): {numbers}."
         )
     none = sorted({named_gan(arm.gan) for arm in tried if arm.chose_none})
     chosen = f" Of {' and '.join(none)} the best choice was to add none." if none else ""
@@ -251,8 +251,8 @@ def conclusion_sentence(
     further = ", nor did another way of adding them" if others == 1 else further
     return (
         f"With {images} of the rare class, synthetic images make no significant difference:"
-        f" {gan.doing}{ratio} did not reliably change the {by} compared with {rival} without them"
-        f" ({numbers}){further}.{chosen}"
+        f" {gan.doing}{ratio} did not reliably change the {by} from training without them ({rival}:"
+        f" {numbers}){further}.{chosen}"
     )
 
 

@@ -47,6 +47,7 @@ from gan_core.spec.results import (
 )
 
 LEVEL = 0.05
+_BETTER_IN = JUDGED  # figures in which "helps" must be shown
 _BAR_BY_EXPERIENCE = ("classic-augment+oversample", "class-weights")
 _CONTROL = "upscale-control"
 
@@ -181,7 +182,7 @@ def _test(
         witnesses.append(len({subset for subset, _ in shared}))
     against = _bar({arm: rivals[arm] for arm in by_arm})
     bar = by_arm[against].values()
-    p_helps = max(p.p_better for of_arm in by_arm.values() for p in of_arm.values())
+    p_helps = max(of_arm[judged].p_better for of_arm in by_arm.values() for judged in _BETTER_IN)
     p_harms = min(1.0, len(JUDGED) * min(p.p_worse for p in bar))
     # Where no image was added there is nothing to test.
     none = spoken.chose_none
