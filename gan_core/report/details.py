@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from gan_core.report.armnames import in_order
+from gan_core.report.bar import strongest_classifier
 from gan_core.report.drawing import FAINT, INK, RULE, dress, to_svg
 from gan_core.report.styles import line_style
 from gan_core.report.tables import arms, classifiers, difference, signless
@@ -31,7 +32,8 @@ def detail_views(results: Results, text: Text = ENGLISH) -> list[dict[str, Any]]
     """Return for each classifier its forest, and for each real count its verdicts."""
     figures = judged_figures(results)
     views = []
-    for classifier in classifiers(results):
+    strongest = strongest_classifier(results)
+    for classifier in sorted(classifiers(results), key=lambda name: name != strongest):
         own = ordered([v for v in results.verdicts if v.classifier == classifier])
         if not own:
             continue
@@ -87,6 +89,10 @@ def _groups(verdicts: list[Verdict], figures: list[str], text: Text) -> list[dic
         count = text.phrase(verdict.real_count_label, verdict.real_count)
         group = groups.setdefault(verdict.real_count_label, {"count": count, "rows": []})
         group["rows"].append(_row(verdict, figures, text))
+    for group in groups.values():
+        against = {row["against"] for row in group["rows"]}
+        # Said once where it is the same for all.
+        group["against"] = against.pop() if len(against) == 1 else ""
     return list(groups.values())
 
 

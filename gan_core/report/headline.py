@@ -45,7 +45,8 @@ def headline_svg(results: Results, classifier: str, figure: str, text: Text = EN
     """Return one figure against the real counts: the bar as a floor, and the arms that matter."""
     drawing, (ax,) = panel(5.2, 3.7)
     every, shown = arms(results), headline_arms(results, classifier)
-    frame_counts(ax, results, figure, text)
+    own = [s for s in results.summaries if s.classifier == classifier and s.arm in shown]
+    frame_counts(ax, results, figure, text, shown=own)
     _draw_floor(ax, results, classifier, figure)
     with_band = [a for a in shown if parsed(a).kind == "gan"][:_MOST_BANDS]
     for arm in shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gan_core.report.armnames import has_fakes
+from gan_core.report.armnames import has_fakes, parsed
 from gan_core.report.tables import Column, arms, columns, interval_between, share, summary_of
 from gan_core.report.text import ENGLISH, Text
 from gan_core.spec.results import ArmSummary, Interval, ResultRow, Results
@@ -110,7 +110,8 @@ def honest_table(
             note = ""
             if run is not None:
                 counts = run.model_dump() | {"rare_class": results.rare_class}
-                group_note = text("group_note", **counts)
+                if parsed(summary.arm).kind != "synthetic-only":
+                    group_note = group_note or text("group_note", **counts)
                 note = text("fakes_note", **counts) if run.n_fake else ""
             cells = [
                 _cell(summary.figures.get(f), is_best=summary.arm in best.get(f, ()))

@@ -28,7 +28,7 @@ from gan_core.report.drawing import (
 from gan_core.report.styles import MARKERS, Dashes, drawn_swatch, line_style
 from gan_core.report.tables import arms, columns, share, summary_of
 from gan_core.report.text import ENGLISH, Text
-from gan_core.spec.results import Interval, Results
+from gan_core.spec.results import ArmSummary, Interval, Results
 
 _PARTS: dict[str, tuple[str, Dashes]] = {
     "train": (PALETTE[1], "-"),
@@ -41,10 +41,10 @@ CHANCE_IS_HALF = ("roc_auc", "balanced_accuracy", "moved_balanced_accuracy")
 _LEAST_SPAN = 0.2
 
 
-def _range(results: Results, figure: str) -> tuple[float, float]:
+def _range(summaries: Sequence[ArmSummary], figure: str) -> tuple[float, float]:
     """Return the y axis for a figure, the same for every classifier so that plots compare."""
     seen: list[float] = []
-    for summary in results.summaries:
+    for summary in summaries:
         interval = summary.figures.get(figure)
         if interval is not None:
             seen += [v for v in (interval.mean, interval.low, interval.high) if v is not None]
@@ -113,13 +113,28 @@ def draw_line(
     )
 
 
-def frame_counts(ax: Axes, results: Results, figure: str, text: Text = ENGLISH) -> None:
-    """Set the axes of a plot over real counts: their names, the range, the line of chance."""
+def frame_counts(
+    ax: Axes,
+    results: Results,
+    figure: str,
+    text: Text = ENGLISH,
+    *,
+    shown: Sequence[ArmSummary] | None = None,
+) -> None:
+    """Set the axes of a plot over real counts: their names, the range, the line of chance.
+
+    Args:
+        ax: The axes.
+        results: The study.
+        figure: Which figure is drawn.
+        text: The texts.
+        shown: What the range has to hold; None: all, so that plots of one figure compare.
+    """
     dress(ax)
     across = columns(results, text)
     ax.set_xticks(range(len(across)), [column.heading for column in across])
     ax.set_xlim(-0.4, len(across) - 0.6)
-    low, high = _range(results, figure)
+    low, high = _range(results.summaries if shown is None else shown, figure)
     ax.set_ylim(low, high)
     if figure in CHANCE_IS_HALF and low < 0.5:
         ax.axhline(0.5, color=FAINT, linewidth=1.0, linestyle=(0, (2, 3)))

@@ -143,6 +143,7 @@ def _classifier_view(results: Results, name: str, text: Text) -> dict[str, Any]:
     who = text.named("classifier", name)
     return {
         "name": who,
+        "is_strongest": name == strongest_classifier(results),
         "main_plots": _over_counts(results, name, ("roc_auc", decision), text),
         "more_plots": _over_counts(
             results, name, (f"{prefix}sensitivity", f"{prefix}specificity"), text

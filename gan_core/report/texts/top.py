@@ -19,14 +19,14 @@ TOP = {
     " of this study, judged with the classifier that is strongest without synthetic images. All"
     " were tested on the same untouched real images.",
     "conclusion_unit": "real images",
-    "headline_lead": "The figure that matters: {classifier}. Coloured lines are trained with"
-    " synthetic images; dashed ones without. The shaded floor is the strongest arm without a GAN at"
-    " each number of real images (chosen on held-out training images): what a GAN has to rise"
-    " above. Bands are 95% intervals over the test images.",
+    "headline_lead": "{classifier}, the strongest classifier of this study without synthetic"
+    " images. Solid lines are trained with synthetic images, dashed ones without. The shaded floor"
+    " is the strongest arm without a GAN at each number of real images (chosen on held-out training"
+    " images): what a GAN has to rise above. Bands are 95% intervals over the test images.",
     "headline_bar": "the bar: strongest without a GAN",
     "legend_without": "Without a GAN",
     "legend_with": "With a GAN",
-    "headline_rest": "The lines that matter most; the others stand in “{section}”.",
+    "headline_rest": "Only the lines that matter most are drawn; the others stand in “{section}”.",
     "no_verdict_no_gan": "No synthetic images were made in this study, so there are none to judge.",
     "no_verdict_no_benchmark": "No classifier was part of this study: the synthetic images were"
     " made, but whether they help was not tested.",

@@ -41,16 +41,16 @@ VERDICTS = {
     "ratios_line_test": "test images",
     "axis_ratio": "synthetic images to a real one",
     "ratio_at": "{value} at {ratio}",
-    "patients": "What a patient would meet",
-    "patients_lead": "Of 100 people with “{rare_class}” and 100 without, tested with the {who}, the"
-    " threshold {threshold}. Means over the runs.",
+    "patients": "In plain numbers",
+    "patients_lead": "If 100 people with “{rare_class}” and 100 without were like the test images."
+    " Classifier: {who}; threshold {threshold}. Means over the runs.",
     "threshold_moved": "moved to where held-out training images favour it",
     "threshold_half": "at .5",
     "patients_found": "of 100 with it, found",
     "patients_missed": "of 100 with it, missed",
-    "patients_alarm": "of 100 without it, called ill",
+    "patients_alarm": "of 100 without it, false alarms",
     "patients_sentence": "With {count} real images, {arm}: of 100 with “{rare_class}”, {found} are"
-    " found; of 100 without, {alarm} are called ill.",
+    " found; of 100 without, {alarm} are called “{rare_class}”.",
     "patients_example": "Read it so:",
     "roc": "ROC curves and calibration",
     "roc_lead": "The strongest arm without a GAN (dashed) and the strongest with one, with the"

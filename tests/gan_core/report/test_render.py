@@ -86,7 +86,7 @@ def test_the_verdicts_come_first_with_the_picture_then_the_table(whole_page: str
         "The full table",
         "Higher is better",
         "Each comparison",
-        "What a patient would meet",
+        "In plain numbers",
         "How to read the figures",
         "How the classifier learned",
         "InfoGAN, 10 real images",

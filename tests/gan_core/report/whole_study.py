@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from gan_core.report import (
     CopyPair,
@@ -35,7 +36,6 @@ from gan_core.spec.results import (
     Results,
     Verdict,
 )
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 COUNTS = (10, 50, 100, 200, 300, 500)
 SUBSETS = range(5)
@@ -82,7 +82,7 @@ def rows_and_scores() -> tuple[list[ResultRow], list[np.ndarray], np.ndarray]:
     return rows, scores, positive
 
 
-def _row(
+def _row(  # noqa: PLR0917 - a run is told by as many
     classifier: str,
     count: int,
     arm: str,
