@@ -122,14 +122,15 @@ def _results(
         share = _BOOTSTRAP_SHARE * done / len(rows)
         context.on_progress(Progress(share, f"intervals, run {done}/{len(rows)}"))
 
-    summaries, found = judge(rows, scores, positive, failed=_lost_trainings(told), on_run=say)
+    judged = judge(rows, scores, positive, failed=_lost_trainings(told), on_run=say)
     return (
         Results(
             rare_class=spec["rare_class"],
             classes=dataset.counts,
             rows=rows,
-            summaries=summaries,
-            verdicts=found,
+            summaries=judged.summaries,
+            verdicts=judged.verdicts,
+            conclusions=judged.conclusions,
             failed=told,
         ),
         curves,

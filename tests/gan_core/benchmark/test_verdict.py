@@ -1,11 +1,12 @@
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from gan_core.benchmark.metrics import figures
-from gan_core.benchmark.verdict import summarise, verdicts
+from gan_core.benchmark.verdict import holm, judge, summarise, verdicts
 from gan_core.spec.results import ResultRow, Verdict
 
 POSITIVE = np.arange(240) % 2 == 0
@@ -20,10 +21,19 @@ def run_of(skill: float, seed: int, *, shift: float = 0.0, noise: int = 0) -> ND
     return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
 
-def row(arm: str, seed: int, scores: NDArray[np.float32], real_count: int = 100) -> ResultRow:
+def row(
+    arm: str,
+    seed: int,
+    scores: NDArray[np.float32],
+    real_count: int = 100,
+    *,
+    threshold: float | None = None,
+    **more: Any,
+) -> ResultRow:
+    has_gan = arm.startswith(("gan:", "synthetic-only:"))
     return ResultRow(
         arm=arm,
-        gan=arm.removeprefix("gan:") if arm.startswith("gan:") else None,
+        gan="infogan" if has_gan else None,
         real_count=real_count,
         real_count_label=str(real_count),
         subset=seed,
@@ -33,7 +43,9 @@ def row(arm: str, seed: int, scores: NDArray[np.float32], real_count: int = 100)
         n_fake=0,
         n_other=500,
         seconds=1.0,
-        **figures(scores, POSITIVE),
+        threshold=threshold,
+        **figures(scores, POSITIVE, threshold),
+        **more,
     )
 
 
@@ -44,13 +56,16 @@ def study(
     real_count: int = 100,
     noise: int = 0,
     shifts: dict[str, float] | None = None,
+    threshold: float | None = None,
+    more: dict[str, dict[str, Any]] | None = None,
 ) -> Runs:
     rows, scores = [], []
     for place, (arm, skill) in enumerate(skills.items()):
         for seed in seeds:
             shift = (shifts or {}).get(arm, 0.0)
             scores.append(run_of(skill, 100 * place + seed, shift=shift, noise=noise))
-            rows.append(row(arm, seed, scores[-1], real_count))
+            own = (more or {}).get(arm, {})
+            rows.append(row(arm, seed, scores[-1], real_count, threshold=threshold, **own))
     return rows, scores
 
 
@@ -69,10 +84,120 @@ def test_a_planted_winner_helps() -> None:
 
 
 def test_a_planted_loser_harms() -> None:
-    verdict = only(*study({"real-only": 1.6, "class-weights": 0.9, "gan:infogan": 1.0}))
+    verdict = only(*study({"real-only": 0.9, "class-weights": 1.6, "gan:infogan": 1.0}))
     assert verdict.outcome == "harms"
-    assert verdict.against == "real-only"
+    assert verdict.against == "class-weights"
     assert "worse" in verdict.sentence
+
+
+def test_pure_noise_harms() -> None:
+    assert only(*study({"class-weights": 1.2, "gan:infogan": 0.0})).outcome == "harms"
+
+
+def test_identical_arms_make_no_difference_with_every_p_at_one() -> None:
+    rows, scores = study({"class-weights": 1.2, "gan:infogan": 1.2})
+    scores = scores[:5] * 2
+    rows = [row(r.arm, r.subset, s) for r, s in zip(rows, scores, strict=True)]
+    verdict = only(rows, scores)
+    assert verdict.outcome == "no-significant-difference"
+    assert (verdict.p_helps, verdict.p_harms, verdict.p_holm) == (1.0, 1.0, 1.0)
+    assert {(c.p_bootstrap, c.p_analytic) for c in verdict.comparisons} == {(1.0, 1.0)}
+    difference = verdict.differences["roc_auc"]
+    assert difference.mean == difference.low == difference.high == 0.0
+
+
+def test_one_arm_that_is_not_beaten_is_enough_against_a_gan() -> None:
+    skills = {"real-only": 0.5, "class-weights": 0.6, "gan:infogan": 1.6}
+    assert only(*study(skills)).outcome == "helps"
+    rows, scores = study(skills | {"upscale-control:64": 1.6})
+    verdict = only(rows, scores)
+    assert verdict.outcome == "no-significant-difference"
+    assert verdict.against == "class-weights"  # a control explains; it is no bar
+    against = [c.against for c in verdict.comparisons if c.figure == "roc_auc"]
+    assert against == ["real-only", "class-weights", "upscale-control:64"]
+    assert len(verdict.comparisons) == 6
+
+
+def test_the_bar_is_chosen_on_held_out_real_training_images() -> None:
+    skills = {"real-only": 1.0, "class-weights": 1.1, "gan:infogan": 1.0}
+    heldout = {
+        "real-only": {"heldout_roc_auc": 0.9},
+        "class-weights": {"heldout_roc_auc": 0.8},
+    }
+    assert only(*study(skills, more=heldout)).against == "real-only"
+    assert only(*study(skills)).against == "class-weights"
+    assert only(*study({"oversample": 1.0, "gan:infogan": 1.0})).against == "oversample"
+
+
+def test_decisions_are_judged_at_the_moved_threshold() -> None:
+    # Equal but for a shift of all scores: at .5 the GAN decides worse, at its own threshold as well
+    # as the others.
+    rows, scores = study({"real-only": 1.2, "gan:infogan": 1.2}, shifts={"gan:infogan": -2.5})
+    own = {"real-only": 0.5, "gan:infogan": float(1 / (1 + np.exp(2.5)))}
+    moved = [
+        row(r.arm, r.subset, s, threshold=own[r.arm]) for r, s in zip(rows, scores, strict=True)
+    ]
+    assert only(rows, scores).outcome == "harms"
+    verdict = only(moved, scores)
+    assert verdict.outcome == "no-significant-difference"
+    assert abs(verdict.differences["moved_balanced_accuracy"].mean) < 0.03
+    assert "balanced accuracy at the moved threshold" in verdict.sentence
+
+
+def test_holm_corrects_known_p_values_step_by_step() -> None:
+    keys = [("probe", 10, "10", f"gan:{name}") for name in "abcd"]
+    corrected = holm(dict(zip(keys, [0.01, 0.04, 0.03, 0.005], strict=True)))
+    assert [corrected[key] for key in keys] == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm({}) == {}
+
+
+def test_the_more_verdicts_a_table_has_the_more_each_must_show() -> None:
+    skills = {"class-weights": 1.0, "gan:infogan": 1.6}
+    rows, scores = study(skills)
+    alone = only(rows, scores)
+    assert alone.p_helps is not None
+    assert alone.p_holm == pytest.approx(2 * alone.p_helps)
+    idle, more = study({"class-weights": 1.0, "gan:infogan": 1.0}, real_count=200, noise=1)
+    both = verdicts(rows + idle, scores + more, POSITIVE)
+    assert both[0].p_holm == pytest.approx(4 * alone.p_helps)
+
+
+def test_an_arm_that_was_free_to_add_images_and_added_none_is_told_so() -> None:
+    rows, scores = study(
+        {"class-weights": 1.2, "gan:infogan@ratio": 0.2}, more={"gan:infogan@ratio": {"ratio": 0.0}}
+    )
+    judged = judge(rows, scores, POSITIVE)
+    (verdict,) = judged.verdicts
+    assert verdict.outcome == "no-significant-difference"
+    assert verdict.p_holm is None
+    assert "favoured adding no InfoGAN images" in verdict.sentence
+    assert "the best choice was to add none" in judged.conclusions[0].sentence
+
+
+def test_images_that_replace_the_real_ones_have_a_sentence_of_their_own() -> None:
+    worse = only(*study({"class-weights": 1.6, "synthetic-only:infogan": 0.5}))
+    assert worse.outcome == "harms"
+    assert "cannot replace real images" in worse.sentence
+    alike = only(*study({"class-weights": 1.2, "synthetic-only:infogan": 1.2}))
+    assert "does not show that the two are equal" in alike.sentence
+
+
+def test_a_rival_without_a_run_in_common_forbids_a_claim_of_help() -> None:
+    rows, scores = study({"real-only": 0.5, "class-weights": 0.6, "gan:infogan": 1.6})
+    rows = [
+        r.model_copy(update={"subset": r.subset + 50}) if r.arm == "real-only" else r for r in rows
+    ]
+    verdict = only(rows, scores)
+    assert verdict.outcome == "no-significant-difference"
+    assert "could not be compared with the real images as they are" in verdict.sentence
+
+
+def test_failed_trainings_are_a_caveat_and_runs_are_counted_aloud() -> None:
+    rows, scores = study({"class-weights": 1.0, "gan:infogan": 1.0})
+    heard: list[int] = []
+    judged = judge(rows, scores, POSITIVE, failed={("infogan", "100"): 2}, on_run=heard.append)
+    assert "2 of 7 trainings of this GAN failed" in judged.verdicts[0].sentence
+    assert heard == list(range(1, 11))
 
 
 def test_beating_real_only_is_not_enough_when_class_weights_do_as_well() -> None:
@@ -169,12 +294,13 @@ def test_rows_without_their_scores_are_refused() -> None:
 
 
 def test_seeds_of_one_subset_are_no_independent_witnesses() -> None:
-    # Six runs: a GAN that shines on one subset, three times over, and fails a little on the other.
+    # Six runs: a GAN that shines on one subset, three times over, and less so on the other.
     rows, scores = study({"real-only": 1.0, "gan:infogan": 1.0}, range(6))
+    skills = (2.0, 1.8, 1.9, 1.3, 1.35, 1.25)
     for i, arm in enumerate(["real-only"] * 6 + ["gan:infogan"] * 6):
         run = i % 6
         if arm == "gan:infogan":
-            scores[i] = run_of(2.0 if run < 3 else 0.98, run)
+            scores[i] = run_of(skills[run], run)
         again = row(arm, run, scores[i])
         rows[i] = again.model_copy(update={"subset": run // 3, "seed": run % 3})
     nested = only(rows, scores)
