@@ -27,7 +27,9 @@ def roc_view(data: ReportData, text: Text = ENGLISH) -> dict[str, Any] | None:
     if classifier is None or not data.scores:
         return None
     every, name = arms(data.results), text.named("classifier", classifier)
-    rocs, calibrations, seen = [], [], dict.fromkeys(())
+    rocs: list[tuple[str, Markup]] = []
+    calibrations: list[tuple[str, Markup]] = []
+    seen: set[str] = set()
     for column in columns(data.results, text):
         picked = (
             bar_arm(data.results, classifier, column.label),
@@ -42,7 +44,7 @@ def roc_view(data: ReportData, text: Text = ENGLISH) -> dict[str, Any] | None:
         ]
         if not shown:
             continue
-        seen |= dict.fromkeys(curves.arm for curves in shown)
+        seen |= {curves.arm for curves in shown}
         told = {
             "classifier": name,
             "count": column.phrase,

@@ -62,7 +62,8 @@ def score_curves(
 
 def _roc(scores: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
     alarms, hits, _ = roc_curve(positive, scores)
-    return np.interp(RATES, alarms, hits)
+    at_rates: Floats = np.interp(RATES, alarms, hits)
+    return at_rates
 
 
 def _decision(rows: Sequence[ResultRow]) -> tuple[float, float] | None:

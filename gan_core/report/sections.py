@@ -106,7 +106,7 @@ def _row(label: str, images: Images, is_real: bool, text: Text, quality: int) ->
         else:
             alt = text("image_alt_synthetic", n=i + 1, when=label)
         shown.append((data_uri(image, quality), alt))
-    return {"label": label, "is_real": is_real, "images": shown}
+    return {"label": label, "is_real": is_real, "ranked": False, "images": shown}
 
 
 def _nearest(nearest: Images, upscaled: Images, text: Text, quality: int) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def _nearest(nearest: Images, upscaled: Images, text: Text, quality: int) -> lis
             for i, image in enumerate(fitted(nearest[:, rank], size))
         ]
         label = text("row_nearest") if rank == 0 else text("row_nearest_next", n=rank + 1)
-        rows.append({"label": label, "is_real": True, "images": shown})
+        rows.append({"label": label, "is_real": True, "ranked": True, "images": shown})
     return rows
 
 
