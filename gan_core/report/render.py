@@ -125,16 +125,23 @@ def _view(data: ReportData, text: Text) -> dict[str, Any]:
 
 
 def _conclusions(results: Results, text: Text) -> list[dict[str, Any]]:
-    return [
-        {
-            "count": text.phrase(c.real_count_label, c.real_count),
-            "outcome": c.outcome,
-            "label": text.named("outcome", c.outcome),
-            "sentence": c.sentence,
-            "caveats": [caveat for caveat in c.caveats if caveat not in c.sentence],
-        }
-        for c in sorted(results.conclusions, key=lambda c: (c.real_count, c.real_count_label))
-    ]
+    warned = {(s.gan, s.real_count_label) for s in results.shortcuts if s.is_warning}
+    shown = []
+    for c in sorted(results.conclusions, key=lambda c: (c.real_count, c.real_count_label)):
+        caveats = [caveat for caveat in c.caveats if caveat not in c.sentence]
+        # A gain that may be the generator's traces is told with its doubt.
+        if c.outcome == "helps" and (c.gan, c.real_count_label) in warned:
+            caveats.append(text("conclusion_shortcut", section=text("shortcuts")))
+        shown.append(
+            {
+                "count": text.phrase(c.real_count_label, c.real_count),
+                "outcome": c.outcome,
+                "label": text.named("outcome", c.outcome),
+                "sentence": c.sentence,
+                "caveats": caveats,
+            }
+        )
+    return shown
 
 
 def _classifier_view(results: Results, name: str, text: Text) -> dict[str, Any]:

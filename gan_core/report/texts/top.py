@@ -19,6 +19,8 @@ TOP = {
     " of this study, judged with the classifier that is strongest without synthetic images. All"
     " were tested on the same untouched real images.",
     "conclusion_unit": "real images",
+    "conclusion_shortcut": "A classifier can tell these synthetic images from real ones, and may"
+    " have learned that in place of the disease: see “{section}”.",
     "headline_lead": "{classifier}, the strongest classifier of this study without synthetic"
     " images. Solid lines are trained with synthetic images, dashed ones without. The shaded floor"
     " is the strongest arm without a GAN at each number of real images (chosen on held-out training"
