@@ -36,7 +36,7 @@ def test_without_verdicts_the_bar_is_chosen_by_held_out_images_not_by_the_test(
         )
         for row in untold.rows
     ]
-    assert bar_arm(untold.model_copy(update={"rows": rows}), "probe", "50") == "class-weights"
+    assert bar_arm(untold.model_copy(update={"rows": rows}), "probe", "100") == "class-weights"
 
 
 def test_the_control_is_no_bar(untold: Results) -> None:
@@ -44,7 +44,7 @@ def test_the_control_is_no_bar(untold: Results) -> None:
         row.model_copy(update={"heldout_roc_auc": 1.0 if "control" in row.arm else 0.6})
         for row in untold.rows
     ]
-    bar = bar_arm(untold.model_copy(update={"rows": rows}), "probe", "50")
+    bar = bar_arm(untold.model_copy(update={"rows": rows}), "probe", "100")
     assert bar is not None
     assert "control" not in bar
 
@@ -54,7 +54,7 @@ def test_the_gans_arm_is_never_that_without_real_images(untold: Results) -> None
         row.model_copy(update={"heldout_roc_auc": 1.0 if "synthetic" in row.arm else 0.6})
         for row in untold.rows
     ]
-    arm = gan_arm(untold.model_copy(update={"rows": rows}), "probe", "50")
+    arm = gan_arm(untold.model_copy(update={"rows": rows}), "probe", "100")
     assert arm is not None
     assert arm.startswith("gan:")
 

@@ -110,7 +110,7 @@ def test_a_help_that_may_be_a_shortcut_says_so_at_once(study: ReportData) -> Non
     conclusions = [
         c.model_copy(update={"outcome": "helps"})
         for c in study.results.conclusions
-        if c.real_count in (50, 500)
+        if c.real_count in (100, 500)
     ]
     results = study.results.model_copy(
         update={"rows": [], "summaries": [], "verdicts": [], "conclusions": conclusions}
