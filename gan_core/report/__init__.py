@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from gan_core.report.data import (
+    CopyPair,
     DatasetSection,
     GanSection,
+    LeakPicture,
     LearningCurve,
     ReportData,
+    ScoreCurves,
     Snapshot,
     Sweep,
 )
+from gan_core.report.exports import results_csv, results_text, verdicts_csv
 from gan_core.report.pictures import samples_png
 from gan_core.report.plots import over_counts_png
 from gan_core.report.render import render_report
-from gan_core.report.tables import classifiers, results_csv, results_text
+from gan_core.report.tables import classifiers
 
 __all__ = [
+    "CopyPair",
     "DatasetSection",
     "GanSection",
+    "LeakPicture",
     "LearningCurve",
     "ReportData",
+    "ScoreCurves",
     "Snapshot",
     "Sweep",
     "curves_png",
@@ -27,6 +34,7 @@ __all__ = [
     "results_csv",
     "results_text",
     "samples_png",
+    "verdicts_csv",
 ]
 
 

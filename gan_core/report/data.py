@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gan_core.spec.findings import LeakPair
 from gan_core.spec.results import Results
 
 Images = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,21 @@ class Sweep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CopyPair:
+    """A synthetic image that almost equals a training image.
+
+    Attributes:
+        synthetic: uint8 [S, S, 3].
+        real: uint8 [S, S, 3].
+        rms: Difference of their thumbnails, in grey levels of 0 to 255.
+    """
+
+    synthetic: Images
+    real: Images
+    rms: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class GanSection:
     """One trained GAN: what it saw, how it learned, what it draws.
 
@@ -58,6 +75,9 @@ class GanSection:
         was_chosen: Whether it was kept for its judgement, and not as the last.
         ended: "plateau" or "copying" where the training ended before its last epoch.
         upscaled: uint8 [k, S, S, 3], final images after the upscaler; None: not shown.
+        nearest: uint8 [k, n, S, S, 3], the n training images nearest to each of the first
+            ``upscaled``, the nearest first; None: not looked for.
+        copies: The closest near-copies.
         history: Points of training, each with "epoch" and a number for each loss.
         sweeps: One for each continuous code; empty when the GAN has none.
         facts: Shown as "name: value" ("epochs": "1000").
@@ -70,6 +90,8 @@ class GanSection:
     real: Images | None = None
     snapshots: list[Snapshot] = field(default_factory=list)
     upscaled: Images | None = None
+    nearest: Images | None = None
+    copies: list[CopyPair] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
     judgements: list[dict[str, float]] = field(default_factory=list)
     chosen_epoch: int | None = None
@@ -95,6 +117,43 @@ class LearningCurve:
     subset: int
     seed: int
     points: list[dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreCurves:
+    """What the scores of all runs of one arm can do, at one real count.
+
+    Attributes:
+        found: [101], sensitivity at the false-alarm rates 0, .01, … 1: mean over runs.
+        spread: [101], its standard deviation over runs; None for a single run.
+        decision: (False-alarm rate, sensitivity) at the moved threshold, means over runs; None
+            where no threshold was moved.
+        calibration: For each of ten bins of scores that holds images: mean score, share of the
+            rare class, number of images in a run (mean).
+    """
+
+    classifier: str
+    arm: str
+    real_count: int
+    real_count_label: str
+    found: Floats
+    spread: Floats | None
+    decision: tuple[float, float] | None
+    calibration: list[tuple[float, float, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakPicture:
+    """Two images of the data set that are the same, or nearly.
+
+    Attributes:
+        first: uint8 [S, S, 3].
+        second: uint8 [S, S, 3].
+    """
+
+    pair: LeakPair
+    first: Images
+    second: Images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +204,8 @@ class ReportData:
     version: str
     gans: list[GanSection] = field(default_factory=list)
     curves: list[LearningCurve] = field(default_factory=list)
+    scores: list[ScoreCurves] = field(default_factory=list)
+    leaks: list[LeakPicture] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     steps: dict[str, str] = field(default_factory=dict)

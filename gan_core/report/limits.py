@@ -39,8 +39,11 @@ def limits(data: ReportData, text: Text = ENGLISH) -> list[str]:
     if results.summaries:
         said.append(text("limit_shift"))
     if results.summaries and has_fakes:
-        said.append(text("limit_shortcut", rare_class=rare))
-    if has_fakes:
+        key = "limit_shortcut_measured" if results.shortcuts else "limit_shortcut"
+        said.append(text(key, rare_class=rare))
+    if results.privacy:
+        said.append(text("limit_privacy_measured"))
+    elif has_fakes:
         is_screened = bool(data.spec.get("screen", {}).get("near_copies", False))
         said.append(text("limit_privacy_screened" if is_screened else "limit_privacy_unscreened"))
     said.append(text("limit_use"))

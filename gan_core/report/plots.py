@@ -19,49 +19,37 @@ from gan_core.report.drawing import (
     FAINT,
     INK,
     PALETTE,
-    VARIABLES,
     dress,
     number_y,
     panel,
     to_png,
     to_svg,
 )
+from gan_core.report.styles import MARKERS, Dashes, drawn_swatch, line_style
 from gan_core.report.tables import arms, columns, share, summary_of
 from gan_core.report.text import ENGLISH, Text
-from gan_core.spec.results import Interval, Results
+from gan_core.spec.results import ArmSummary, Interval, Results
 
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_Dashes = str | tuple[float, tuple[float, float]]
-_PARTS: dict[str, tuple[str, _Dashes]] = {
+_PARTS: dict[str, tuple[str, Dashes]] = {
     "train": (PALETTE[1], "-"),
     "val": (PALETTE[3], (0, (4, 2))),
 }
-_LINE_ORDER = ("real-only", "class-weights", "oversample")
-
-
-def line_style(arm: str, all_arms: Sequence[str]) -> tuple[str, str]:
-    """Return the colour and marker of an arm, the same in every plot of a report."""
-    if arm in _LINE_ORDER:
-        index = _LINE_ORDER.index(arm)
-    else:
-        others = [a for a in all_arms if a not in _LINE_ORDER]
-        index = len(_LINE_ORDER) + others.index(arm)
-    return PALETTE[index % len(PALETTE)], _MARKERS[index % len(_MARKERS)]
-
+# Figures for which guessing gives .5.
+CHANCE_IS_HALF = ("roc_auc", "balanced_accuracy", "moved_balanced_accuracy")
 
 # A narrower axis would blow chance up to the size of a finding.
 _LEAST_SPAN = 0.2
 
 
-def _range(results: Results, figure: str) -> tuple[float, float]:
+def _range(summaries: Sequence[ArmSummary], figure: str) -> tuple[float, float]:
     """Return the y axis for a figure, the same for every classifier so that plots compare."""
     seen: list[float] = []
-    for summary in results.summaries:
+    for summary in summaries:
         interval = summary.figures.get(figure)
         if interval is not None:
             seen += [v for v in (interval.mean, interval.low, interval.high) if v is not None]
     low, high = min(seen, default=0.0), max(seen, default=1.0)
-    if figure in ("roc_auc", "balanced_accuracy"):
+    if figure in CHANCE_IS_HALF:
         # Close to chance the line of chance belongs into the picture.
         low = 0.48 if 0.48 < low < 0.6 else low
     low, high = low - 0.02, high + 0.02
@@ -77,38 +65,78 @@ def draw_over_counts(
 
     The counts stand at equal distances: on a true scale 250 and 300 would fall on one another.
     """
-    dress(ax)
-    across = columns(results, text)
-    shown = arms(results)
+    every = arms(results)
+    shown = [arm for arm in every if points_of(results, classifier, arm, figure)]
     for place, arm in enumerate(shown):
-        colour, marker = line_style(arm, shown)
+        style = line_style(arm, every)
         # Side by side, so that whiskers do not hide one another.
         shift = (place - (len(shown) - 1) / 2) * min(0.1, 0.5 / len(shown))
-        points: list[tuple[float, Interval]] = []
-        for i, column in enumerate(across):
-            summary = summary_of(results, classifier, arm, column)
-            if summary is not None and figure in summary.figures:
-                points.append((i + shift, summary.figures[figure]))
-        if not points:
-            continue
+        points = points_of(results, classifier, arm, figure)
         for x, interval in points:
             if interval.low is not None and interval.high is not None:
                 span = [interval.low, interval.high]
-                ax.plot([x, x], span, color=colour, linewidth=1.3, alpha=0.55)
-        ax.plot(
-            [x for x, _ in points],
-            [interval.mean for _, interval in points],
-            color=colour,
-            marker=marker,
-            markersize=5.5,
-            linewidth=1.8,
-            label=text.arm(arm),
-        )
+                ax.plot([x + shift] * 2, span, color=style.colour, linewidth=1.1, alpha=0.5)
+        draw_line(ax, arm, every, [(x + shift, i) for x, i in points], text)
+    frame_counts(ax, results, figure, text)
+
+
+def points_of(
+    results: Results, classifier: str, arm: str, figure: str
+) -> list[tuple[float, Interval]]:
+    """Return (place of the real count, the figure there) for one arm."""
+    points: list[tuple[float, Interval]] = []
+    for i, column in enumerate(columns(results)):
+        summary = summary_of(results, classifier, arm, column)
+        if summary is not None and figure in summary.figures:
+            points.append((float(i), summary.figures[figure]))
+    return points
+
+
+def draw_line(
+    ax: Axes,
+    arm: str,
+    every: Sequence[str],
+    points: Sequence[tuple[float, Interval]],
+    text: Text = ENGLISH,
+) -> None:
+    """Draw the means of one arm in its own style."""
+    style = line_style(arm, every)
+    ax.plot(
+        [x for x, _ in points],
+        [interval.mean for _, interval in points],
+        color=style.colour,
+        marker=style.marker,
+        markersize=5,
+        linewidth=style.width,
+        linestyle=style.dashes,
+        label=text.arm(arm),
+    )
+
+
+def frame_counts(
+    ax: Axes,
+    results: Results,
+    figure: str,
+    text: Text = ENGLISH,
+    *,
+    shown: Sequence[ArmSummary] | None = None,
+) -> None:
+    """Set the axes of a plot over real counts: their names, the range, the line of chance.
+
+    Args:
+        ax: The axes.
+        results: The study.
+        figure: Which figure is drawn.
+        text: The texts.
+        shown: What the range has to hold; None: all, so that plots of one figure compare.
+    """
+    dress(ax)
+    across = columns(results, text)
     ax.set_xticks(range(len(across)), [column.heading for column in across])
-    ax.set_xlim(-0.5, len(across) - 0.5)
-    low, high = _range(results, figure)
+    ax.set_xlim(-0.4, len(across) - 0.6)
+    low, high = _range(results.summaries if shown is None else shown, figure)
     ax.set_ylim(low, high)
-    if figure in ("roc_auc", "balanced_accuracy") and low < 0.5:
+    if figure in CHANCE_IS_HALF and low < 0.5:
         ax.axhline(0.5, color=FAINT, linewidth=1.0, linestyle=(0, (2, 3)))
         ax.annotate(
             text("chance"),
@@ -131,34 +159,46 @@ def over_counts_svg(results: Results, classifier: str, figure: str, text: Text =
     """Return one figure against the real counts as SVG, with a text that says the same."""
     drawing, (ax,) = panel(4.8, 3.1)
     draw_over_counts(ax, results, classifier, figure, text)
+    return to_svg(drawing, spoken(results, classifier, figure, arms(results), text))
+
+
+def spoken(
+    results: Results, classifier: str, figure: str, shown: Sequence[str], text: Text = ENGLISH
+) -> str:
+    """Say in words what a plot over real counts shows."""
+    across = columns(results, text)
     sentences = []
-    for arm in arms(results):
-        values = []
-        for column in columns(results, text):
-            summary = summary_of(results, classifier, arm, column)
-            if summary is not None and figure in summary.figures:
-                value = share(summary.figures[figure].mean)
-                values.append(text("plot_alt_value", value=value, count=column.phrase))
+    for arm in shown:
+        values = [
+            text("plot_alt_value", value=share(interval.mean), count=across[int(x)].phrase)
+            for x, interval in points_of(results, classifier, arm, figure)
+        ]
         if values:
             sentences.append(text("plot_alt_arm", arm=text.arm(arm), values=", ".join(values)))
-    alt = text(
+    return text(
         "plot_alt",
         figure=text.named("figure", figure),
         classifier=text.named("classifier", classifier),
         values=" ".join(sentences),
     )
-    return to_svg(drawing, alt)
+
+
+def decision_figure(results: Results) -> str:
+    """Return the figure that judges decisions: at the moved threshold, where there is one."""
+    moved = "moved_balanced_accuracy"
+    return moved if any(moved in s.figures for s in results.summaries) else "balanced_accuracy"
 
 
 def over_counts_png(results: Results, classifiers: Sequence[str], text: Text = ENGLISH) -> bytes:
     """Return ROC-AUC and balanced accuracy against the real counts as one PNG."""
-    height = 3.4 * len(classifiers) + 0.5
+    height = 3.4 * len(classifiers) + 0.3 + 0.22 * -(-len(arms(results)) // 3)
     layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)
     drawing = Figure(figsize=(10.0, height), layout=layout, facecolor="white")
     handles: dict[str, Artist] = {}
+    decision = decision_figure(results)
     grid = drawing.subplots(len(classifiers), 2, squeeze=False)
     for row, classifier in zip(grid, classifiers, strict=True):
-        for ax, figure in zip(row, ("roc_auc", "balanced_accuracy"), strict=True):
+        for ax, figure in zip(row, ("roc_auc", decision), strict=True):
             draw_over_counts(ax, results, classifier, figure, text)
             name = text.named("classifier_short", classifier)
             title = f"{text.named('figure', figure)}, {name}"
@@ -169,7 +209,7 @@ def over_counts_png(results: Results, classifiers: Sequence[str], text: Text = E
         list(handles.values()),
         list(handles),
         loc="outside upper left",
-        ncols=4,
+        ncols=3,
         frameon=False,
         fontsize=10,
         labelcolor=INK,
@@ -213,7 +253,7 @@ def losses_svg(history: Sequence[dict[str, float]], alt: str, text: Text = ENGLI
             [p[name] for p in points],
             color=PALETTE[(i + 1) % len(PALETTE)],
             linewidth=1.3,
-            marker=_MARKERS[i % len(_MARKERS)],
+            marker=MARKERS[i % len(MARKERS)],
             markevery=max(1, len(points) // 8),
             markersize=4,
             label=text.named("loss", name),
@@ -232,36 +272,6 @@ def losses_svg(history: Sequence[dict[str, float]], alt: str, text: Text = ENGLI
     return to_svg(drawing, alt)
 
 
-def swatch(arm: str, all_arms: Sequence[str]) -> Markup:
-    """Return a short piece of an arm's line as SVG, for a legend in the page."""
-    colour, marker = line_style(arm, all_arms)
-    return _swatch(colour, "-", marker)
-
-
 def learning_legend(text: Text = ENGLISH) -> list[tuple[str, Markup]]:
     """Return the legend of the learning curves: what each line is, and a piece of it as SVG."""
-    return [(text(f"line_{part}"), _swatch(*style)) for part, style in _PARTS.items()]
-
-
-# The same markers as the plots', centred on (18, 7).
-_MARKER_PATHS = {
-    "": "",
-    "o": "M23 7a5 5 0 1 1-10 0 5 5 0 1 1 10 0z",
-    "s": "M13.5 2.5h9v9h-9z",
-    "^": "M18 2l5 9.5h-10z",
-    "D": "M18 1.5 23.5 7 18 12.5 12.5 7z",
-    "v": "M18 12l5-9.5h-10z",
-    "P": "M16 2h4v3h3v4h-3v3h-4V9h-3V5h3z",
-    "X": "M14.5 2 18 5l3.5-3L23 4l-2.5 3L23 10l-1.5 2L18 9l-3.5 3L13 10l2.5-3L13 4z",
-}
-
-
-def _swatch(colour: str, style: _Dashes, marker: str = "") -> Markup:
-    # Written by hand: matplotlib's would need ids, and a legend may stand in a page twice.
-    dashes = "" if isinstance(style, str) else ' stroke-dasharray="7 4"'
-    paint = f"var({VARIABLES[colour]})"
-    return Markup(  # noqa: S704 - nothing in it comes from outside
-        f'<svg viewBox="0 0 36 14" aria-hidden="true">'
-        f'<path d="M1 7h34" fill="none" stroke="{paint}" stroke-width="2"{dashes}/>'
-        f'<path d="{_MARKER_PATHS[marker]}" fill="{paint}"/></svg>'
-    )
+    return [(text(f"line_{part}"), drawn_swatch(*style)) for part, style in _PARTS.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,28 @@ import yaml
 from markupsafe import Markup
 
 from gan_core.report import plots, tables
-from gan_core.report.data import LearningCurve, ReportData
+from gan_core.report.armnames import has_fakes
+from gan_core.report.bar import strongest_classifier
+from gan_core.report.data import ReportData
+from gan_core.report.details import detail_views
+from gan_core.report.downloads import downloads
+from gan_core.report.headline import headline_view
+from gan_core.report.honest import figure_groups, honest_table
+from gan_core.report.leaks import leaks_view
 from gan_core.report.limits import limits
+from gan_core.report.patients import patients_view
+from gan_core.report.privacy import privacy_view
+from gan_core.report.ratios import ratio_legend, ratio_views
+from gan_core.report.reading import reading
+from gan_core.report.rocs import LEAST_IN_A_BIN, roc_view
 from gan_core.report.sections import curve_groups, gan_views, shown_gans
+from gan_core.report.sets import (
+    quality_table,
+    screening_view,
+    shortcuts_view,
+    upscaler_view,
+)
+from gan_core.report.styles import swatch
 from gan_core.report.text import ENGLISH, Text
 from gan_core.spec.results import Results, Verdict
 
@@ -49,7 +69,12 @@ def render_report(data: ReportData, text: Text = ENGLISH) -> str:
     view = _view(data, text)
     html = ""
     for quality in _QUALITIES:
-        html = template.render(view, gans=gan_views(data, text, quality))
+        html = template.render(
+            view,
+            gans=gan_views(data, text, quality),
+            privacy=privacy_view(data, text, quality),
+            leaks=leaks_view(data, text, quality),
+        )
         if len(html) <= _MAX_BYTES:
             break
     return html
@@ -57,7 +82,8 @@ def render_report(data: ReportData, text: Text = ENGLISH) -> str:
 
 def _view(data: ReportData, text: Text) -> dict[str, Any]:
     results = data.results
-    named_classifiers = tables.classifiers(results)
+    every, strongest = tables.arms(results), strongest_classifier(results)
+    curves = curve_groups(data, text)
     return {
         "t": text,
         "data": data,
@@ -65,17 +91,29 @@ def _view(data: ReportData, text: Text) -> dict[str, Any]:
         "css": Markup((_TEMPLATES / "report.css").read_text("utf-8")),  # noqa: S704 - our own
         "created_at": _shown_time(data.created_at),
         "title": data.title or text("title", rare_class=results.rare_class),
-        "verdicts": _verdict_groups(results, text),
+        "conclusions": _conclusions(results, text),
+        "headline": headline_view(results, strongest, text) if strongest else None,
+        "downloads": downloads(results, text),
+        "verdicts": [] if results.conclusions else _verdict_groups(results, text),
         "no_verdict": _why_no_verdict(data, text),
-        "classifiers": [_classifier_view(results, name, text) for name in named_classifiers],
-        "legend": [
-            (text.arm(arm), plots.swatch(arm, tables.arms(results))) for arm in tables.arms(results)
-        ],
-        "reading": _reading(data, text),
-        "curves": curve_groups(data, text),
+        "classifiers": [_classifier_view(results, c, text) for c in tables.classifiers(results)],
+        "legend": [(text.arm(arm), swatch(arm, every)) for arm in every],
+        "gan_arms": {arm for arm in every if has_fakes(arm)},
+        "details": detail_views(results, text),
+        "ratios": ratio_views(results, text),
+        "ratio_legend": ratio_legend(text),
+        "patients": patients_view(results, text),
+        "scores": roc_view(data, text),
+        "least_in_a_bin": LEAST_IN_A_BIN,
+        "reading": reading(data, text),
+        "curves": curves,
         "curve_legend": plots.learning_legend(text),
-        "hidden_curves": _hidden_curves(data.curves),
+        "hidden_curves": len([c for c in data.curves if c.points]) - sum(g["runs"] for g in curves),
         "hidden_gans": len(data.gans) - len(shown_gans(data.gans)),
+        "quality_tables": quality_table(results, text),
+        "upscaler": upscaler_view(results, text),
+        "screening": screening_view(results, text),
+        "shortcuts": shortcuts_view(results, text),
         "splits": _splits(data),
         "problems": data.dataset.problems[:_MAX_PROBLEMS],
         "problems_left": max(0, len(data.dataset.problems) - _MAX_PROBLEMS)
@@ -86,21 +124,56 @@ def _view(data: ReportData, text: Text) -> dict[str, Any]:
     }
 
 
+def _conclusions(results: Results, text: Text) -> list[dict[str, Any]]:
+    warned = {(s.gan, s.real_count_label) for s in results.shortcuts if s.is_warning}
+    shown = []
+    for c in sorted(results.conclusions, key=lambda c: (c.real_count, c.real_count_label)):
+        caveats = [caveat for caveat in c.caveats if caveat not in c.sentence]
+        # A gain that may be the generator's traces is told with its doubt.
+        if c.outcome == "helps" and (c.gan, c.real_count_label) in warned:
+            caveats.append(text("conclusion_shortcut", section=text("shortcuts")))
+        shown.append(
+            {
+                "count": text.phrase(c.real_count_label, c.real_count),
+                "outcome": c.outcome,
+                "label": text.named("outcome", c.outcome),
+                "sentence": c.sentence,
+                "caveats": caveats,
+            }
+        )
+    return shown
+
+
 def _classifier_view(results: Results, name: str, text: Text) -> dict[str, Any]:
+    decision = plots.decision_figure(results)
+    prefix = "moved_" if decision.startswith("moved_") else ""
+    who = text.named("classifier", name)
     return {
-        "name": text.named("classifier", name),
-        "main_plots": [
-            (text.named("figure", f), plots.over_counts_svg(results, name, f, text))
-            for f in ("roc_auc", "balanced_accuracy")
-        ],
-        "more_plots": [
-            (text.named("figure", f), plots.over_counts_svg(results, name, f, text))
-            for f in ("sensitivity", "specificity")
-        ],
+        "name": who,
+        "is_strongest": name == strongest_classifier(results),
+        "main_plots": _over_counts(results, name, ("roc_auc", decision), text),
+        "more_plots": _over_counts(
+            results, name, (f"{prefix}sensitivity", f"{prefix}specificity"), text
+        ),
         "study": tables.study_table(results, name, text),
-        "honest": tables.honest_table(results, name, text),
-        "figures": [text.named("figure", f) for f in tables.HONEST_FIGURES],
+        "honest": [
+            {
+                "heading": text("table_of", classifier=who, columns=text(f"columns:{group}")),
+                "figures": [text.named("figure", f) for f in figures],
+                "groups": honest_table(results, name, figures, text),
+            }
+            for group, figures in figure_groups(results).items()
+        ],
     }
+
+
+def _over_counts(
+    results: Results, classifier: str, figures: Sequence[str], text: Text
+) -> list[tuple[str, Markup]]:
+    return [
+        (text.named("figure", f), plots.over_counts_svg(results, classifier, f, text))
+        for f in figures
+    ]
 
 
 def _verdict_groups(results: Results, text: Text) -> list[dict[str, Any]]:
@@ -157,45 +230,11 @@ def _runs(n: int, text: Text) -> str:
 
 
 def _why_no_verdict(data: ReportData, text: Text) -> str:
-    if data.results.verdicts:
+    if data.results.verdicts or data.results.conclusions:
         return ""
     if data.results.summaries:
         return text("no_verdict_no_gan")
     return text("no_verdict_no_benchmark")
-
-
-def _reading(data: ReportData, text: Text) -> dict[str, list[tuple[str, str]]] | None:
-    """Return what each figure and arm means, with this test set's own numbers."""
-    results = data.results
-    if not results.summaries:
-        return None
-    test = {name: splits.get("test", 0) for name, splits in data.dataset.classes.items()}
-    n_test, n_rare = sum(test.values()), test.get(results.rare_class, 0)
-    n_other = n_test - n_rare
-    values = {
-        "rare_class": results.rare_class,
-        "n_test": n_test,
-        "n_rare": n_rare,
-        "n_other": n_other,
-        "always_no": tables.share(n_other / n_test if n_test else None),
-    }
-    figures = [
-        (text.named("figure", f), text(f"read:{f}", **values)) for f in tables.HONEST_FIGURES
-    ]
-    figures.append((text("read:interval_name"), text("read:interval")))
-    explained = []
-    for arm in tables.arms(results):
-        if arm.startswith("gan:"):
-            name = text.named("gan", arm.removeprefix("gan:"))
-            explained.append((text.arm(arm), text("read:gan", gan=name)))
-        elif f"read:{arm}" in text.messages:
-            explained.append((text.arm(arm), text(f"read:{arm}")))
-    return {"figures": figures, "arms": explained}
-
-
-def _hidden_curves(curves: list[LearningCurve]) -> int:
-    first = {(c.classifier, c.arm, c.real_count_label) for c in curves}
-    return max(0, len(curves) - 5 * len(first))
 
 
 def _splits(data: ReportData) -> list[str]:

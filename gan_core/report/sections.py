@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from gan_core.report import plots
+from gan_core.report.armnames import in_order
+from gan_core.report.bar import headline_arms
 from gan_core.report.data import GanSection, Images, LearningCurve, ReportData
 from gan_core.report.pictures import data_uri, fitted, sheet
 from gan_core.report.quality import quality_view, shown_snapshots
-from gan_core.report.tables import arms, share
+from gan_core.report.tables import share
 from gan_core.report.text import ENGLISH, Text
 
 _IN_A_ROW = 8
 _FINAL_IMAGES = 16
+_NEAREST = 2
 _RUNS_IN_A_PLOT = 5
+_MOST_CURVES = 4
 
 # Fewer points make no curve.
 _POINTS_FOR_A_CURVE = 3
@@ -56,6 +60,7 @@ def _gan_view(
         "facts": section.facts,
         "training_rows": [],
         "final_rows": [],
+        "nearest": [],
         "sweeps": [_sweep_view(s.code, s.images, text, quality) for s in section.sweeps],
         "losses": None,
         "quality": quality_view(
@@ -83,6 +88,8 @@ def _gan_view(
             view["final_rows"].append(_row(text("row_real"), real, True, text, quality))
         upscaled = fitted(section.upscaled[:_FINAL_IMAGES], min(size, 224))
         view["final_rows"].append(_row(text("row_final"), upscaled, False, text, quality))
+        if section.nearest is not None:
+            view["nearest"] = _nearest(section.nearest[:_IN_A_ROW], upscaled, text, quality)
     if section.history:
         epochs = int(section.history[-1].get("epoch", len(section.history)))
         values = {"gan": name, "count": count, "subset": section.subset, "epochs": epochs}
@@ -99,7 +106,22 @@ def _row(label: str, images: Images, is_real: bool, text: Text, quality: int) ->
         else:
             alt = text("image_alt_synthetic", n=i + 1, when=label)
         shown.append((data_uri(image, quality), alt))
-    return {"label": label, "is_real": is_real, "images": shown}
+    return {"label": label, "is_real": is_real, "ranked": False, "images": shown}
+
+
+def _nearest(nearest: Images, upscaled: Images, text: Text, quality: int) -> list[dict[str, Any]]:
+    """Return the first synthetic images again, and a row for each of their nearest real ones."""
+    size = min(nearest.shape[2], 160)
+    fakes = fitted(upscaled[: len(nearest)], size)
+    rows = [_row(text("row_final"), fakes, False, text, quality)]
+    for rank in range(min(nearest.shape[1], _NEAREST)):
+        shown = [
+            (data_uri(image, quality), text("image_alt_nearest", n=rank + 1, i=i + 1))
+            for i, image in enumerate(fitted(nearest[:, rank], size))
+        ]
+        label = text("row_nearest") if rank == 0 else text("row_nearest_next", n=rank + 1)
+        rows.append({"label": label, "is_real": True, "ranked": True, "images": shown})
+    return rows
 
 
 def _sweep_view(code: int, images: Images, text: Text, quality: int) -> dict[str, Any]:
@@ -126,17 +148,19 @@ def curve_groups(data: ReportData, text: Text = ENGLISH) -> list[dict[str, Any]]
         if curve.points:
             key = (curve.classifier, curve.real_count, curve.real_count_label)
             grouped.setdefault(key, {}).setdefault(curve.arm, []).append(curve)
-    order = {arm: i for i, arm in enumerate(arms(data.results))}
+    order = {arm: i for i, arm in enumerate(in_order({c.arm for c in data.curves}))}
     groups = []
     for (classifier, real_count, label), by_arm in sorted(grouped.items()):
-        runs = [by_arm[arm] for arm in sorted(by_arm, key=lambda a: (order.get(a, len(order)), a))]
+        shown = _shown_arms(data, classifier, by_arm)
+        runs = [by_arm[arm] for arm in sorted(shown, key=lambda arm: order[arm])]
         count = text.phrase(label, real_count)
         heading = text(
             "curves_heading", classifier=text.named("classifier", classifier), count=count
         )
         longest = max(len(run.points) for same_arm in runs for run in same_arm)
         if longest < _POINTS_FOR_A_CURVE:
-            groups.append({"heading": heading, "panels": [], **_last_points(runs, longest, text)})
+            last = _last_points(runs, longest, text)
+            groups.append({"heading": heading, "panels": [], "runs": len(runs), **last})
             continue
         panels = []
         for same_arm in runs:
@@ -148,8 +172,19 @@ def curve_groups(data: ReportData, text: Text = ENGLISH) -> list[dict[str, Any]]
                 count=count,
             )
             panels.append((name, plots.learning_svg(same_arm[:_RUNS_IN_A_PLOT], alt, text)))
-        groups.append({"heading": heading, "panels": panels})
+        n_runs = sum(len(same_arm[:_RUNS_IN_A_PLOT]) for same_arm in runs)
+        groups.append({"heading": heading, "panels": panels, "runs": n_runs})
     return groups
+
+
+def _shown_arms(
+    data: ReportData, classifier: str, by_arm: dict[str, list[LearningCurve]]
+) -> list[str]:
+    """Return the arms whose curves are shown: all, or where they are many those that matter."""
+    if len(by_arm) <= _MOST_CURVES:
+        return [*by_arm]
+    main = [arm for arm in headline_arms(data.results, classifier) if arm in by_arm]
+    return main or [*by_arm]
 
 
 def _last_points(runs: list[list[LearningCurve]], epochs: int, text: Text) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_a_pretraining_that_failed_is_told_in_each_column_that_it_took_along(ste
     lost = ["train:fastgan:50:s0", "train:fastgan:all:s1"]
     one, other = failed_columns([failure(step, lost=lost)])
     assert one == {
-        "column": "fastgan, 50 real images, subset 0: training ahead failed",
+        "column": "FastGAN, 50 real images, subset 0: training ahead failed",
         "stage": "pretrain",
         "code": "diverged",
         "detail": "It diverged.",

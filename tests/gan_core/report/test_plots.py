@@ -10,6 +10,7 @@ from PIL import Image
 
 from gan_core.report import ReportData, curves_png, plots, samples_png
 from gan_core.report.pictures import fitted, sheet
+from gan_core.report.styles import line_style, swatch
 from gan_core.report.tables import arms
 from gan_core.spec.results import Results
 
@@ -38,15 +39,15 @@ def test_letters_stay_letters_in_the_pages_font(results: Results) -> None:
 
 def test_every_arm_has_its_own_colour_and_marker(results: Results) -> None:
     shown = arms(results)
-    styles = [plots.line_style(arm, shown) for arm in shown]
-    assert len({colour for colour, _ in styles}) == len(shown)
-    assert len({marker for _, marker in styles}) == len(shown)
+    styles = [line_style(arm, shown) for arm in shown]
+    assert len({style.colour for style in styles}) == len(shown)
+    assert len({style.marker for style in styles}) == len(shown)
 
 
 def test_every_marker_of_the_plots_can_stand_in_a_legend() -> None:
     shown = [f"gan:{i}" for i in range(12)]
     for arm in shown:
-        ET.fromstring(str(plots.swatch(arm, shown)))  # noqa: S314 - ours
+        ET.fromstring(str(swatch(arm, shown)))  # noqa: S314 - ours
 
 
 def test_both_classifiers_share_an_axis_so_that_they_can_be_compared(results: Results) -> None:

@@ -6,12 +6,11 @@ import io
 import pytest
 
 from gan_core.report import results_csv, results_text
+from gan_core.report.honest import best_arms, figure_groups, honest_table
 from gan_core.report.tables import (
-    best_arms,
     classifiers,
     columns,
     difference,
-    honest_table,
     share,
     study_table,
 )
@@ -65,10 +64,10 @@ def test_a_number_that_equals_all_stands_before_all(results: Results) -> None:
 
 
 def test_the_honest_table_gives_spread_and_interval_of_every_figure(results: Results) -> None:
-    groups = honest_table(results, "probe")
+    groups = honest_table(results, "probe", figure_groups(results)["half"])
     assert [group.column.label for group in groups] == ["10", "50", "all"]
     row = groups[0].rows[0]
-    assert len(row.cells) == 5
+    assert len(row.cells) == 4
     assert (row.cells[0].value, row.cells[0].interval) == (".60", ".57–.63")
     assert row.cells[0].spread.endswith(".01")
     assert groups[0].rows[3].note == "110 synthetic added"
@@ -116,7 +115,7 @@ def test_undefined_figures_are_empty_in_the_csv_and_dashes_in_the_tables(
     line = next(csv.DictReader(io.StringIO(results_csv(thin))))
     assert line["roc_auc"] == ""
     assert study_table(thin, first.classifier).rows[0][1] == ["–/–"]
-    assert honest_table(thin, first.classifier)[0].rows[0].cells[4].value == "–"
+    assert honest_table(thin, first.classifier, ["roc_auc"])[0].rows[0].cells[0].value == "–"
 
 
 def test_the_terminals_table_lines_up(results: Results) -> None:

@@ -1,0 +1,1 @@
+"""The report's English texts, a file a section."""
