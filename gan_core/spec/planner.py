@@ -86,6 +86,8 @@ class Planner(Graph):
         if not needed:
             return None
         label = f"{gan.name}:{asked}:s{subset}"
+        if gan.privacy is not None:
+            gan.privacy.delta_for(count)  # refused now, and not hours later
         batch_size, epochs = gan.schedule_for(count)
         size, settings, screen = gan.image_size, gan.own_settings(), self.spec.screen
         train = self.add(
