@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from opacus.grad_sample import GradSampleHooks
 from opacus.optimizers import DPOptimizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_core.gans.base import frozen
 from gan_core.gans.losses import ADVERSARIAL_LOSSES
@@ -54,6 +54,14 @@ class PrivateStep:
 
     def __init__(self, gan: AdversarialGan, terms: PrivateTraining, noise: torch.Generator) -> None:
         self.gan, self.terms = gan, terms
+        # Opacus takes an image to be laid out as [N, C, H, W] whatever its strides say: with
+        # channels_last its gradients of convolutions are wrong, and no error tells of it.
+        gan.discriminator.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self._layouts = [
+            module.register_forward_pre_hook(_contiguous)
+            for module in gan.discriminator.modules()
+            if isinstance(module, nn.Conv2d)
+        ]
         self._hooks = GradSampleHooks(gan.discriminator, loss_reduction="sum")
         self._hooks.disable_hooks()
         self._optimizer = DPOptimizer(
@@ -67,6 +75,8 @@ class PrivateStep:
     def detach(self) -> None:
         """Leave the discriminator as it was found."""
         self._hooks.remove_hooks()
+        for layout in self._layouts:
+            layout.remove()
 
     def step(self, real: Tensor, random: torch.Generator) -> dict[str, Tensor]:
         """Train the discriminator once, and the generator when it is its turn.
@@ -123,3 +133,7 @@ class PrivateStep:
         self._optimizer.zero_grad(set_to_none=True)
         self._hooks.disable_hooks()
         return torch.cat(told)[len(real) :]
+
+
+def _contiguous(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(tensor.contiguous() for tensor in inputs)
