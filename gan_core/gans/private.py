@@ -56,7 +56,7 @@ class PrivateStep:
         self.gan, self.terms = gan, terms
         # Opacus takes an image to be laid out as [N, C, H, W] whatever its strides say: with
         # channels_last its gradients of convolutions are wrong, and no error tells of it.
-        gan.discriminator.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        gan.discriminator.to(memory_format=torch.contiguous_format)
         self._layouts = [
             module.register_forward_pre_hook(_contiguous)
             for module in gan.discriminator.modules()

@@ -8,6 +8,7 @@ from typing import Any
 from gan_core.spec.errors import GraftError
 from gan_core.spec.graph import Graph
 from gan_core.spec.job import GanSpec, StudySpec
+from gan_core.spec.privacy import TIMES_AS_LONG
 from gan_core.spec.speeds import (
     SECONDS_PER_FEATURE,
     Speeds,
@@ -117,7 +118,10 @@ class Planner(Graph):
                 gan.name,
                 size,
                 batch_size,
-                count * epochs * (1 if gan.conditional == "none" else len(self.train_counts)),
+                count
+                * epochs
+                * (1 if gan.conditional == "none" else len(self.train_counts))
+                * (1 if gan.privacy is None else TIMES_AS_LONG),
                 settings,
             ),
         )

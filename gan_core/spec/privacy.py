@@ -14,6 +14,9 @@ PRIVATE_GANS = ("dcgan",)
 """The kinds that can be trained with it: their discriminator sees one image at a time."""
 PRIVATE_NORM = {"discriminator_norm": "group"}
 """The setting that makes it so; it need not be given."""
+TIMES_AS_LONG = 2.5
+"""What a step takes, with a gradient for each image: measured, 2.4 (width 32) and 2.9 (width 64)
+times as long on a CPU, at 64 pixels and batch 32."""
 
 
 class PrivacySpec(Strict):

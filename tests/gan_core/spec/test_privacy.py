@@ -88,6 +88,7 @@ def test_a_training_is_planned_with_it_and_others_keep_their_keys() -> None:
     assert "privacy" not in other.params
     assert "settings" not in other.params
     assert other.key != training.key
+    assert training.estimate_seconds > 2 * other.estimate_seconds
 
 
 def test_what_is_pretrained_for_it_has_the_same_networks() -> None:
