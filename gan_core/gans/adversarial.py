@@ -167,8 +167,10 @@ class AdversarialGan(Gan):
         """Train once: the discriminator, then the generator on the same fakes.
 
         The losses are "generator", "discriminator", in steps with one "penalty" (weighted), and
-        those of ``judge_real``.
+        those of ``judge_real``. With differential privacy: see ``private.PrivateStep``.
         """
+        if self.private is not None:
+            return self.private.step(real, random)
         settings, loss = self.settings, ADVERSARIAL_LOSSES[self.settings.loss]
         latents = self.random_latents(len(real), random)
         given = () if labels is None else (labels,)

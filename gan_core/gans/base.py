@@ -24,6 +24,9 @@ from gan_core.training.memory import PLAIN, MemoryPlan, accumulate
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from gan_core.gans.private import PrivateStep
+    from gan_core.training.privacy import PrivateTraining
+
 Latents = dict[str, Tensor]
 """What a generator makes images from: named tensors, each with first dimension N (images)."""
 
@@ -54,6 +57,7 @@ class Gan(ABC):
         drawn_class: Number of the class that images are drawn of, in a GAN with classes: one whose
             latents have a "label", int64 [N].
         is_pretrained: Whether the training began from trained networks; set by the loop.
+        private: Its step with differential privacy, where it is trained so.
     """
 
     couples_images: ClassVar[bool] = True
@@ -71,6 +75,7 @@ class Gan(ABC):
         self.memory = PLAIN
         self.drawn_class = 0
         self.is_pretrained = False
+        self.private: PrivateStep | None = None
         self.device = torch.device("cpu")
         self._compute_dtype = torch.float32
 
@@ -165,6 +170,24 @@ class Gan(ABC):
             block.requires_grad_(False)
             block.eval()
 
+    # --- optional: differential privacy -----------------------------------------------------------
+
+    def learn_privately(self, terms: PrivateTraining, noise: torch.Generator) -> None:  # noqa: ARG002
+        """Take every step from now on with differential privacy; after preparing and freezing.
+
+        Args:
+            terms: What is promised.
+            noise: Where the noise comes from, on the device; nobody may know its seed.
+
+        Raises:
+            GraftError: privacy_not_offered.
+        """
+        raise GraftError(
+            "privacy_not_offered",
+            f"This {self.name} cannot be trained with differential privacy.",
+            "A dcgan can, with its own losses and without labels.",
+        )
+
     # --- optional: when its images are what they are meant to be ----------------------------------
 
     def settled_from(self) -> float:
@@ -256,6 +279,9 @@ class Gan(ABC):
             network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             network.train()
             network.requires_grad_(True)
+        if self.private is not None:
+            self.private.detach()
+            self.private = None
         self.optimizers = self.make_optimizers()
 
     def autocast(self) -> torch.autocast:

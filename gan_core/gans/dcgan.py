@@ -7,6 +7,7 @@ other than the paper's 64 take more doublings, or start from 7 pixels instead of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,9 +18,12 @@ from torch import Tensor, nn
 
 from gan_core.gans.adversarial import AdversarialGan, AdversarialSettings
 from gan_core.gans.base import Latents, check_truncation
-from gan_core.gans.checks import doublings, first_size
+from gan_core.gans.checks import check_choice, doublings, first_size
 from gan_core.gans.conditioning import embedding, random_labels
 from gan_core.gans.layers import ProjectionConv2d
+from gan_core.training.privacy import PrivateTraining
+
+GROUPS = 32
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,20 @@ class DCGANSettings(AdversarialSettings):
     """Settings of a DCGAN: those of ``AdversarialSettings``, with the paper's as defaults.
 
     The paper's ``width`` is 128, for millions of images; half of it is plenty here.
+
+    Attributes:
+        discriminator_norm: "batch", as in the paper; "group" normalises each image by itself, which
+            training with differential privacy needs.
     """
 
     kind: ClassVar[str] = "DCGAN"
 
     augment: str = "none"
+    discriminator_norm: str = "batch"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice(self.kind, "discriminator_norm", self.discriminator_norm, ("batch", "group"))
 
 
 class Generator(nn.Module):
@@ -69,7 +82,7 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 4, 2, 1), nn.LeakyReLU(0.2)]
         for inputs, outputs in pairwise(channels):
             layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False))
-            layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
+            layers += [_norm(settings.discriminator_norm, outputs), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(channels[-1], 1, first_size(settings.image_size)))
         self.body = nn.Sequential(*layers)
 
@@ -89,6 +102,7 @@ class DCGAN(AdversarialGan):
     noise_is_normal = False
     settings_type = DCGANSettings
 
+    settings: DCGANSettings
     discriminator: Discriminator
 
     def __init__(self, settings: DCGANSettings | None = None) -> None:
@@ -111,6 +125,25 @@ class DCGAN(AdversarialGan):
         body = self.discriminator.body
         return [body[:2], *(body[place : place + 3] for place in range(2, len(body) - 1, 3))]
 
+    def learn_privately(self, terms: PrivateTraining, noise: torch.Generator) -> None:
+        """See ``Gan.learn_privately``; the discriminator must take each image by itself.
+
+        Raises:
+            GraftError: privacy_not_offered, with batch normalisation in the discriminator, labels,
+                the loss "relativistic" or the augmentation "ada".
+        """
+        from gan_core.gans.private import LOSSES_OF_IMAGES, PrivateStep
+
+        settings = self.settings
+        if (
+            settings.discriminator_norm != "group"
+            or settings.classes
+            or settings.loss not in LOSSES_OF_IMAGES
+            or settings.augment == "ada"
+        ):
+            super().learn_privately(terms, noise)
+        self.private = PrivateStep(self, terms, noise)
+
     def truncate(self, latents: Latents, truncation: float) -> Latents:
         """Draw the noise from (-truncation, truncation) instead; 0 to 1.
 
@@ -119,6 +152,13 @@ class DCGAN(AdversarialGan):
         """
         check_truncation(self.name, truncation, 0, 1)
         return {**latents, "noise": latents["noise"] * truncation}
+
+
+def _norm(kind: str, channels: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    # Wu and He 2018, arXiv:1803.08494: 32 groups, where there are so many channels.
+    return nn.GroupNorm(math.gcd(channels, GROUPS), channels)
 
 
 def _channels(settings: DCGANSettings) -> list[int]:

@@ -23,6 +23,13 @@ def how_it_learnt(card: Mapping[str, Any]) -> dict[str, str]:
             told["first trained on"] += ", once for all subsets and real counts"
     if training.get("freeze_d"):
         told["frozen blocks of the discriminator"] = str(training["freeze_d"])
+    if "privacy" in card:
+        promise = card["privacy"]
+        told["differential privacy"] = (
+            f"ε = {promise['epsilon']:.4f} at δ = {promise['delta']:g}, for the"
+            f" {promise['covers']} that it was trained on; the pictures and figures here are"
+            " computed from real images and not covered"
+        )
     if "classes" in card:
         told["trained with the labels"] = ", ".join(card["classes"])
     if training.get("settings"):

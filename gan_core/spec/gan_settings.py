@@ -126,7 +126,10 @@ def _convolutional(latent_dim: int, loss: str, augment: str) -> dict[str, Settin
 
 
 GAN_SETTINGS: Mapping[str, Mapping[str, Setting]] = {
-    "dcgan": _convolutional(100, "non-saturating", "none"),
+    "dcgan": {
+        **_convolutional(100, "non-saturating", "none"),
+        "discriminator_norm": _choice("batch", "batch", "group"),
+    },
     "fastgan": _convolutional(256, "hinge", "diffaugment"),
     "infogan": {
         "latent_dim": _whole(62, 1, 1024),

@@ -21,6 +21,7 @@ from gan_core.spec.gan_settings import (
     refusal,
     without_defaults,
 )
+from gan_core.spec.privacy import PRIVATE_NORM, PrivacySpec, privacy_refusal
 from gan_core.spec.strict import Strict
 
 Profile = Literal["quick", "seed", "best"]
@@ -97,6 +98,9 @@ class GanSpec(Strict):
     conditional: Literal["none", "late"] = "none"
     """``late``: learn from all classes at once, without labels at first, and let the labels in on
     the way; images are then drawn of the rare class."""
+    privacy: PrivacySpec | None = None
+    """Train with differential privacy; null: without. ``keep`` is then ``last``, and nothing is
+    judged against the real images on the way."""
     real_counts: list[RealCount] | None = Field(default=None, min_length=1, max_length=32)
     """The GAN is trained for these of the job's real counts alone; null: for all. The same GAN may
     be named more than once, trained in another way for other real counts."""
@@ -168,12 +172,24 @@ class GanSpec(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _privacy_holds(self) -> Self:
+        if self.privacy is None:
+            return self
+        asked = {name: getattr(self, name) for name in self.model_fields_set}
+        if sentence := privacy_refusal(self.name, asked, self.settings):
+            raise ValueError(sentence)
+        # Not an assignment: a field that was not given must not look as if it had been.
+        self.__dict__["keep"] = "last"
+        return self
+
     def own_settings(self) -> dict[str, Any]:
         """Return the settings without those that are the kind's defaults.
 
         In a spec these stay, as they win over the profile's; a step's key is the same without.
         """
-        return without_defaults(self.name, self.settings)
+        private = {} if self.privacy is None else PRIVATE_NORM
+        return without_defaults(self.name, {**self.settings, **private})
 
     def learning_params(self) -> dict[str, Any]:
         """Return what of this decides how the GAN learns, without what is left at its default.
@@ -189,6 +205,8 @@ class GanSpec(Strict):
             params["freeze_d"] = self.freeze_d
         if self.conditional != "none":
             params["conditional"] = self.conditional
+        if self.privacy is not None:
+            params["privacy"] = self.privacy.model_dump()
         return params
 
     def is_for(self, asked: int | str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from gan_core.spec.errors import GraftError
 from gan_core.spec.graph import Graph
 from gan_core.spec.job import GanSpec, StudySpec
+from gan_core.spec.privacy import TIMES_AS_LONG
 from gan_core.spec.speeds import (
     SECONDS_PER_FEATURE,
     Speeds,
@@ -86,6 +87,8 @@ class Planner(Graph):
         if not needed:
             return None
         label = f"{gan.name}:{asked}:s{subset}"
+        if gan.privacy is not None:
+            gan.privacy.delta_for(count)  # refused now, and not hours later
         batch_size, epochs = gan.schedule_for(count)
         size, settings, screen = gan.image_size, gan.own_settings(), self.spec.screen
         train = self.add(
@@ -115,7 +118,10 @@ class Planner(Graph):
                 gan.name,
                 size,
                 batch_size,
-                count * epochs * (1 if gan.conditional == "none" else len(self.train_counts)),
+                count
+                * epochs
+                * (1 if gan.conditional == "none" else len(self.train_counts))
+                * (1 if gan.privacy is None else TIMES_AS_LONG),
                 settings,
             ),
         )

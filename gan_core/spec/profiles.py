@@ -236,6 +236,9 @@ def resolve(
         if not gan.get("schedule"):
             gan["schedule"] = _gan_defaults(spec.profile, gan["name"]).get("schedule", [])
         _drop_what_holds_anyway(gan, _gan_defaults(spec.profile, gan["name"]).get("settings", {}))
+        if gan.get("privacy") is not None:
+            # Only a profile can have asked for anything else: by hand it is refused.
+            gan |= {"keep": "last", "stop_early": False}
 
     rare_class = _rare_class(merged.get("rare_class"), class_counts)
     merged["rare_class"] = rare_class

@@ -18,6 +18,7 @@ from gan_core.leaks import left_out
 from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
 from gan_core.screening import thumbnails
+from gan_core.spec.privacy import PrivacySpec
 from gan_core.steps import pretrain
 from gan_core.steps.context import Output, StepContext
 from gan_core.training.config import images_digest
@@ -30,6 +31,12 @@ from gan_core.training.judging import (
 )
 from gan_core.training.loop import TrainConfig, TrainResult, train
 from gan_core.training.membership import discriminator_scores
+from gan_core.training.privacy import (
+    ACCOUNTANT,
+    PrivateTraining,
+    private_training,
+    rounded_up,
+)
 from gan_core.training.start import Start
 from gan_core.unseen import unseen_images
 
@@ -63,6 +70,7 @@ def run(context: StepContext) -> list[Output]:
     if "pretrain" in context.inputs:
         begins = Start.load(context.inputs["pretrain"] / pretrain.NETWORKS)
         pretrained = context.read_json("pretrain", pretrain.NOTE)
+    privacy = _privacy(params)
     config = TrainConfig(
         batch_size=params["batch_size"],
         epochs=params["epochs"],
@@ -74,6 +82,7 @@ def run(context: StepContext) -> list[Output]:
         stop_early=params.get("stop_early", False),
         checkpoint_seconds=context.settings.checkpoint_seconds,
         freeze_d=params.get("freeze_d", 0),
+        privacy=privacy,
         label=f"{params['gan']}, {params['real_count']} real",
     )
     device = context.settings.torch_device()
@@ -83,7 +92,10 @@ def run(context: StepContext) -> list[Output]:
         config,
         device=device,
         data_digest=dataset.digest,
-        judge=_judge(
+        # Whatever looks at real images without noise is not covered by what is promised.
+        judge=None
+        if privacy is not None
+        else _judge(
             context, images[labels[chosen] == rare_index], _learnt_from(params, dataset), device
         ),
         begins=begins,
@@ -102,6 +114,8 @@ def run(context: StepContext) -> list[Output]:
         card["classes"] = list(dataset.classes)
     if pretrained is not None:
         card["pretrained"] = pretrained
+    if privacy is not None:
+        card["privacy"] = _promise(privacy, params["privacy"]["epsilon"], result.model.step)
     if result.notices:
         card["notices"] = result.notices
     context.write_json(f"{name}.json", card)
@@ -129,6 +143,39 @@ def run(context: StepContext) -> list[Output]:
         np.save(context.outputs / "sweeps.npy", np.stack(sweeps), allow_pickle=False)
         outputs.append(Output("sweeps.npy"))
     return outputs
+
+
+def _privacy(params: dict[str, Any]) -> PrivateTraining | None:
+    """What the training promises, when it was asked for."""
+    asked = params.get("privacy")
+    if asked is None:
+        return None
+    spec = PrivacySpec.model_validate(asked)
+    return private_training(
+        epsilon=spec.epsilon,
+        delta=spec.delta_for(params["real_count"]),
+        real_count=params["real_count"],
+        batch_size=params["batch_size"],
+        epochs=params["epochs"],
+        clip=spec.clip,
+        discriminator_steps=spec.discriminator_steps,
+    )
+
+
+def _promise(privacy: PrivateTraining, asked: float, steps: int) -> dict[str, Any]:
+    """What the card says of differential privacy."""
+    return {
+        "epsilon": rounded_up(privacy.epsilon(steps)),
+        "delta": privacy.delta,
+        "asked_epsilon": asked,
+        "noise_multiplier": privacy.noise_multiplier,
+        "clip": privacy.clip,
+        "sample_rate": privacy.sample_rate,
+        "steps": steps,
+        "discriminator_steps": privacy.discriminator_steps,
+        "accountant": ACCOUNTANT,
+        "covers": "real images of the rare class",
+    }
 
 
 def _learnt_from(params: dict[str, Any], dataset: PackedDataset) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gan_core.gans.base import Gan
 from gan_core.training.precision import Precision, compute_dtype
+from gan_core.training.privacy import PrivateTraining
 from gan_core.training.start import Start
 from gan_core.training.timing import CHECKPOINT_SHARE
 
@@ -41,6 +42,8 @@ class TrainConfig:
             they come more rarely. 1 sets no limit.
         freeze_d: How many blocks of the discriminator, those nearest the image first, keep the
             weights that the training begins from.
+        privacy: Train with differential privacy: batches are then Poisson samples, of
+            ``privacy.batch_size`` images on average. None trains without.
         label: What progress calls this training ("infogan, 100 real").
     """
 
@@ -56,6 +59,7 @@ class TrainConfig:
     checkpoint_seconds: float = 60.0
     checkpoint_share: float = CHECKPOINT_SHARE
     freeze_d: int = 0
+    privacy: PrivateTraining | None = None
     label: str = "training"
 
     def __post_init__(self) -> None:
@@ -67,6 +71,8 @@ class TrainConfig:
             raise ValueError("ema_decay is at least 0 and below 1")
         if self.freeze_d < 0:
             raise ValueError("freeze_d is at least 0")
+        if self.privacy is not None and (self.keep == "best" or self.stop_early):
+            raise ValueError("what is chosen by the real images is not covered by privacy")
 
 
 def training_identity(
@@ -111,6 +117,9 @@ def training_identity(
         decides["labels"] = hashlib.sha256(labels.tobytes()).hexdigest()
     if config.freeze_d:
         decides["freeze_d"] = config.freeze_d
+    if config.privacy is not None:
+        # With less noise than before, what has been spent would be more than is counted.
+        decides["privacy"] = asdict(config.privacy)
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 

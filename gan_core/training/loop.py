@@ -111,6 +111,7 @@ def train(
             image of the drawn class once, and as many of every other.
         data_digest: Goes onto the model's card; None takes the SHA-256 of ``images``.
         judge: Judges each snapshot; None: the last generator is kept, whatever ``config`` says.
+            With privacy there can be none: it looks at the real images.
         checkpoint_dir: Where checkpoints lie; one training, one directory. None keeps none.
         on_progress: Told about every half second.
         should_stop: Asked before each step.
@@ -120,11 +121,13 @@ def train(
     Raises:
         GraftError: too_few_images; start_does_not_fit, freeze_d_out_of_range; diverged, with the
             curves, when the training was spoiled again after a rollback; out_of_memory;
-            checkpoint_mismatch, checkpoint_not_written.
+            checkpoint_mismatch, checkpoint_not_written; privacy_not_offered.
         Stopped: should_stop() said so; a checkpoint has been written.
-        ValueError: ``images`` has another shape or type.
+        ValueError: ``images`` has another shape or type; there is a judge beside privacy.
     """
     _check(gan, images)
+    if config.privacy is not None and judge is not None:
+        raise ValueError("a judge looks at real images in a way that privacy does not cover")
     device = torch.device(device)
     timer = CheckpointTimer(config.checkpoint_seconds, share=config.checkpoint_share)
     identity = training_identity(
@@ -132,7 +135,10 @@ def train(
     )
     keeper = Keeper(checkpoint_dir, identity, timer)
     plans = memory_plans(
-        couples_images=gan.couples_images, batch_size=config.batch_size, device=device
+        # With privacy it is the gradients of single images that fill it, and they come in parts.
+        couples_images=gan.couples_images and config.privacy is None,
+        batch_size=config.batch_size,
+        device=device,
     )
     course = _Course(
         config=config,
@@ -181,7 +187,9 @@ def train(
         else:
             start = keeper.milestone()
             went_back_to = 0 if start is None else start.progress["epoch"]
-            setbacks = after_spoiling(setbacks, spoiled, went_back_to, history)
+            setbacks = after_spoiling(
+                setbacks, spoiled, went_back_to, history, is_private=config.privacy is not None
+            )
             keeper.forget_checkpoints()
             went_back = True
 
@@ -251,6 +259,8 @@ class _Course:
     def _check_health(self, run: Run, model: TrainedGenerator) -> None:
         if not run.is_finite():
             raise SpoiledError(run.epoch, "a weight was no longer finite")
+        if self.config.privacy is not None:
+            return  # the real images' spread is not covered
         samples = judged_samples(run, model, JUDGED_SAMPLES)
         if is_collapsed(samples, self.real_spread, steps=run.steps, fraction=run.fraction):
             raise SpoiledError(run.epoch, "the generator made one and the same image over and over")

@@ -21,6 +21,7 @@ from gan_core.training.health import SpoiledError
 from gan_core.training.judging import Judgement
 from gan_core.training.memory import PLAIN, MemoryPlan, applied
 from gan_core.training.precision import compute_dtype
+from gan_core.training.privacy import secret_seed
 from gan_core.training.randomness import global_state, set_global_state
 from gan_core.training.start import Start
 
@@ -86,6 +87,7 @@ class Run:
             self._make_order = partial(balanced_order, labels, gan.drawn_class)
             self.real_count = int((labels == gan.drawn_class).sum())
             self._an_epoch = len(self._make_order(0, 0))
+        self._privacy = config.privacy
         self._batch_size, self._epochs, self._seed = config.batch_size, config.epochs, config.seed
         gan.initialise()
         if begins is not None:
@@ -93,6 +95,10 @@ class Run:
         gan.is_pretrained = begins is not None
         gan.prepare_training(device, compute_dtype(config.precision, device))
         gan.freeze_discriminator(config.freeze_d)
+        # Of noise, and of who is in a batch; one whose seed is known would protect nobody.
+        self._secret = torch.Generator(device).manual_seed(secret_seed())
+        if config.privacy is not None:
+            gan.learn_privately(config.privacy, self._secret)
         self._rates = {
             name: [float(group["lr"]) for group in optimizer.param_groups]
             for name, optimizer in gan.optimizers.items()
@@ -146,10 +152,7 @@ class Run:
         Raises:
             SpoiledError: A loss was no longer finite; looked at when a point of the history is due.
         """
-        if self._batch == 0 or not len(self._order):
-            self._order = self._make_order(self._seed, self.epoch).to(self.device)
-        start = self._batch * self._batch_size
-        rows = self._order[start : start + self._batch_size]
+        rows = self._next_rows()
         chosen = self._images[rows]
         given = () if self._labels is None else (self._labels[rows],)
         real = chosen.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1)
@@ -169,6 +172,17 @@ class Run:
         if self.epoch % self._epochs_a_point == 0 or self.epoch == self._epochs:
             self._write_history()
         return True
+
+    def _next_rows(self) -> Tensor:
+        """Which images are in the next batch, int64 [N]; with privacy N varies, and may be 0."""
+        if self._privacy is not None:
+            # Poisson sampling, as the accountant takes it to be.
+            chances = torch.rand(len(self._images), generator=self._secret, device=self.device)
+            return (chances < self._privacy.sample_rate).nonzero().flatten()
+        if self._batch == 0 or not len(self._order):
+            self._order = self._make_order(self._seed, self.epoch).to(self.device)
+        start = self._batch * self._batch_size
+        return self._order[start : start + self._batch_size]
 
     def sampling_weights(self) -> dict[str, Tensor]:
         """The generator's state to sample with; see ``ema.sampling_weights``.
@@ -195,6 +209,8 @@ class Run:
         """All state, for ``restore``; its tensors are the live ones."""
         tensors = {f"random.{name}": state for name, state in global_state(self.device).items()}
         tensors["random.latents"] = self._random.get_state()
+        if self._privacy is not None:
+            tensors["random.secret"] = self._secret.get_state()
         for name, network in self.gan.networks().items():
             tensors |= _prefixed(f"network.{name}.", network.state_dict())
         for name, optimizer in self.gan.optimizers.items():
@@ -250,6 +266,8 @@ class Run:
         self._random.set_state(tensors["random.latents"])
         states = _under("random.", tensors)
         states.pop("latents")
+        if self._privacy is not None:
+            self._secret.set_state(states.pop("secret"))
         set_global_state(self.device, states)
 
     def _write_history(self) -> None:

@@ -15,19 +15,36 @@ EVIDENCE_POINTS = 200
 
 
 def after_spoiling(
-    before: Setbacks, found: SpoiledError, back_to: int, history: Sequence[dict[str, float]]
+    before: Setbacks,
+    found: SpoiledError,
+    back_to: int,
+    history: Sequence[dict[str, float]],
+    *,
+    is_private: bool = False,
 ) -> Setbacks:
     """Go back once; the second time is the last.
+
+    A private training never goes back: the steps that led astray have spent their share of ε, and
+    those taken in their place would spend it again.
 
     Args:
         before: What went wrong until then.
         found: What was found.
         back_to: Epochs done in the state that is taken up again; 0 for the beginning.
         history: The curves up to what was found.
+        is_private: Whether it trains with differential privacy.
 
     Raises:
         GraftError: diverged, with the curves as evidence.
     """
+    if is_private:
+        raise GraftError(
+            "diverged",
+            f"The training with differential privacy diverged: at epoch {found.epoch}"
+            f" {found.what}. It cannot go back without spending more than was promised.",
+            "Lower the learning rate, allow a larger epsilon, or give it more real images.",
+            evidence={"history": thinned(history)},
+        )
     if before.rollbacks >= MAX_ROLLBACKS:
         raise GraftError(
             "diverged",

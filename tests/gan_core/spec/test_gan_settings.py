@@ -18,7 +18,7 @@ NOT_FOR_A_JOB = {"image_size", "classes", "drawn_class"}
 TRIED: list[Any] = [
     *(-1, 0, 1, 2, 3, 16, 17, 64, 65, 512, 513, 1000, 1001, 1024, 1025),
     *(-0.1, 0.0, 1e-6, 0.5, 1.0, 1.001, 10.0, 10.1, math.nan, math.inf, 10**400, -(10**400)),
-    *(True, "none", "ada", "diffaugment", "hinge", "relativistic", "mixup", ""),
+    *(True, "none", "ada", "diffaugment", "hinge", "relativistic", "group", "mixup", ""),
     *([], [0.5], [0.5, 0.9], [0, 0.9], [0.5, 1.0], [0.5, 0.9, 0.9], [16, 8], [16, 0], [1025]),
     *([True, 2], ["a", "b"]),
 ]
