@@ -44,7 +44,13 @@ _MAX_BYTES = 9_000_000
 _QUALITIES = (88, 72, 50)
 
 _MAX_PROBLEMS = 20
-_DIFFERENCES = ("roc_auc", "balanced_accuracy", "sensitivity", "specificity")
+_DIFFERENCES = (
+    "roc_auc",
+    "moved_balanced_accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+)
 
 
 def render_report(data: ReportData, text: Text = ENGLISH) -> str:

@@ -109,7 +109,8 @@ class Comparison(_Plain):
     figure: str
     against: str
     difference: Interval
-    """The interval is bootstrapped over runs and test images."""
+    """The wider end, on each side, of two intervals over runs and test images: bootstrapped, and
+    by Student's t."""
     p_bootstrap: float
     """Two-sided."""
     p_analytic: float
@@ -135,7 +136,8 @@ class Verdict(_Plain):
     comparisons: list[Comparison] = []
     """Of the figures that are judged, with every arm without a GAN."""
     p_helps: float | None = None
-    """One-sided, that it is not better than *every* arm without a GAN in both figures."""
+    """One-sided, that its ROC-AUC is not above that of *every* arm without a GAN; 1 where its
+    balanced accuracy is below that of any."""
     p_harms: float | None = None
     """One-sided, that it is not worse than ``against`` in either figure."""
     p_holm: float | None = None
