@@ -24,7 +24,10 @@ class FinetuneConfig:
     Attributes:
         epochs: Passes over the training images, at least 1.
         batch_size: Images a step.
-        learning_rate: AdamW's largest.
+        learning_rate: AdamW's largest. With 100 rare and 500 other training images, 3 epochs and
+            600 other real training images to judge by, .0001 gave a ROC-AUC of .941 and .0003 one
+            of .921, where the probe that both began as had .925: at .0003 the first steps undo
+            what the features knew (the first epoch's loss was .64 against .36).
         seed: Of the images held out, their order and their augmentation. The first weights are
             the same whatever it is.
         class_weights: Weights of the loss for (other, rare); a batch's loss is the sum of its
@@ -37,7 +40,7 @@ class FinetuneConfig:
 
     epochs: int = 8
     batch_size: int = 32
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     seed: int = 0
     class_weights: tuple[float, float] | None = None
     sampling: Sampling = "natural"

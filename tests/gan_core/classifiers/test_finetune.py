@@ -37,7 +37,7 @@ def spotted(count: int, seed: int = 0) -> tuple[Images, Labels]:
 
 
 def config(**given: Any) -> FinetuneConfig:
-    return FinetuneConfig(**{"epochs": 2, "batch_size": 3, **given})
+    return FinetuneConfig(**{"epochs": 2, "batch_size": 3, "learning_rate": 3e-4, **given})
 
 
 def weights(result: FinetuneResult) -> dict[str, torch.Tensor]:
