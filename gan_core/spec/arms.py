@@ -40,7 +40,7 @@ class FinetuneSpec(Strict):
 
     epochs: int = Field(default=8, ge=1, le=1000)
     batch_size: int = Field(default=32, ge=1, le=1024)
-    learning_rate: float = Field(default=3e-4, gt=0, le=1.0)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1.0)
     arms: list[BaseArmName | GanArmName] | None = Field(default=None, max_length=16)
     """Of the job's arms those that it is trained in; null: all but ``gan@ratio``."""
 
