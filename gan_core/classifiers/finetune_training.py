@@ -136,7 +136,7 @@ class FinetuneTraining:
         for piece in shown.batches(at_once):
             x = preprocess(self.images[piece.rows])
             if self._config.augment:
-                from gan_core.augmenting import (  # type: ignore[import-untyped,unused-ignore]
+                from gan_core.augmenting import (
                     augmented,
                 )
 

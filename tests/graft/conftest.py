@@ -27,7 +27,13 @@ TINY_SPEC: dict[str, Any] = {
     "gans": [{"name": "infogan", "image_size": 32, "epochs": 2, "batch_size": 6, "snapshots": 2}],
     "balance_to": 20,
     "upscale": {"engine": "lanczos", "size": 64},
-    "benchmark": {"classifiers": ["probe"], "seeds": [0]},
+    "benchmark": {
+        "classifiers": ["probe"],
+        "seeds": [0],
+        # Each arm that more would bring is tested where it is built; here every step is a process.
+        "arms": ["real-only", "class-weights"],
+        "gan_arms": ["gan"],
+    },
 }
 
 

@@ -51,6 +51,8 @@ def make_spec(number: int, epochs: int = 30) -> dict[str, Any]:
         "upscale": upscalers[number % 2],
         "benchmark": {
             "classifiers": classifiers,
+            "arms": ["real-only", "class-weights"],
+            "gan_arms": ["gan"],
             "subsets": [number],
             "seeds": [number],
             "seed_cnn": {"epochs": 1, "batch_size": 16},
