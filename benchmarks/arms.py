@@ -143,11 +143,11 @@ def drawn(
     distance = nearest_distances(features, small[chosen]) / farthest_allowed(small[chosen])
     rows = np.flatnonzero(labels == rare)
     copies, _ = near_copies(images, thumbnails_of(train, rows))
-    scores = Scores(copies, distance, screen.confidence(features))
+    scores = Scores(near_copy_rms=copies, distance=distance, confidence=screen.confidence(features))
     reasons = choose(
         features,
         scores,
-        Limits(NEAR_COPY_RMS, 1.0, screen.limit),
+        Limits(near_copy_rms=NEAR_COPY_RMS, distance=1.0, confidence=screen.limit),
         count=needed,
         diverse=True,
     )
