@@ -125,16 +125,21 @@ def _add(
     return planner.add(
         name=f"evaluate:{who}:{asked}:s{subset}",
         kind="evaluate",
-        queue="cpu" if set(arms) == {"probe"} else "gpu",
+        queue="cpu" if set(arms) == {"probe"} and not _extracts(arms) else "gpu",
         params=params,
         inputs=planner.dataset_input() | inputs,
-        work=_work(planner, arms, planner.others + count + n_fakes),
+        work=_work(planner, arms, planner.others + count, n_fakes),
     )
 
 
-def _work(planner: Planner, arms: Arms, images: int) -> Workload:
-    """Return the workload of the classifier that takes longest; beside it the others are little."""
-    bench = planner.spec.benchmark
+def _extracts(arms: Arms) -> bool:
+    """Say whether features of augmented synthetic images are computed for the probe."""
+    return any(n.startswith("gan:") and "classic-augment" in n for n in arms.get("probe", []))
+
+
+def _work(planner: Planner, arms: Arms, real: int, n_fakes: int) -> Workload:
+    """Return the workload of what takes longest; beside it the others are little."""
+    bench, images = planner.spec.benchmark, real + n_fakes
     runs = {classifier: len(names) * len(bench.seeds) for classifier, names in arms.items()}
     if "finetune" in arms:
         name = f"evaluate finetune batch {bench.finetune.batch_size}"
@@ -144,4 +149,6 @@ def _work(planner: Planner, arms: Arms, images: int) -> Workload:
         name = f"evaluate seed-cnn batch {bench.seed_cnn.batch_size}"
         shown = images * bench.seed_cnn.epochs * runs["seed-cnn"]
         return Workload(name, shown, SECONDS_PER_CNN_IMAGE)
+    if _extracts(arms):
+        return Workload("features", bench.augmented_copies * n_fakes, SECONDS_PER_FEATURE)
     return Workload("evaluate probe", runs["probe"] * (bench.folds + 1), SECONDS_PER_PROBE)
