@@ -39,7 +39,13 @@ def unfinished_among(session: Session, jobs: Collection[Job]) -> list[Job]:
 
 def delete_job(session: Session, job: Job) -> None:
     """Delete a job's rows, and promise to delete its files. The audit trail stays."""
-    steps = session.execute(select(Step.id, Step.output_prefix).where(Step.job_id == job.id)).all()
+    # Held, so that no other job's end rings for one of them behind the deletion of its rings.
+    steps = session.execute(
+        select(Step.id, Step.output_prefix)
+        .where(Step.job_id == job.id)
+        .order_by(Step.id)
+        .with_for_update()
+    ).all()
     prefixes: set[str] = set()
     for step_id, output_prefix in steps:
         home = f"workspaces/{job.workspace_id}"

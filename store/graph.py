@@ -105,12 +105,17 @@ def ring(session: Session, step: Step, *, after_seconds: float = 0.0) -> None:
 
 def ring_for_twins(session: Session, step: Step) -> None:
     """Ring for queued steps with the key of one that is over: they waited for what it leaves."""
-    # One statement: a twin can be deleted with its job between a look and an insert.
-    twins = select(Step.id, Step.queue, literal(now_of(session), UtcDateTime())).where(
-        Step.workspace_id == step.workspace_id,
-        Step.key == step.key,
-        Step.status == "queued",
-        Step.id != step.id,
+    # One statement: a twin can be deleted with its job between a look and an insert. And a lock, on
+    # which a deletion waits, so that it sees the ring; a twin that is being deleted is left out.
+    twins = (
+        select(Step.id, Step.queue, literal(now_of(session), UtcDateTime()))
+        .where(
+            Step.workspace_id == step.workspace_id,
+            Step.key == step.key,
+            Step.status == "queued",
+            Step.id != step.id,
+        )
+        .with_for_update(read=True, key_share=True, skip_locked=True)
     )
     session.execute(insert(OutboxRow).from_select(["step_id", "queue", "created_at"], twins))
 

@@ -134,6 +134,15 @@ def ring_when_idle(
         ][:idle]
     if waiting:
         with database.write() as session:
+            # Held against deletion; what is being deleted is left out.
+            there = set(
+                session.scalars(
+                    select(Step.id)
+                    .where(Step.id.in_([step_id for step_id, _ in waiting]))
+                    .with_for_update(read=True, key_share=True, skip_locked=True)
+                )
+            )
+            waiting = [one for one in waiting if one[0] in there]
             session.add_all(OutboxRow(step_id=step_id, queue=queue) for step_id, queue in waiting)
             session.execute(
                 update(Step)
