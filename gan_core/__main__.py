@@ -134,8 +134,8 @@ def _study(
         should_stop=StopRequest(),
     )
     print(file=sys.stderr)
-    for verdict in results.verdicts:
-        print(verdict.sentence)
+    for conclusion in results.conclusions:
+        print(" ".join([conclusion.sentence, *conclusion.caveats]))
     return 0
 
 

@@ -90,9 +90,10 @@ def show_results(results: Results) -> None:
         out.print(table)
     if results.summaries:
         out.print(f"[dim]{_LEGEND}[/]")
-    for verdict in results.verdicts:
-        colour = _COLOURS.get(verdict.outcome, "yellow")
-        out.print(f"[{colour}]●[/] {escape(verdict.sentence)}")
+    # Results of the version before have a verdict a GAN, and no conclusion a real count.
+    for told in results.conclusions or results.verdicts:
+        colour = _COLOURS.get(told.outcome, "yellow")
+        out.print(f"[{colour}]●[/] {escape(told.sentence)}")
     for failed in results.failed:
         column = f"{failed['column']}. " if "column" in failed else ""
         said = escape(column + failed.get("detail", failed.get("code", "")))

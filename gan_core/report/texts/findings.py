@@ -86,7 +86,7 @@ FINDINGS = {
     "privacy_attack": "A membership attack by {by} told training images from unseen ones"
     " with a ROC-AUC of {auc} ({between}; .50 is chance): {judged}.",
     "privacy_by:distance": "distance to the nearest synthetic image",
-    "privacy_by:discriminator": "the discriminator’s scores, which never leave the service",
+    "privacy_by:discriminator": "the discriminator’s scores, which never leave the service,",
     "privacy_attack_judged:found": "whether an image was used can partly be told",
     "privacy_attack_judged:chance": "it could not be told from chance",
     "privacy_attack_judged:open": "too few images to tell either way",

@@ -2,10 +2,10 @@
 
 VERDICTS = {
     "details": "Each comparison",
-    "details_lead": "A GAN’s arm counts as a help only where it is better in ROC-AUC and in"
-    " balanced accuracy than every way of preparing the same real images without a GAN, after"
-    " correction for all the comparisons of this study (Holm), and on at least five subsets of the"
-    " real images.",
+    "details_lead": "A GAN’s arm counts as a help only where its ROC-AUC is better than that of"
+    " every way of preparing the same real images without a GAN, after correction for all the"
+    " comparisons of this study (Holm), its balanced accuracy is below that of none of them, and"
+    " there are at least five subsets of the real images.",
     "forest_lead": "Change against the strongest arm without a GAN. Right of the line is better;"
     " the bars are 95% intervals. A bar that crosses the line is no finding.",
     "forest_alt": "Differences of {figure} with the {classifier} against the strongest arm without"
