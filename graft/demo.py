@@ -24,7 +24,7 @@ from graft.serving.data_dir import running_service
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 90.0
-_KINDS = frozenset({"synthetic-zip", "report-html", "results-csv"})
+_KINDS = frozenset({"synthetic-zip", "report-html", "results-csv", "results-json"})
 
 
 def run_demo(*, data: Path | None, profile: str | None, spec: Path | None, out: Path) -> None:
@@ -85,7 +85,7 @@ def run_demo(*, data: Path | None, profile: str | None, spec: Path | None, out: 
     for line in advice:
         say.print(f"[dim]note: {line}[/]")
     say.print()
-    for name in ("synthetic.zip", "report.html", "results.csv"):
+    for name in ("synthetic.zip", "report.html", "results.csv", "results.json"):
         path = out / name
         if path.exists():
             say.print(f"{path}  [dim]{size(path.stat().st_size)}[/]")

@@ -48,7 +48,7 @@ def test_ctrl_c_leaves_nothing_and_the_next_run_goes_on_from_the_checkpoint(
 
     second = demo(real, out, tiny_set, spec, log)
     assert second.wait(timeout=600) == 0, log.read_text()
-    for name in ("synthetic.zip", "report.html", "results.csv"):
+    for name in ("synthetic.zip", "report.html", "results.csv", "results.json"):
         assert (out / name).stat().st_size > 0
     assert real.processes_of(out) == []
     # One job, begun once and ended once: nothing was submitted anew.
