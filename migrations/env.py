@@ -5,7 +5,11 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
-import store.step_tables  # noqa: F401  # so that its tables are known
+# So that all tables are known:
+import store.access_tables
+import store.step_tables
+import store.upload_tables
+import store.webhook_tables  # noqa: F401
 from store.database import make_engine
 from store.tables import Base
 

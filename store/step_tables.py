@@ -74,6 +74,8 @@ class Step(Base):
     rung_at: Mapped[datetime | None]
     rings: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    queued_at: Mapped[datetime | None]
+    """Since when it waits, or until it was begun waited, for a worker."""
     started_at: Mapped[datetime | None]
     """Moved on by the breaks between attempts, so that it tells how long the step ran."""
     finished_at: Mapped[datetime | None]

@@ -1,6 +1,8 @@
 """The tables. What belongs to a tenant carries its ``workspace_id``.
 
-Steps, their dependencies and the outbox are in ``store.step_tables``.
+Steps, their dependencies and the outbox are in ``store.step_tables``; people, limits and requests
+that are carried out once in ``store.access_tables``; uploads in parts in ``store.upload_tables``;
+webhooks in ``store.webhook_tables``.
 """
 
 from __future__ import annotations
@@ -70,6 +72,8 @@ class Workspace(Base):
     __tablename__ = "workspaces"
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
+    limits: Mapped[dict[str, Any] | None]
+    """What this workspace may use, where it differs from the settings."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -87,6 +91,10 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    replaces: Mapped[str | None] = mapped_column(ID)
+    """The key of which this one is the rotation."""
+    limits: Mapped[dict[str, Any] | None]
+    """What this key may use, where it differs from the settings."""
 
 
 class Dataset(Base):
@@ -109,6 +117,10 @@ class Dataset(Base):
     problems: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     ready_at: Mapped[datetime | None]
+    upload_format: Mapped[str | None] = mapped_column(String(16))
+    """``zip`` or ``tar.gz``; null: ``zip``."""
+    upload_parts: Mapped[list[Any] | None]
+    """Key, size and SHA-256 of each part, in order, of an upload that came in parts."""
     upload_removed_at: Mapped[datetime | None]
     """When the upload was deleted, which held what the packed images do not: metadata, names."""
 
@@ -151,6 +163,8 @@ class Job(Base):
     """Code, detail, hint and step of each step that failed; null: none."""
     retry_of: Mapped[str | None] = mapped_column(ID)
     """The job of which this one is another try."""
+    request_id: Mapped[str | None] = mapped_column(ID)
+    """Of the request that asked for it; what workers log about it carries the same."""
 
     @property
     def is_final(self) -> bool:
@@ -252,6 +266,9 @@ class WorkerSeen(Base):
     """Why it claims nothing at the moment; null: it does."""
     device: Mapped[dict[str, Any] | None]
     """``DeviceFacts`` of what it computes with; null: not known yet."""
+    usage: Mapped[dict[str, Any] | None]
+    """What it takes of its machine now: ``gpu_memory_used_bytes``, ``gpu_memory_total_bytes``,
+    ``resident_bytes``."""
 
 
 class MeasuredSpeed(Base):
