@@ -48,7 +48,7 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "control": 1,
     "inspect": 1,
     "evaluate": 4,
-    "report": 5,
+    "report": 6,
     "package": 3,
     "draw": 0,
 }

@@ -213,6 +213,21 @@ def test_a_gan_that_ranks_alike_but_decides_worse_harms() -> None:
     assert abs(verdict.differences["roc_auc"].mean) < 0.03
 
 
+def test_a_threshold_that_only_one_of_two_arms_has_moved_is_moved_for_neither() -> None:
+    # With so few images that the others hold none of the rare class out, an arm that trains on no
+    # real one still has them all to choose a threshold by.
+    rows, scores = study({"real-only": 1.2, "synthetic-only:infogan": 1.2}, real_count=5)
+    scores = [s * np.float32(0.5) for s in scores[:5]] * 2
+    own = {"real-only": None, "synthetic-only:infogan": 0.25}
+    moved = [
+        row(r.arm, r.subset, s, 5, threshold=own[r.arm]) for r, s in zip(rows, scores, strict=True)
+    ]
+    verdict = only(moved, scores)
+    assert set(verdict.differences) == {"roc_auc", "balanced_accuracy"}
+    assert verdict.differences["balanced_accuracy"].mean == 0.0
+    assert {c.figure for c in verdict.comparisons} == {"roc_auc", "balanced_accuracy"}
+
+
 def test_a_moved_threshold_alone_is_no_help() -> None:
     verdict = only(*study({"real-only": 1.2, "gan:infogan": 1.2}, shifts={"real-only": -2.5}))
     assert verdict.differences["balanced_accuracy"].mean > 0.1
