@@ -46,7 +46,7 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "upscale": 1,
     "augment": 1,
     "control": 1,
-    "inspect": 1,
+    "inspect": 2,
     "evaluate": 4,
     "report": 6,
     "package": 3,
