@@ -36,7 +36,7 @@ import numpy as np
 from gan_core.benchmark import sentences
 from gan_core.benchmark.bootstrap import BoolArray
 from gan_core.benchmark.conclusions import conclude
-from gan_core.benchmark.metrics import undefined_because
+from gan_core.benchmark.metrics import untested_because
 from gan_core.benchmark.paired import Paired, compare
 from gan_core.benchmark.runs import (
     DECISION,
@@ -153,7 +153,7 @@ def _verdicts(
     grouped: Mapping[Key, ArmRuns], positive: BoolArray, failed: Mapping[tuple[str, str], int]
 ) -> list[Verdict]:
     of_gans = {key: runs for key, runs in grouped.items() if runs.rows[0].gan is not None}
-    undefined = undefined_because(positive)
+    undefined = untested_because(positive)
     tested: dict[Key, _Tested] = {}
     for key, runs in of_gans.items():
         rivals = _rivals(grouped, key)
@@ -299,11 +299,15 @@ def _verdict(
             subsets=subsets,
             lost=lost,
             unpaired=tested.unpaired if tested else [],
+            is_all=label == "all",
         ),
     )
     if tested is None:
         return told
     outcome = _outcome(tested, p_holm)
+    if outcome == "helps" and not any(arm in sentences.BALANCED for arm in tested.by_arm):
+        caveat = sentences.without_balancing(list(tested.by_arm))
+        told = told.model_copy(update={"caveats": [*told.caveats, caveat]})
     differences: dict[str, Interval] = {
         tested.figure(judged, tested.against): found.difference
         for judged, found in tested.by_arm[tested.against].items()

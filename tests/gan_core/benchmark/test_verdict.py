@@ -327,3 +327,30 @@ def test_seeds_of_one_subset_are_no_independent_witnesses() -> None:
     assert low is not None
     assert wide is not None
     assert wide < 0 < low
+
+
+@pytest.mark.parametrize("of_class", [True, False])
+def test_of_a_single_test_image_of_a_class_nothing_is_claimed(of_class: bool) -> None:
+    rows, scores = study({"class-weights": 0.8, "gan:infogan": 3.0})
+    kept = np.flatnonzero(of_class != POSITIVE)
+    kept = np.append(kept, np.flatnonzero(of_class == POSITIVE)[0])
+    few = [s[kept] for s in scores]
+    (verdict,) = verdicts(rows, few, POSITIVE[kept])
+    assert verdict.outcome == "not-tested"
+    assert "a single image of" in verdict.sentence
+
+
+def test_help_that_was_not_held_against_balancing_says_so() -> None:
+    verdict = only(*study({"real-only": 0.8, "gan:infogan": 1.6}))
+    assert verdict.outcome == "helps"
+    assert any("oversampling" in caveat for caveat in verdict.caveats)
+    verdict = only(*study({"real-only": 0.8, "oversample": 0.8, "gan:infogan": 1.6}))
+    assert verdict.outcome == "helps"
+    assert not verdict.caveats
+
+
+def test_all_real_images_are_one_choice_of_them() -> None:
+    rows, scores = study({"class-weights": 0.8, "gan:infogan": 1.6})
+    rows = [r.model_copy(update={"real_count_label": "all"}) for r in rows]
+    caveats = only(rows, scores).caveats
+    assert any("share one choice of real images" in caveat for caveat in caveats)
