@@ -37,6 +37,8 @@ _ARMS = {
     "classic-augment+oversample": "classic augmentation with oversampling",
 }
 _CONTROL = "upscale-control:"
+BALANCED = ("class-weights", "oversample", "classic-augment+oversample")
+"""Arms without a GAN that even the classes out."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,14 @@ def undefined(reason: str) -> str:
 
 
 def caveats(
-    real_count: int, *, witnesses: int, runs: int, subsets: int, lost: int, unpaired: Sequence[str]
+    real_count: int,
+    *,
+    witnesses: int,
+    runs: int,
+    subsets: int,
+    lost: int,
+    unpaired: Sequence[str],
+    is_all: bool = False,
 ) -> list[str]:
     """Say what limits a verdict.
 
@@ -185,6 +194,7 @@ def caveats(
         subsets: Choices of real images.
         lost: Trainings of the GAN that failed.
         unpaired: Arms without a GAN that share no run with the GAN's.
+        is_all: Whether these are all real images, so that there is but one choice of them.
     """
     found = []
     if lost:
@@ -207,12 +217,29 @@ def caveats(
         )
     if witnesses == 1 < runs:
         found.append("All runs share one choice of real images and one training of the GAN.")
+    elif is_all and witnesses > 1:
+        found.append(
+            "All runs share one choice of real images, all that there are: they differ in the"
+            " trainings alone."
+        )
     if real_count < FEW_REAL_IMAGES:
         found.append(
             f"With fewer than about {FEW_REAL_IMAGES} real images the literature finds that GANs"
             " harm as often as they help."
         )
     return found
+
+
+def without_balancing(arms: Sequence[str]) -> str:
+    """Say that a claim of help was not held against what costs nothing.
+
+    Args:
+        arms: Arms without a GAN that were compared.
+    """
+    return (
+        f"It was compared with {' and '.join(named_arm(arm) for arm in arms)} alone: class weights"
+        " and oversampling, which cost nothing and may do as much, were not tried."
+    )
 
 
 def conclusion_sentence(
