@@ -14,13 +14,14 @@ from api.context import API_VERSION, Context
 from api.datasets import endpoints as datasets
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
-from api.metrics import HouseCollector, Metrics
+from api.metrics import Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
 from store.settings import Settings
+from store.tracing import NO_TRACING, start_tracing
 
 _MAX_JSON_BYTES = 1024 * 1024
 _DESCRIPTION = (
@@ -57,10 +58,12 @@ def create_app(
         yield
         context.doorbell.close()
         context.database.dispose()
+        app.state.tracing.close()
 
     app = assemble(lifespan=lifespan)
     app.state.context = context
-    app.state.metrics.registry.register(HouseCollector(context.database))
+    app.state.metrics.watch(context)
+    app.state.tracing = start_tracing(settings, "graft-api")
     return app
 
 
@@ -80,6 +83,7 @@ def assemble(**options: Any) -> FastAPI:
         **options,
     )
     app.state.metrics = metrics
+    app.state.tracing = NO_TRACING
     problems.install(app)
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.settings import Settings
+from store.tallies import write_counted
 
 _BUSY_SECONDS = 30
 
@@ -115,6 +116,7 @@ class Database:
         """Open a transaction that is committed on leaving, and rolled back on an exception."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+            write_counted(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     harm is done: the step is found taken."""
     min_free_bytes: int = Field(default=1024**3, ge=0)
     """With less room than this on its disks a worker begins no step."""
+    low_free_bytes: int = Field(default=5 * 1024**3, ge=0)
+    """With less room than this, ``/readyz`` and ``graft doctor`` warn."""
+    longest_wait_seconds: float = Field(default=24 * 3600, gt=0)
+    """When a step has waited for a worker for longer, ``/readyz`` says ``degraded``."""
 
     retention_days: float | None = Field(default=None, gt=0)
     """How long the files of a job are kept after its end; null: for ever."""
@@ -93,6 +97,10 @@ class Settings(BaseSettings):
     """Whether each worker process keeps a child that has loaded its libraries ahead of the next
     step. It takes some 200 MB, and saves a few seconds a step."""
 
+    metrics_token: SecretStr | None = None
+    """``/metrics`` is answered to who sends it as a bearer token; null: to everybody."""
+    otel_endpoint: str | None = None
+    """Where traces go, by OTLP over HTTP: ``http://collector:4318``; null: none are made."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 

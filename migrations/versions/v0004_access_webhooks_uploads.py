@@ -30,6 +30,7 @@ def _columns() -> list[tuple[str, sa.Column[Any]]]:
         ("datasets", sa.Column("upload_format", sa.String(length=16), nullable=True)),
         ("datasets", sa.Column("upload_parts", _JSON, nullable=True)),
         ("jobs", sa.Column("request_id", sa.String(length=64), nullable=True)),
+        ("jobs", sa.Column("traceparent", sa.String(length=64), nullable=True)),
         ("steps", sa.Column("queued_at", UtcDateTime(), nullable=True)),
         ("workers", sa.Column("usage", _JSON, nullable=True)),
     ]
@@ -39,6 +40,12 @@ def upgrade() -> None:
     """Add columns and tables."""
     for table, column in _columns():
         op.add_column(table, column)
+    op.create_index(
+        op.f("ix_steps_queue_status_queued_at"),
+        "steps",
+        ["queue", "status", "queued_at"],
+        unique=False,
+    )
     op.create_table(
         "principals",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -238,5 +245,6 @@ def downgrade() -> None:
         "principals",
     ):
         op.drop_table(table)
+    op.drop_index(op.f("ix_steps_queue_status_queued_at"), table_name="steps")
     for table, column in reversed(_columns()):
         op.drop_column(table, column.name)
