@@ -17,6 +17,7 @@ from api.keys import endpoints as keys
 from api.metrics import Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
+from api.readiness import Probes
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -63,6 +64,7 @@ def create_app(
     app = assemble(lifespan=lifespan)
     app.state.context = context
     app.state.metrics.watch(context)
+    app.state.probes = Probes(context)
     app.state.tracing = start_tracing(settings, "graft-api")
     return app
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Row, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.elements import ColumnElement
 
 from gan_core.spec.speeds import SETTINGS_MARK
 from store.clock import now_of
@@ -71,9 +72,45 @@ def waits(session: Session, queues: Sequence[str] = QUEUES) -> dict[str, Queue]:
     """Return what waits for a worker in each queue.
 
     A step that pauses between two tries, or whose work is done for another job at this moment,
-    waits for something else.
+    waits for something else. However many wait, few rows are looked at: the rest is counted in the
+    index.
     """
     now = now_of(session)
+    is_not_paused = or_(Step.available_at.is_(None), is_due(now))
+    unpaused = session.execute(
+        select(Step.queue, func.count())
+        .where(Step.queue.in_(queues), Step.status == "queued", is_not_paused)
+        .group_by(Step.queue)
+    )
+    waiting = Counter({queue: number for queue, number in unpaused})  # noqa: C416  # rows
+    for queue, number in _twins(session, is_not_paused):
+        waiting[queue] -= number
+    found = {}
+    for queue in queues:
+        first = _first(session, queue, is_not_paused) if waiting[queue] > 0 else None
+        found[queue] = Queue(max(0, waiting[queue]), _age(now, first))
+    return found
+
+
+def _twins(session: Session, is_not_paused: ColumnElement[bool]) -> Sequence[Row[tuple[str, int]]]:
+    """Return how many steps of each queue wait for what another job is doing."""
+    running = aliased(Step)
+    return session.execute(
+        select(Step.queue, func.count(Step.id.distinct()))
+        .select_from(running)
+        .join(Step, (Step.workspace_id == running.workspace_id) & (Step.key == running.key))
+        .where(
+            running.status == "running",
+            Step.status == "queued",
+            Step.id != running.id,
+            is_not_paused,
+        )
+        .group_by(Step.queue)
+    ).all()
+
+
+def _first(session: Session, queue: str, is_not_paused: ColumnElement[bool]) -> datetime | None:
+    """Return since when the first step of a queue has waited that waits for a worker."""
     twin = aliased(Step)
     has_running_twin = exists().where(
         twin.workspace_id == Step.workspace_id,
@@ -81,18 +118,20 @@ def waits(session: Session, queues: Sequence[str] = QUEUES) -> dict[str, Queue]:
         twin.status == "running",
         twin.id != Step.id,
     )
-    rows = session.execute(
-        select(Step.queue, func.count(), func.min(func.coalesce(Step.queued_at, Step.created_at)))
-        .where(
-            Step.queue.in_(queues),
-            Step.status == "queued",
-            or_(Step.available_at.is_(None), is_due(now)),
-            ~has_running_twin,
-        )
-        .group_by(Step.queue)
-    ).all()
-    found = {queue: Queue(number, _age(now, first)) for queue, number, first in rows}
-    return {queue: found.get(queue, Queue(0, 0.0)) for queue in queues}
+    waits_here = and_(
+        Step.queue == queue, Step.status == "queued", is_not_paused, ~has_running_twin
+    )
+    noted = session.scalar(
+        select(Step.queued_at)
+        .where(waits_here, Step.queued_at.is_not(None))
+        .order_by(Step.queued_at)
+        .limit(1)
+    )
+    # Queued by code that did not note when.
+    older = session.scalar(
+        select(func.min(Step.created_at)).where(waits_here, Step.queued_at.is_(None))
+    )
+    return min((moment for moment in (noted, older) if moment is not None), default=None)
 
 
 def house_figures(session: Session) -> Figures:

@@ -224,15 +224,19 @@ def prepare(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(path.read_text("utf-8").strip())})
 
 
-def _refuse_weak(settings: Settings) -> None:
-    secret = settings.secret_key.get_secret_value() if settings.secret_key else ""
+def is_weak_secret(secret: str) -> bool:
+    """Say whether a secret is short, or looks like a placeholder."""
     lowered = secret.lower()
-    is_weak = (
+    return (
         len(secret) < _SHORTEST_SECRET
         or len(set(secret)) < 8
         or any(word in lowered for word in _WELL_KNOWN_SECRETS)
     )
-    if is_weak and not settings.is_loopback():
+
+
+def _refuse_weak(settings: Settings) -> None:
+    secret = settings.secret_key.get_secret_value() if settings.secret_key else ""
+    if is_weak_secret(secret) and not settings.is_loopback():
         raise GraftError(
             "secret_too_weak",
             "GRAFT_SECRET_KEY is short, or looks like a placeholder.",

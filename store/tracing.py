@@ -32,7 +32,8 @@ class Origin:
     traceparent: str | None = None
 
 
-_origin: ContextVar[Origin] = ContextVar("graft_origin", default=Origin())
+_NOBODY = Origin()
+_origin: ContextVar[Origin] = ContextVar("graft_origin", default=_NOBODY)
 
 
 def set_origin(origin: Origin) -> None:
@@ -87,7 +88,7 @@ class Tracing:
     @contextmanager
     def span(
         self,
-        name: str,
+        name: str,  # noqa: ARG002
         *,
         kind: SpanKind = "internal",  # noqa: ARG002
         parent: str | None = None,  # noqa: ARG002

@@ -41,9 +41,9 @@ def upgrade() -> None:
     for table, column in _columns():
         op.add_column(table, column)
     op.create_index(
-        op.f("ix_steps_queue_status_queued_at"),
+        op.f("ix_steps_waiting"),
         "steps",
-        ["queue", "status", "queued_at"],
+        ["queue", "status", "queued_at", "available_at"],
         unique=False,
     )
     op.create_table(
@@ -245,6 +245,6 @@ def downgrade() -> None:
         "principals",
     ):
         op.drop_table(table)
-    op.drop_index(op.f("ix_steps_queue_status_queued_at"), table_name="steps")
+    op.drop_index(op.f("ix_steps_waiting"), table_name="steps")
     for table, column in reversed(_columns()):
         op.drop_column(table, column.name)
