@@ -33,7 +33,7 @@ class Reason(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     code: str
-    """Stable and machine-readable: ``no_worker``, ``disk_full``, …; docs/operating.md lists all."""
+    """Stable and machine-readable: ``no_worker``, ``disk_full``, …; docs/watching.md lists all."""
     detail: str
     """A sentence. It names no worker, machine or tenant."""
 
