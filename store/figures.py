@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, and_, exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -77,12 +77,13 @@ def waits(session: Session, queues: Sequence[str] = QUEUES) -> dict[str, Queue]:
     """
     now = now_of(session)
     is_not_paused = or_(Step.available_at.is_(None), is_due(now))
-    unpaused = session.execute(
+    waiting: Counter[str] = Counter()
+    for queue, number in session.execute(
         select(Step.queue, func.count())
         .where(Step.queue.in_(queues), Step.status == "queued", is_not_paused)
         .group_by(Step.queue)
-    )
-    waiting = Counter({queue: number for queue, number in unpaused})  # noqa: C416  # rows
+    ):
+        waiting[queue] += number
     for queue, number in _twins(session, is_not_paused):
         waiting[queue] -= number
     found = {}
@@ -92,10 +93,10 @@ def waits(session: Session, queues: Sequence[str] = QUEUES) -> dict[str, Queue]:
     return found
 
 
-def _twins(session: Session, is_not_paused: ColumnElement[bool]) -> Sequence[Row[tuple[str, int]]]:
+def _twins(session: Session, is_not_paused: ColumnElement[bool]) -> list[tuple[str, int]]:
     """Return how many steps of each queue wait for what another job is doing."""
     running = aliased(Step)
-    return session.execute(
+    rows = session.execute(
         select(Step.queue, func.count(Step.id.distinct()))
         .select_from(running)
         .join(Step, (Step.workspace_id == running.workspace_id) & (Step.key == running.key))
@@ -106,7 +107,8 @@ def _twins(session: Session, is_not_paused: ColumnElement[bool]) -> Sequence[Row
             is_not_paused,
         )
         .group_by(Step.queue)
-    ).all()
+    )
+    return [(queue, number) for queue, number in rows]  # rows, not pairs
 
 
 def _first(session: Session, queue: str, is_not_paused: ColumnElement[bool]) -> datetime | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -82,7 +83,7 @@ class OtelTracing(Tracing):
     ) -> Iterator[Span]:
         """Record what is done inside; an exception marks it as failed by its type alone."""
         carrier = {} if parent is None else {"traceparent": parent}
-        above = _context.extract(carrier, trace.context_api.Context())
+        above = _context.extract(carrier, Context())
         made = OtelSpan(
             self._tracer.start_span(
                 name, context=above, kind=_KINDS[kind], attributes=_dotted(attributes)

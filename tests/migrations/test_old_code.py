@@ -28,7 +28,6 @@ NOT_ASKED = {
     "principals",
     "usage",
     "idempotent_requests",
-    "tallies",
     "uploads",
     "upload_parts",
     "webhooks",
