@@ -21,6 +21,7 @@ from store.tracing import NO_TRACING, Origin, Span, parent_of, set_origin, trace
 _CLIENT_WENT_AWAY = 499
 # Asked every few seconds: a span of each would bury the others.
 _PROBES = ("/livez", "/readyz", "/metrics")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger("api")
 
@@ -71,7 +72,7 @@ class RequestLog:
         is_probe = scope["path"] in _PROBES
         tracing = NO_TRACING if is_probe else scope["app"].state.tracing
         with tracing.span(
-            scope["method"], kind="server", parent=parent, http_request_method=scope["method"]
+            _method(scope), kind="server", parent=parent, http_request_method=_method(scope)
         ) as span:
             traceparent = span.traceparent or parent
             set_origin(Origin(request_id, traceparent))
@@ -115,20 +116,26 @@ class RequestLog:
         metrics, status = self._metrics, exchange.status
         metrics.received_bytes.labels(route).inc(exchange.received_bytes)
         metrics.sent_bytes.labels(route).inc(exchange.sent_bytes)
-        metrics.request_seconds.labels(scope["method"], route, str(status)).observe(seconds)
-        span.rename(f"{scope['method']} {route}")
+        metrics.request_seconds.labels(_method(scope), route, str(status)).observe(seconds)
+        span.rename(f"{_method(scope)} {route}")
         span.note(http_route=route, http_response_status__code=status)
         if status >= 500:
             span.fail(str(status))
         _log.info(
             "request",
-            method=scope["method"],
+            method=_method(scope),
             route=route,
             status=status,
             seconds=round(seconds, 4),
             received_bytes=exchange.received_bytes,
             sent_bytes=exchange.sent_bytes,
         )
+
+
+def _method(scope: Scope) -> str:
+    """Return the method, of which a client may make up any number; they share one name."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "other"
 
 
 class _Exchange:

@@ -16,14 +16,19 @@ def main() -> None:
     import uvicorn
 
     from api.app import create_app
+    from gan_core.spec.errors import GraftError
     from store.logs import configure_logs
     from store.settings import Settings, prepare
 
     listening = socket.socket(fileno=int(sys.argv[1]))
-    settings = prepare(Settings())
-    configure_logs(settings)
+    try:
+        settings = prepare(Settings())
+        configure_logs(settings)
+        app = create_app(settings)
+    except GraftError as error:
+        sys.exit(f"error: {error}")
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

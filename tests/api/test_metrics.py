@@ -146,6 +146,15 @@ def test_the_oldest_wait_is_told_by_queue_and_a_pause_is_no_wait(hospital: Any) 
     assert found["graft_queue_waiting_steps", ("queue", "gpu")] == 0
 
 
+def test_methods_that_clients_make_up_share_one_series(hospital: Any) -> None:
+    for number in range(5):
+        assert hospital.client.request(f"MADEUP{number}", "/v1/jobs").status_code == 405
+    found = scraped(hospital.client)
+    assert not [key for key in found if "MADEUP" in str(key)]
+    series = [key for key in found if key[0] == "graft_request_seconds_count"]
+    assert [found[key] for key in series if ("method", "other") in key] == [5]
+
+
 def test_a_lease_that_lapsed_is_counted(hospital: Any) -> None:
     job = hospital.submit(hospital.ready_dataset())
     claimed = hospital.claim_next(job["id"])
