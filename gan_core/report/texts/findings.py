@@ -69,15 +69,19 @@ FINDINGS = {
     "privacy_not_shown": "What this does not show",
     "privacy_not:attacks": "Attacks other than these two, and any that will be invented later, were"
     " not tried.",
-    "privacy_not:models": "The models themselves were not attacked. Somebody who holds a generator"
+    "privacy_not:models": "The generators themselves were not attacked. Somebody who holds one"
     " can draw far more images than were looked at here.",
     "privacy_not:patients": "Images were compared, not patients: several images of one patient are"
     " several images here.",
     "privacy_not:law": "Whether these images may be shared is a question for your ethics board and"
     " data protection officer. Treat them as you treat the real ones until they have answered.",
     "privacy_copies_none": "No synthetic image almost equals a training image.",
-    "privacy_copies": "{n} synthetic images almost equal a training image. They are left"
-    " out of the zip; that they occur says that the GAN learned some images by heart.",
+    "privacy_copies_one": "1 synthetic image almost equals a training image. {fate} That it occurs"
+    " says that the GAN learned some images by heart.",
+    "privacy_copies_many": "{n} synthetic images almost equal a training image. {fate} That they"
+    " occur says that the GAN learned some images by heart.",
+    "privacy_copies_left_out": "The zip is made without near-copies.",
+    "privacy_copies_kept": "The near-copy check was switched off: the zip holds near-copies, too.",
     "privacy_near": "Synthetic images lie {ratio} times as far from the training images as"
     " unseen real ones do, and {share} of them lie closer than all but 1% of the unseen ones:"
     " {judged}.",
@@ -108,7 +112,7 @@ FINDINGS = {
     "others:test": "test images",
     "copies_heading": "Near-copies side by side",
     "copies_lead": "Synthetic left, the training image that it almost equals right; the difference"
-    " is of small versions, in grey levels of 0 to 255. These stay out of the zip.",
+    " is of small versions, in grey levels of 0 to 255. {fate}",
     "copies_alt_synthetic": "synthetic image that almost equals a training image",
     "copies_alt_real": "the training image",
     "copies_caption": "difference {rms}",
