@@ -99,6 +99,6 @@ FIGURES = {
     "curve:val_accuracy": "Accuracy, held out",
     "curves_heading": "{classifier}, {count} real images",
     "curves_alt": "Loss and accuracy by epoch of the {classifier}: {arm}, {count} real images.",
-    "curves_more": "{n} more runs were made; the table holds them all.",
+    "curves_more": "Runs that are not drawn: {n}. The table holds them all.",
     "terminal_conclusion": "{count} real images: {sentence}",
 }

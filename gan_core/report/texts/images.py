@@ -53,7 +53,7 @@ IMAGES = {
     "image_alt_synthetic": "synthetic image {n}, {when}",
     "row_real": "Real",
     "row_final": "Final",
-    "gans_more": "Pictures of the first subset of each real count are shown; {n} more GANs were"
-    " trained on other subsets.",
+    "gans_more": "Pictures of the first subset of each real count are shown. GANs trained on other"
+    " subsets: {n}.",
     "gans_none": "No synthetic images were made in this study.",
 }

@@ -41,7 +41,7 @@ NAMES = {
     "figure:moved_specificity": "Specificity, threshold moved",
     "outcome:helps": "Helps",
     "outcome:harms": "Harms",
-    "outcome:no-significant-difference": "No clear difference",
+    "outcome:no-significant-difference": "No significant difference",
     "outcome:not-tested": "Not tested",
     "stage:features": "image features",
     "stage:pretrain": "training ahead",

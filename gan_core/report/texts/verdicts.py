@@ -8,7 +8,8 @@ VERDICTS = {
     " there are at least five subsets of the real images. It counts as a harm where one of the two"
     " is worse than that of the strongest of these ways, after the same correction.",
     "forest_lead": "Change against the strongest arm without a GAN. Right of the line is better;"
-    " the bars are 95% intervals. A bar that crosses the line is no finding.",
+    " the bars are 95% intervals. A bar that crosses the line is no finding; one that does not may"
+    " still be chance among so many, so what counts is the corrected verdict in the table.",
     "forest_alt": "Differences of {figure} with the {classifier} against the strongest arm without"
     " a GAN. {values}",
     "forest_alt_row": "{arm}, {count} real images: {value}, {between}.",
@@ -55,8 +56,9 @@ VERDICTS = {
     "patients_example": "Read it so:",
     "roc": "ROC curves and calibration",
     "roc_lead": "The strongest arm without a GAN (dashed), chosen on held-out training images, and"
-    " the arm with one of which the answer speaks. Classifier: {classifier}. Curves are means over the runs at each false-alarm rate; the band is one"
-    " standard deviation over runs. Dots are the decisions at the moved threshold.",
+    " the arm with one of which the answer speaks. Classifier: {classifier}. Curves are means over"
+    " the runs at each false-alarm rate; the band is one standard deviation over runs. Dots are the"
+    " decisions at the moved threshold.",
     "roc_alt": "ROC curves of the {classifier} with {count} real images: {arms}.",
     "axis_false_alarms": "false alarms (1 − specificity)",
     "axis_found": "found (sensitivity)",
