@@ -38,6 +38,8 @@ FIGURES = {
     "best_mark": "best, clear of the others",
     "group_note": "“{rare_class}” {n_real}, other classes {n_other}",
     "fakes_note": "{n_fake} synthetic added",
+    "fakes_note_between": "{low} to {high} synthetic added, by run",
+    "fakes_note_none": "no synthetic added, by choice",
     "reading": "How to read the figures",
     "reading_threshold": "A classifier gives each image a score between 0 and 1. From .5 on it"
     " says “{rare_class}”.",

@@ -132,3 +132,21 @@ def test_the_terminals_table_lines_up(results: Results) -> None:
         ".65/.65/.65",
         ".70/.70/.70",
     ]
+
+
+def test_where_runs_chose_how_many_to_add_the_table_says_between_which(results: Results) -> None:
+    def note(*counts: int) -> str:
+        added = iter(counts)
+        rows = [
+            row.model_copy(update={"n_fake": next(added, counts[-1])})
+            for row in results.rows
+            if (row.classifier, row.arm, row.real_count) == ("probe", "gan:infogan", 10)
+        ]
+        chosen = results.model_copy(update={"rows": rows})
+        of_gan = honest_table(chosen, "probe", ["roc_auc"])[0].rows[3]
+        assert of_gan.is_gan
+        return of_gan.note
+
+    assert note(0, 20) == "0 to 20 synthetic added, by run"
+    assert note(20) == "20 synthetic added"
+    assert note(0).startswith("no synthetic added")
