@@ -86,7 +86,7 @@ FINDINGS = {
     " unseen real ones do, and {share} of them lie closer than all but 1% of the unseen ones:"
     " {judged}.",
     "privacy_judged:close": "closer than new patients would",
-    "privacy_judged:usual": "no closer than new patients would",
+    "privacy_judged:usual": "not clearly closer than new patients would",
     "privacy_attack": "A membership attack by {by} told training images from unseen ones"
     " with a ROC-AUC of {auc} ({between}; .50 is chance): {judged}.",
     "privacy_by:distance": "distance to the nearest synthetic image",
