@@ -121,9 +121,9 @@ FINDINGS = {
     "shortcuts_lead": "If it can, it may learn “looks synthetic” in place of “{rare_class}”, as"
     " only that class has synthetic images. A probe tried to tell real images of “{rare_class}”"
     " from synthetic ones: ROC-AUC, .50 is not at all, 1 is always.",
-    "shortcuts_warning": "Take the benefit of {name} with care: {auc} even after all images went"
-    " through the same resizing and encoding. A classifier trained on both can take the easy way"
-    " and learn the traces of the generator.",
+    "shortcuts_warning": "Take any benefit of {name} with care: ROC-AUC {auc} even after all images"
+    " went through the same resizing and encoding. A classifier trained on both can take the easy"
+    " way and learn the traces of the generator.",
     "shortcuts_good": "No set stands out: after the same resizing and encoding real and synthetic"
     " images of “{rare_class}” are hard to tell apart.",
     "shortcut_figure:raw": "As they are",
