@@ -51,8 +51,8 @@ VERDICTS = {
     "patients_found": "of 100 with it, found",
     "patients_missed": "of 100 with it, missed",
     "patients_alarm": "of 100 without it, false alarms",
-    "patients_sentence": "With {count} real images, {arm}: of 100 with “{rare_class}”, {found} are"
-    " found; of 100 without, {alarm} are called “{rare_class}”.",
+    "patients_sentence": "With {count} real images, {arm}: of 100 with “{rare_class}”, {found}"
+    " found; of 100 without, {alarm} wrongly called “{rare_class}”.",
     "patients_example": "Read it so:",
     "roc": "ROC curves and calibration",
     "roc_lead": "The strongest arm without a GAN (dashed), chosen on held-out training images, and"

@@ -33,6 +33,10 @@ def test_differences_carry_their_sign_unless_they_are_nothing(value: float, prin
     assert difference(value) == printed
 
 
+def test_a_difference_of_thousandths_keeps_its_sign_where_three_decimals_are_shown() -> None:
+    assert [difference(v, 3) for v in (-0.0032, 0.0004, 0.02)] == ["−.003", ".000", "+.020"]
+
+
 def test_the_study_table_has_arms_down_and_real_counts_across(results: Results) -> None:
     table = study_table(results, "seed-cnn")
     assert [column.heading for column in table.columns] == ["10", "50", "all (120)"]
