@@ -42,6 +42,7 @@ from gan_core.phantoms import draw_phantoms
 from graft.client import Client
 from store.columns import new_id
 from store.database import Database
+from store.step_tables import Step
 from store.tables import Artifact
 
 HERE = Path(__file__).parent
@@ -119,6 +120,7 @@ def put_large_file(folder: Path, artifact_id: str, size: int) -> tuple[str, str]
     digest = hashlib.sha256()
     with database.write() as session:
         real = session.scalars(select(Artifact).where(Artifact.id == artifact_id)).one()
+        step = session.get_one(Step, real.step_id)
         key = real.object_key.rsplit("/", 1)[0] + "/large.zip"
         with (folder / "objects" / key).open("wb") as file:
             for _ in range(size // MIB):
@@ -129,7 +131,7 @@ def put_large_file(folder: Path, artifact_id: str, size: int) -> tuple[str, str]
             id=new_id("art"),
             workspace_id=real.workspace_id,
             job_id=real.job_id,
-            step_id=real.step_id,
+            step_id=step.id,
             kind="synthetic-zip",
             name="large.zip",
             media_type="application/zip",

@@ -159,7 +159,10 @@ def differences_told(differences: Mapping[str, Interval]) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+    if value is None:
+        return "–"
+    told = f"{value:+.3f}".replace("-", "−")
+    return "0.000" if told[1:] == "0.000" else told
 
 
 def nothing_to_compare() -> str:
@@ -212,8 +215,9 @@ def caveats(
     if witnesses < MIN_SUBSETS:
         counted = "1 run" if runs == 1 else f"{runs} runs"
         found.append(
-            f"Based on {counted}: so few runs carry no claim (at least {MIN_SUBSETS}, each with its"
-            " own choice of real images, are needed)."
+            f"Based on {counted}: so few cannot show that it helps (that takes at least"
+            f" {MIN_SUBSETS}, each with its own choice of real images), and a harm that so few show"
+            " is a warning."
         )
     if witnesses == 1 < runs:
         found.append("All runs share one choice of real images and one training of the GAN.")
@@ -273,7 +277,7 @@ def conclusion_sentence(
         )
     none = sorted({named_gan(arm.gan) for arm in tried if arm.chose_none})
     chosen = f" Of {' and '.join(none)} the best choice was to add none." if none else ""
-    others = len(tried) - 1
+    others = sum(not arm.chose_none for arm in tried if arm.arm != gan.arm)
     further = f", nor did {others} other ways of adding them" if others > 1 else ""
     further = ", nor did another way of adding them" if others == 1 else further
     return (

@@ -234,10 +234,10 @@ def test_a_moved_threshold_alone_is_no_help() -> None:
     assert verdict.outcome == "no-significant-difference"
 
 
-def test_few_runs_never_help_however_good_and_say_that_they_carry_no_claim() -> None:
+def test_few_runs_never_help_however_good_and_say_that_they_cannot_show_it() -> None:
     verdict = only(*study({"real-only": 0.5, "gan:infogan": 2.0}, seeds=range(4)))
     assert verdict.outcome == "no-significant-difference"
-    assert "so few runs carry no claim" in verdict.sentence
+    assert "so few cannot show that it helps" in verdict.sentence
 
 
 def test_the_same_run_five_times_over_is_one_run() -> None:
