@@ -84,8 +84,7 @@ def waits(session: Session, queues: Sequence[str] = QUEUES) -> dict[str, Queue]:
         .group_by(Step.queue)
     ):
         waiting[queue] += number
-    for queue, number in _twins(session, is_not_paused):
-        waiting[queue] -= number
+    waiting.subtract(_twins(session, is_not_paused))
     found = {}
     for queue in queues:
         first = _first(session, queue, is_not_paused) if waiting[queue] > 0 else None
@@ -93,22 +92,26 @@ def waits(session: Session, queues: Sequence[str] = QUEUES) -> dict[str, Queue]:
     return found
 
 
-def _twins(session: Session, is_not_paused: ColumnElement[bool]) -> list[tuple[str, int]]:
+def _twins(session: Session, is_not_paused: ColumnElement[bool]) -> Counter[str]:
     """Return how many steps of each queue wait for what another job is doing."""
-    running = aliased(Step)
+    # First what runs, which is little: a join would begin with all that waits.
+    running = {
+        (workspace_id, key)
+        for workspace_id, key in session.execute(
+            select(Step.workspace_id, Step.key).where(Step.status == "running")
+        )
+    }
+    if not running:
+        return Counter()
     rows = session.execute(
-        select(Step.queue, func.count(Step.id.distinct()))
-        .select_from(running)
-        .join(Step, (Step.workspace_id == running.workspace_id) & (Step.key == running.key))
-        .where(
-            running.status == "running",
+        select(Step.queue, Step.workspace_id, Step.key).where(
+            Step.workspace_id.in_({workspace_id for workspace_id, _ in running}),
+            Step.key.in_({key for _, key in running}),
             Step.status == "queued",
-            Step.id != running.id,
             is_not_paused,
         )
-        .group_by(Step.queue)
     )
-    return [(queue, number) for queue, number in rows]  # rows, not pairs
+    return Counter(queue for queue, workspace_id, key in rows if (workspace_id, key) in running)
 
 
 def _first(session: Session, queue: str, is_not_paused: ColumnElement[bool]) -> datetime | None:

