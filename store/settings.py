@@ -56,6 +56,17 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1)
+    upload_part_bytes: int = Field(default=64 * 1024**2, ge=1024**2, le=1024**3)
+    """Size of the parts of a large upload, where the client asks for none."""
+    upload_days: float = Field(default=7, gt=0)
+    """How long an upload in parts is kept that nobody goes on with."""
+    max_open_uploads: int = Field(default=20, ge=1)
+    """Uploads in parts that a workspace may have begun and not finished."""
+
+    ingest_max_memory_bytes: int = Field(default=8 * 1024**3, ge=256 * 1024**2)
+    """Memory that reading an upload may take. One thread decodes for each gibibyte."""
+    ingest_max_seconds: int = Field(default=4 * 3600, ge=1)
+    """How long reading an upload may take."""
 
     lease_seconds: int = Field(default=60, ge=1, le=LONGEST_LEASE_SECONDS)
     """How long a worker may be silent before its step is given to another."""

@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import re
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from worker.inputs import InputMissingError
 EXIT_DONE = 0
 EXIT_FAILED = 3
 EXIT_STOPPED = 4
+EXIT_OVERTIME = 5
 _SIGKILLED = -9
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -57,6 +59,12 @@ STORAGE_SILENT = StepError(
     "storage_unavailable",
     "The worker could not read or write the step's files.",
     "Look whether the object store answers (`graft doctor`), then submit the job again.",
+)
+OVERTIME = StepError(
+    "ingest_time",
+    "Reading the data set took longer than this service allows, and had to be ended.",
+    "An image in it may be made to do harm. Send fewer or smaller images, or ask the service's"
+    " operator to raise GRAFT_INGEST_MAX_SECONDS.",
 )
 INTERRUPTED = StepError(
     "interrupted",
@@ -166,6 +174,9 @@ def _cleaned(value: Any) -> Any:
 def _unexplained(end: ChildEnd) -> Failed:
     if end.returncode == EXIT_STOPPED:
         return Failed(INTERRUPTED, is_retryable=True)
+    if end.returncode in (EXIT_OVERTIME, -signal.SIGXCPU):
+        # The limits of gan_core.steps.limits, which only the reading of an upload has.
+        return Failed(OVERTIME, is_retryable=False)
     last_words = "\n".join(end.stderr_tail)
     if end.returncode == _SIGKILLED or _OUT_OF_MEMORY.search(last_words):
         # The kernel's out-of-memory killer sends SIGKILL, and nobody else here does.

@@ -92,6 +92,8 @@ def describe_step(step: ClaimedStep, settings: Settings) -> dict[str, Any]:
             "threads": settings.threads,
             "realesrgan_weights": None if weights is None else str(weights),
             "checkpoint_seconds": settings.checkpoint_seconds,
+            "ingest_max_memory_bytes": settings.ingest_max_memory_bytes,
+            "ingest_max_seconds": settings.ingest_max_seconds,
         },
     }
 
