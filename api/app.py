@@ -17,6 +17,7 @@ from api.keys import endpoints as keys
 from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
+from api.uploads import endpoints as uploads
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -83,8 +84,10 @@ def assemble(**options: Any) -> FastAPI:
     problems.install(app)
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
-    app.include_router(datasets.router)  # counts its own bytes
-    for domain in (jobs, models, artifacts, keys, health, pages):
+    # These two count their own bytes.
+    app.include_router(datasets.router)
+    app.include_router(uploads.parts_router)
+    for domain in (uploads, jobs, models, artifacts, keys, health, pages):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
     plain = app.openapi
 

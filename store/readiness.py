@@ -18,6 +18,7 @@ from gan_core.spec.steps import STEP_VERSIONS, StepKind, columns_lost_with, step
 from store.clock import now_of
 from store.settling import steps_of
 from store.step_tables import FINAL_STEP_STATES, Step, StepDependency
+from store.uploads import content_id_of
 from store.tables import Dataset, Job
 
 _NEVER = ("failed", "skipped", "cancelled")
@@ -138,7 +139,7 @@ def key_of(session: Session, job: Job, step: Step) -> str:
         if given["source"] == "step":
             digests[label] = keys[given["step"]]
         elif given["source"] == "upload":
-            digests[label] = dataset.upload_sha256
+            digests[label] = content_id_of(dataset)
         else:
             digests[label] = (dataset.facts or {}).get("digest", "")
     kind: Any = step.kind

@@ -12,7 +12,7 @@ from typing import Any
 
 from store.records import Output, StepError
 from worker.child import ChildEnd, EndReason
-from worker.inputs import InputMissingError
+from worker.inputs import DigestMismatchError, InputMissingError
 
 EXIT_DONE = 0
 EXIT_FAILED = 3
@@ -54,6 +54,11 @@ INPUT_MISSING = StepError(
     "input_missing",
     "A file that this step reads is not in the object store any more.",
     "Was something deleted there? Upload the data set again, and submit the job with it.",
+)
+DIGEST_MISMATCH = StepError(
+    "upload_digest_mismatch",
+    "The upload's parts together have another SHA-256 than was said.",
+    "Something was damaged on the way, or the file was changed meanwhile: upload it again.",
 )
 STORAGE_SILENT = StepError(
     "storage_unavailable",
@@ -188,6 +193,8 @@ def _unexplained(end: ChildEnd) -> Failed:
 
 def failure_of(error: Exception) -> Failed:
     """Read what went wrong on our own side, before or after the child."""
+    if isinstance(error, DigestMismatchError):
+        return Failed(DIGEST_MISMATCH, is_retryable=False)
     if isinstance(error, InputMissingError):
         return Failed(INPUT_MISSING, is_retryable=True)
     if _DISK_FULL.search(str(error)) or getattr(error, "errno", None) in _FULL:

@@ -128,7 +128,7 @@ def fill_step_dir(
         kept = None if label == "upload" else cache
         for file in files:
             before_each()
-            materialise((file,), folder / "inputs" / label, objects, kept)
+            materialise((file,), folder / "inputs" / label, objects, kept, before_each)
     (folder / "tmp").mkdir(exist_ok=True)
     settings.resolved_cache_dir().mkdir(parents=True, exist_ok=True)
     text = json.dumps(describe_step(step, settings), ensure_ascii=False, indent=1)

@@ -130,7 +130,7 @@ def test_folders_and_headers_alone_cannot_go_on_for_ever(path: Path) -> None:
 
 
 def test_a_zip_that_mentions_a_tar_stays_a_zip(path: Path) -> None:
-    path.write_bytes(zipped([("a/1", b"." * 223 + b"ustar\x0000")]))
+    path.write_bytes(zipped([("a/1", b"." * 224 + b"ustar\x0000")]))
     assert path.read_bytes()[257:262] == b"ustar"
     assert list(_read_all(path)) == ["a/1"]
 
