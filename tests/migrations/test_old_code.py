@@ -29,8 +29,6 @@ NOT_ASKED = {
     "usage",
     "idempotent_requests",
     "tallies",
-    "uploads",
-    "upload_parts",
     "webhooks",
     "webhook_messages",
     "webhook_deliveries",

@@ -30,6 +30,8 @@ from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.sweeping import is_at_work, over_among, ring_when_idle, sweep
 from store.tables import Job, WorkerSeen, Workspace
+from store.upload_expiry import expire_uploads
+from store.upload_tables import UploadSession
 from store.workers import WorkerRegister
 
 _BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
@@ -50,6 +52,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         house = House(client, database, Objects.from_settings(settings))
         _keys(house, settings)
         dataset_id = _datasets(house)
+        _uploads(house)
         done = _a_job_that_succeeds(house, dataset_id)
         _what_it_left(house, done)
         _models(house, dataset_id)
@@ -104,6 +107,36 @@ def _datasets(house: House) -> str:
     house.ask("GET", f"/v1/datasets?limit=1&status=ready&cursor={page['next_cursor']}", 200)
     house.ask("GET", "/v1/datasets/ds_none", 404)
     return dataset_id
+
+
+def _uploads(house: House) -> None:
+    """Uploads in parts: one is read, one waits, one is deleted, one is forgotten and expires."""
+    upload_id, job_id = house.upload_in_parts("read")
+    house.run(job_id)
+    remove_spent_uploads(house.database, house.objects)
+    waiting, unread = house.upload_in_parts("waiting")
+    house.ask("POST", f"/v1/jobs/{unread}/cancel", 202)
+    found = house.ask("GET", f"/v1/uploads/{waiting}", 200)
+    house.ask("DELETE", f"/v1/datasets/{found['dataset_id']}", 204)
+    deleted, _ = house.upload_in_parts("deleted", finish=False)
+    for _ in range(2):
+        house.ask("DELETE", f"/v1/uploads/{deleted}", 204)
+    forgotten, _ = house.upload_in_parts("forgotten", finish=False)
+    with house.database.write() as session:
+        row = session.get_one(UploadSession, forgotten)
+        row.expires_at = utc_now() - timedelta(days=1)
+    assert expire_uploads(house.database) == 1
+    with house.database.write() as session:
+        session.get_one(UploadSession, forgotten).expires_at = utc_now() - timedelta(days=30)
+    expire_uploads(house.database)
+    open_, _ = house.upload_in_parts("open", finish=False)
+    remove_orphans(house.database, house.objects, older_than_seconds=0.0)
+    page = house.ask("GET", "/v1/uploads?limit=1", 200)
+    sha256 = house.ask("GET", f"/v1/uploads/{open_}", 200)["sha256"]
+    cursor = page["next_cursor"]
+    house.ask("GET", f"/v1/uploads?status=open&sha256={sha256}&cursor={cursor}", 200)
+    house.ask("GET", f"/v1/uploads/{upload_id}", 200)
+    house.ask("GET", "/v1/uploads/up_none", 404)
 
 
 def _a_job_that_succeeds(house: House, dataset_id: str) -> str:
