@@ -27,7 +27,9 @@ from pathlib import Path
 from types import FrameType
 
 _HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(_HERE), str(_HERE.parent / "support"), str(_HERE.parents[1])]
+for _folder in (_HERE.parents[1], _HERE.parent / "support", _HERE):
+    if str(_folder) not in sys.path:
+        sys.path.insert(0, str(_folder))
 
 from mutations import mutated_archive, mutated_image  # noqa: E402
 
@@ -178,7 +180,7 @@ def _run_child(seed: int, first: int, count: int) -> Found:
     return whole
 
 
-def run(cases: int, seed: int, report: Callable[[str], None], *, first: int = 0) -> int:
+def run(cases: int, seed: int, report: Callable[[str], None], *, first: int = 0) -> list[str]:
     """Run cases in child processes; say what came of them.
 
     Args:
@@ -188,22 +190,22 @@ def run(cases: int, seed: int, report: Callable[[str], None], *, first: int = 0)
         first: Number of the first case.
 
     Returns:
-        How many went wrong.
+        A sentence for each that went wrong.
     """
     found = Found()
+    wrong: list[str] = []
     started = time.monotonic()
     for at in range(first, first + cases, _BATCH):
         batch = _run_child(seed, at, min(_BATCH, first + cases - at))
         found.add(batch)
-        for number, how in batch.wrong:
-            report(f"case {number} of seed {seed}: {how}")
+        wrong += [f"case {number} of seed {seed}: {how}" for number, how in batch.wrong]
         report(f"{found.cases}/{cases} archives and images, {len(found.wrong)} wrong")
     codes = ", ".join(f"{code} {count}" for code, count in found.outcomes.most_common())
     report(
         f"{found.cases} cases in {time.monotonic() - started:.0f} s; the slowest"
         f" {found.slowest_seconds:.2f} s; at most {found.peak_bytes / 2**20:.0f} MiB; {codes}"
     )
-    return len(found.wrong)
+    return wrong
 
 
 def _child(home: Path, seed: int, first: int, count: int) -> None:
@@ -226,7 +228,10 @@ def main() -> int:
     if given.child is not None:
         _child(given.child, given.seed, given.first, given.cases)
         return 0
-    return 1 if run(given.cases, given.seed, print, first=given.first) else 0
+    wrong = run(given.cases, given.seed, print, first=given.first)
+    for sentence in wrong:
+        print(sentence)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

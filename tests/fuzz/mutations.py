@@ -93,10 +93,10 @@ def _streamed_zip(members: list[tuple[str, bytes]]) -> bytes:
 
 
 def mutated_archive(rng: random.Random) -> bytes:
-    """An archive with one to four faults; of tars every other is packed with gzip."""
+    """An archive with a few faults, mostly one; of tars every other is packed with gzip."""
     seeds = archive_seeds()
     data = bytearray(rng.choice(seeds))
-    for _ in range(rng.randint(1, 4)):
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
         if data.startswith(b"PK") and rng.random() < 0.5:
             _zip_field(rng, data)
         elif data[257:262] == b"ustar" and rng.random() < 0.6:
@@ -114,10 +114,10 @@ def mutated_archive(rng: random.Random) -> bytes:
 
 
 def mutated_image(rng: random.Random) -> bytes:
-    """An image file with one to four faults."""
+    """An image file with a few faults, mostly one."""
     seeds = image_seeds()
     data = bytearray(rng.choice(seeds))
-    for _ in range(rng.randint(1, 4)):
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
         special = _of_kind(data)
         if special is not None and rng.random() < 0.6:
             special(rng, data)
