@@ -48,6 +48,7 @@ class Measured:
     peak_bytes: int
 
     def line(self, size: int) -> str:
+        """Return it for a person to read."""
         rose = (self.peak_bytes - self.before_bytes) / 2**20
         rate = size / self.seconds / 2**20
         return (
@@ -144,11 +145,13 @@ class Instance:
         raise RuntimeError("there is no process of the API")
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
+        """Return a request's answer, read as JSON."""
         answer = self.http.request(method, path, **more)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def stop(self) -> None:
+        """End the service."""
         self.http.close()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=60)

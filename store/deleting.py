@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from store.removals import promise
 from store.step_tables import OutboxRow, Step, StepDependency
-from store.uploads import forget_upload_of
 from store.tables import Artifact, Dataset, IdempotencyKey, Job, JobEvent
+from store.uploads import forget_upload_of
 
 
 def hold_jobs(session: Session, which: ColumnElement[bool]) -> Sequence[Job]:

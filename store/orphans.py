@@ -66,7 +66,9 @@ def _remove_stray_uploads(
     for keys in objects.pages(prefix, older_than_seconds=older_than_seconds):
         with database.read() as session:
             known = set(
-                session.scalars(select(UploadPart.object_key).where(UploadPart.object_key.in_(keys)))
+                session.scalars(
+                    select(UploadPart.object_key).where(UploadPart.object_key.in_(keys))
+                )
             )
             known.update(
                 session.scalars(

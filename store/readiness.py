@@ -18,8 +18,8 @@ from gan_core.spec.steps import STEP_VERSIONS, StepKind, columns_lost_with, step
 from store.clock import now_of
 from store.settling import steps_of
 from store.step_tables import FINAL_STEP_STATES, Step, StepDependency
-from store.uploads import content_id_of
 from store.tables import Dataset, Job
+from store.uploads import content_id_of
 
 _NEVER = ("failed", "skipped", "cancelled")
 _KINDS: frozenset[str] = frozenset(get_args(StepKind))

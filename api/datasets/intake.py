@@ -199,5 +199,5 @@ async def _file_part(stream: AsyncIterator[bytes], boundary: str) -> AsyncIterat
             422,
             "multipart_unreadable",
             "The multipart body does not hold exactly one part named `file`.",
-            "Send the archive as the part `file`, or as the body with `Content-Type: application/zip`.",
+            "Send the archive as the part `file`, or as the body with its `Content-Type`.",
         )

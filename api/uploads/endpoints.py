@@ -54,6 +54,7 @@ def create_upload(ctx: Ctx, who: Researcher, response: Response, body: UploadReq
 
 @router.get("")
 def list_uploads(
+    *,
     ctx: Ctx,
     who: Reader,
     limit: Limit = 50,
@@ -168,9 +169,7 @@ class _Body:
     def _wrong_size(self, got: int) -> Problem:
         hint = "All parts but the last have `part_size` bytes; the last has what is left."
         if got > self._size:
-            return Problem(
-                413, "part_too_large", f"The part must have {self._size:,} bytes.", hint
-            )
+            return Problem(413, "part_too_large", f"The part must have {self._size:,} bytes.", hint)
         return Problem(
             422,
             "part_incomplete",

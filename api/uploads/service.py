@@ -216,8 +216,10 @@ class Finished:
 def _check_open(upload: UploadSession) -> None:
     if upload.status == "open":
         return
-    what = "A data set was made of the upload" if upload.status == "completed" else (
-        "The upload was deleted, or has expired"
+    what = (
+        "A data set was made of the upload"
+        if upload.status == "completed"
+        else ("The upload was deleted, or has expired")
     )
     raise Problem(409, "upload_not_open", f"{what}.", "Begin a new one with `POST /v1/uploads`.")
 

@@ -132,9 +132,7 @@ class _Tar:
         # Its size was counted when the file was looked through.
         data = os.pread(self._descriptor, record.size, record.offset)
         while len(data) < record.size:
-            more = os.pread(
-                self._descriptor, record.size - len(data), record.offset + len(data)
-            )
+            more = os.pread(self._descriptor, record.size - len(data), record.offset + len(data))
             if not more:
                 raise UnreadableError("entry_damaged", "Its data are cut off.")
             data += more

@@ -54,8 +54,8 @@ def pack(
     Memory does not grow with the set but for its index and thumbnails (3 kB an image).
 
     Args:
-        source: A zip, tar or tar.gz, treated as hostile; or a folder, for the local command line alone. Laid
-            out as ``[root/]{train,test}/<class>/…`` or ``[root/]<class>/…``.
+        source: A zip, tar or tar.gz, treated as hostile; or a folder, for the local command line
+            alone. Laid out as ``[root/]{train,test}/<class>/…`` or ``[root/]<class>/…``.
         out: Folder to make; it must not exist, or be empty. Gets ``train.npy`` and ``test.npy``
             (uint8 [N, S, S, 3], RGB, sorted by class and name) and ``index.json``.
         image_size: Side S of the stored images in pixels, 32 to 512.
@@ -69,7 +69,8 @@ def pack(
 
     Raises:
         GraftError: ``image_size_out_of_range``, ``output_not_empty``, ``source_not_found``,
-            ``not_a_zip``, ``not_a_tar``, ``empty_archive``, ``archive_…``, ``no_images``, ``one_class_only``,
+            ``not_a_zip``, ``not_a_tar``, ``empty_archive``, ``archive_…``, ``no_images``,
+            ``one_class_only``,
             ``too_many_classes``, ``bad_class_name``, ``class_names_clash``,
             ``class_missing_in_train``, ``class_missing_in_test``, ``rare_class_too_small``,
             ``too_many_unreadable`` or ``disk_full``.

@@ -1,6 +1,7 @@
 """ingest: an uploaded archive becomes a data set.
 
-What it reads comes from strangers, so its process limits itself before it opens anything (``confined``).
+What it reads comes from strangers, so its process limits itself before it opens anything
+(``confined``).
 """
 
 from __future__ import annotations

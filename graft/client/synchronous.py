@@ -113,7 +113,9 @@ class Client:
                     params=effect.params or None,
                     headers=effect.headers,
                     json=effect.json,
-                    content=read_chunks(effect.file, effect.on_bytes, effect.start, effect.length) if effect.file else None,
+                    content=read_chunks(effect.file, effect.on_bytes, effect.start, effect.length)
+                    if effect.file
+                    else None,
                 )
                 return Reply(response.status_code, response.headers, response.content)
             case Fetch():
@@ -213,7 +215,9 @@ class Datasets:
         with as_zip(Path(source), on_pack, on_left_out) as path:
             called = Path(source).stem if name is None else name
             watch = UploadWatch(on_bytes, on_check, on_resumed)
-            return self._client.run(self._client.calls.upload(Archive(path, called, image_size), watch))
+            return self._client.run(
+                self._client.calls.upload(Archive(path, called, image_size), watch)
+            )
 
     def get(self, dataset_id: str) -> Dataset:
         """Return a data set as it stands."""

@@ -50,9 +50,7 @@ class UploadRepository:
         """Return the parts that have arrived, in order."""
         return self._session.scalars(
             select(UploadPart)
-            .where(
-                UploadPart.upload_id == upload_id, UploadPart.workspace_id == self._workspace_id
-            )
+            .where(UploadPart.upload_id == upload_id, UploadPart.workspace_id == self._workspace_id)
             .order_by(UploadPart.number)
         ).all()
 

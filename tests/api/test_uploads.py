@@ -159,7 +159,7 @@ def test_parts_may_come_at_once(hospital: Any, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("says_its_size", [True, False])
 def test_a_part_of_another_size_is_refused_and_nothing_kept(
-    hospital: Any, number: int, size: int, status: int, code: str, says_its_size: bool
+    hospital: Any, *, number: int, size: int, status: int, code: str, says_its_size: bool
 ) -> None:
     upload = _begin(hospital)
     data = bytes(size)

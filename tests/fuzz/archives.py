@@ -82,7 +82,7 @@ class Found:
 
 def case_of(seed: int, number: int) -> tuple[str, bytes]:
     """Return a case: ``archive`` or ``image``, and its bytes."""
-    rng = random.Random(f"{seed} {number}")  # noqa: S311 - to be repeated, not to be secret
+    rng = random.Random(f"{seed} {number}")
     kind = "archive" if number % 2 else "image"
     return kind, mutated_archive(rng) if kind == "archive" else mutated_image(rng)
 
@@ -119,7 +119,7 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> None:
 
 
 def run_cases(
-    seed: int, first: int, count: int, folder: Path, note: Path, read: Read = read_case
+    seed: int, first: int, count: int, folder: Path, note: Path, *, read: Read = read_case
 ) -> Found:
     """Run some cases in this process.
 
@@ -212,9 +212,7 @@ def _child(home: Path, seed: int, first: int, count: int) -> None:
     folder = home / "case"
     folder.mkdir()
     tempfile.tempdir = str(folder)
-    apply_limits(
-        ProcessLimits(memory_bytes=_MEMORY_BYTES, seconds=3600, file_bytes=200_000_000)
-    )
+    apply_limits(ProcessLimits(memory_bytes=_MEMORY_BYTES, seconds=3600, file_bytes=200_000_000))
     print(json.dumps(vars(run_cases(seed, first, count, folder, home / "note"))))
 
 

@@ -211,7 +211,10 @@ def _tar_field(rng: random.Random, data: bytearray) -> None:
     block = bytearray(data[at : at + 512])
     field, values = rng.choice(
         [
-            ((0, 100), [b"../x", b"/etc/x", b"./", b"", b"a\0b", b"\xff\xfe", b"x" * 100, b"benign/"]),
+            (
+                (0, 100),
+                [b"../x", b"/etc/x", b"./", b"", b"a\0b", b"\xff\xfe", b"x" * 100, b"benign/"],
+            ),
             ((124, 136), [b"77777777777\0", b"0", b"", b"\x80" + bytes(10) + b"\x01", b"8", b"-1"]),
             ((156, 157), [bytes([k]) for k in b"\x000123456789ABDKLMNSVXgx "]),
             ((157, 257), [b"/etc/passwd", b"x" * 100]),

@@ -40,28 +40,24 @@ def test_a_case_is_the_same_each_time_and_another_by_its_number_or_seed(archives
     assert archives.case_of(1, 7) != archives.case_of(2, 7)
 
 
-def test_an_error_that_is_no_refusal_is_found(
-    archives: Any, folder: Path, tmp_path: Path
-) -> None:
+def test_an_error_that_is_no_refusal_is_found(archives: Any, folder: Path, tmp_path: Path) -> None:
     def read(data: bytes, _kind: str, _folder: Path) -> str:
         if len(data) % 2:
             raise IndexError("list index out of range")
         return "read"
 
-    found = archives.run_cases(1, 0, 20, folder, tmp_path / "note", read)
+    found = archives.run_cases(1, 0, 20, folder, tmp_path / "note", read=read)
     assert 0 < len(found.wrong) < 20
     assert all("IndexError" in how for _, how in found.wrong)
 
 
-def test_a_file_that_is_left_behind_is_found(
-    archives: Any, folder: Path, tmp_path: Path
-) -> None:
+def test_a_file_that_is_left_behind_is_found(archives: Any, folder: Path, tmp_path: Path) -> None:
     def read(_data: bytes, kind: str, folder: Path) -> str:
         if kind == "archive":
             (folder / "forgotten").touch()
         return "read"
 
-    found = archives.run_cases(1, 0, 10, folder, tmp_path / "note", read)
+    found = archives.run_cases(1, 0, 10, folder, tmp_path / "note", read=read)
     assert [number for number, _ in found.wrong] == [1, 3, 5, 7, 9]
 
 
@@ -76,7 +72,7 @@ def test_a_process_that_dies_is_found_and_the_others_are_run_all_the_same(
         "    if int((folder.parent / 'note').read_text()) == 13: os.abort()\n"
         "    return 'read'\n"
         "plain = archives.run_cases\n"
-        "archives.run_cases = lambda *given: plain(*given, read)\n"
+        "archives.run_cases = lambda *given: plain(*given, read=read)\n"
         "sys.exit(archives.main())\n"
     )
     monkeypatch.setattr(archives, "__file__", os.fspath(crashing))

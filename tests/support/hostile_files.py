@@ -333,7 +333,10 @@ def hostile_archives() -> dict[str, tuple[bytes, str]]:
         "tar with an absolute name": (header(b"/etc/x", 3) + body + END, "archive_unsafe_name"),
         "tar slip by record": (pax(("path", "../x")) + one + body + END, "archive_unsafe_name"),
         "tar with a newline": (header(b"a/1\n.png", 3) + body + END, "archive_control_character"),
-        "tar with bytes for a name": (header(b"a/\xff", 3) + body + END, "archive_control_character"),
+        "tar with bytes for a name": (
+            header(b"a/\xff", 3) + body + END,
+            "archive_control_character",
+        ),
         "tar with a backslash": (header(b"a\\1.png", 3) + body + END, "archive_backslash"),
         "tar twice": (one + body + one + body + END, "archive_duplicate_names"),
         "tar twice by another spelling": (

@@ -52,10 +52,10 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT], ids=str
+    "kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT], ids=str
 )
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_every_format_is_read_as_it_was_packed(path: Path, format: int, is_packed: bool) -> None:
+def test_every_format_is_read_as_it_was_packed(path: Path, kind: int, is_packed: bool) -> None:
     members = {
         "a/1": b"one",
         "a/2": b"",
@@ -63,14 +63,14 @@ def test_every_format_is_read_as_it_was_packed(path: Path, format: int, is_packe
         "b/3": os.urandom(700_000) + bytes(512),
         "/".join(["long"] * 30) + "/4": b"four",
     }
-    data = tarred(members.items(), format)
+    data = tarred(members.items(), kind)
     path.write_bytes(gzipped(data) if is_packed else data)
     assert _read_all(path) == members
     assert [child.name for child in path.parent.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("format", ["gnu", "ustar", "pax", "v7"])
-def test_what_the_tar_program_writes_is_read_and_v7_is_refused(tmp_path: Path, format: str) -> None:
+@pytest.mark.parametrize("kind", ["gnu", "ustar", "pax", "v7"])
+def test_what_the_tar_program_writes_is_read_and_v7_is_refused(tmp_path: Path, kind: str) -> None:
     program = shutil.which("tar")
     if program is None:
         pytest.skip("there is no tar program here")
@@ -78,9 +78,9 @@ def test_what_the_tar_program_writes_is_read_and_v7_is_refused(tmp_path: Path, f
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "set" / name).write_bytes(data)
     path = tmp_path / "set.tgz"
-    command = [program, f"--format={format}", "-czf", path, "-C", tmp_path / "set", "."]
+    command = [program, f"--format={kind}", "-czf", path, "-C", tmp_path / "set", "."]
     subprocess.run(command, check=True)
-    if format == "v7":
+    if kind == "v7":
         assert _code(path, path.read_bytes()) == "not_a_tar"
     else:
         assert _read_all(path) == dict(sound_members(2))
