@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +18,8 @@ from api.keys import endpoints as keys
 from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
+from api.webhooks import endpoints as webhooks
+from api.webhooks.sender import WebhookSender
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -36,6 +39,7 @@ def create_app(
     database: Database | None = None,
     objects: Objects | None = None,
     doorbell: Doorbell | None = None,
+    sends_webhooks: bool = False,
 ) -> FastAPI:
     """Return the app.
 
@@ -44,6 +48,8 @@ def create_app(
         database: Migrated; null: the one that the settings name.
         objects: Null: the store that the settings name.
         doorbell: Null: the broker that the settings name.
+        sends_webhooks: Whether this process also delivers what is due to webhooks, of all
+            processes together. Any number may.
     """
     context = Context(
         settings,
@@ -51,10 +57,15 @@ def create_app(
         objects or Objects.from_settings(settings),
         doorbell or Doorbell(settings),
     )
+    sender = WebhookSender.from_settings(settings, context.database) if sends_webhooks else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if sender is not None:
+            sender.start()
         yield
+        if sender is not None:
+            await asyncio.to_thread(sender.stop)
         context.doorbell.close()
         context.database.dispose()
 
@@ -84,7 +95,7 @@ def assemble(**options: Any) -> FastAPI:
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
     app.include_router(datasets.router)  # counts its own bytes
-    for domain in (jobs, models, artifacts, keys, health, pages):
+    for domain in (jobs, models, artifacts, keys, webhooks, health, pages):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
     plain = app.openapi
 
