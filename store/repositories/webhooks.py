@@ -97,7 +97,7 @@ class WebhookRepository:
                 WebhookMessage.id.in_(ids), WebhookMessage.workspace_id == self._workspace_id
             )
         )
-        return dict(rows.tuples().all())
+        return {row.id: row.type for row in rows}
 
     def delivery(self, webhook_id: str, delivery_id: str) -> WebhookDelivery | None:
         """Return one delivery to a webhook, or null."""
