@@ -30,6 +30,7 @@ from graft.client.models import (
 )
 from graft.client.sse import EventParser
 from graft.client.transfer import OnLeftOut, PartFile, as_zip, read_chunks
+from graft.client.webhook_calls import AsyncWebhooks
 
 T = TypeVar("T")
 
@@ -78,6 +79,7 @@ class AsyncClient:
         self.artifacts = AsyncArtifacts(self)
         self.keys = AsyncKeys(self)
         self.models = AsyncModels(self)
+        self.webhooks = AsyncWebhooks(self)
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.

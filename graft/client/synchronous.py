@@ -29,6 +29,7 @@ from graft.client.models import (
 )
 from graft.client.sse import EventParser
 from graft.client.transfer import OnLeftOut, PartFile, as_zip, read_chunks
+from graft.client.webhook_calls import Webhooks
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ class Client:
         self.artifacts = Artifacts(self)
         self.keys = Keys(self)
         self.models = Models(self)
+        self.webhooks = Webhooks(self)
 
     def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.

@@ -31,9 +31,6 @@ NOT_ASKED = {
     "tallies",
     "uploads",
     "upload_parts",
-    "webhooks",
-    "webhook_messages",
-    "webhook_deliveries",
 }
 
 
