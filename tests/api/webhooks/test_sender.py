@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 from standardwebhooks.webhooks import Webhook as Verifier
@@ -24,6 +26,7 @@ from webhook_receiver import Receiver, receiving
 from api.app import create_app
 from api.webhooks.sender import WebhookSender
 from store.database import Database
+from store.logs import configure_logs
 from store.settings import Settings
 
 
@@ -264,3 +267,37 @@ def test_the_app_sends_while_it_serves_where_it_is_told_to(
         (got,) = receiver.wait_for(1)
     assert json.loads(got.body)["type"] == "webhook.test"
     assert not [t for t in threading.enumerate() if t.name == "webhooks"]
+
+
+def test_the_log_says_neither_where_messages_go_nor_how_they_are_signed(
+    client: Any,
+    settings: Settings,
+    database: Database,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    # Where other tests have logged before, the logger is kept.
+    monkeypatch.setattr("api.webhooks.sender._log", structlog.get_logger("api.webhooks"))
+    try:
+        configure_logs(settings.model_copy(update={"log_level": "DEBUG"}))
+        with receiving(Receiver()) as receiver, sending(settings, database):
+            body = {"url": receiver.url(path="/a-secret-of-the-receiver")}
+            made = client.post("/v1/webhooks", json=body).json()
+            client.post(f"/v1/webhooks/{made['id']}/test")
+            (got,) = receiver.wait_for(1)
+            path = f"/v1/webhooks/{made['id']}/deliveries?status=delivered"
+            until = time.monotonic() + 10
+            while not client.get(path).json()["items"]:
+                assert time.monotonic() < until
+        written = capfd.readouterr().err
+    finally:
+        root.handlers[:], root.level = before
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.NOTSET)
+        logging.getLogger("uvicorn.access").disabled = False
+    assert "webhook_sent" in written
+    for secret in ("a-secret-of-the-receiver", str(receiver.port), made["secret"]):
+        assert secret not in written
+    assert got.headers["webhook-signature"] not in written
