@@ -8,12 +8,13 @@ next time gains nothing. Nothing that the receiver says is kept but the status.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -30,30 +31,43 @@ TOTAL_SECONDS = 15.0
 """For everything, from the name to the status: Standard Webhooks recommends 15 to 30."""
 _CONNECT_SECONDS = 5.0
 _MOST_ADDRESSES = 4
-_RESOLVING_THREADS = 64
 _ASKS_FOR_PATIENCE = frozenset({429, 502, 503, 504})
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a name and a port to addresses; raises OSError where there are none."""
 
 
-class SystemResolver:
-    """Asks the system's resolver, which may block for long, in threads of its own."""
+async def ask_system(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a name, as the system's resolver knows them.
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_RESOLVING_THREADS, thread_name_prefix="webhook-names")
+    It may block for half a minute, and nothing can end it: so it is asked in a thread of its own
+    that the end of the process does not wait for. Attempts are few, and so are these threads.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Sequence[str]] = loop.create_future()
 
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """Return the addresses of a name."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    def say(found: Sequence[str] | OSError) -> None:
+        if answer.done():  # nobody waits any more
+            return
+        if isinstance(found, OSError):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
 
-    def close(self) -> None:
-        """Let the threads go; one that still asks ends by itself."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    def ask() -> None:
+        found: Sequence[str] | OSError
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        except OSError as error:
+            found = error
+        except UnicodeError:
+            found = OSError("not a name")
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(say, found)
+
+    threading.Thread(target=ask, name="webhook-name", daemon=True).start()
+    return await answer
 
 
 class Poster:
@@ -72,7 +86,7 @@ class Poster:
         rules: AddressRules,
         sealer: Sealer,
         trust: ssl.SSLContext,
-        resolve: Resolver,
+        resolve: Resolver = ask_system,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         self._rules = rules

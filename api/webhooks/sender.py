@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 import structlog
 
 from api.webhooks.addresses import AddressRules
-from api.webhooks.posting import Poster, SystemResolver, trust_of
+from api.webhooks.posting import Poster, trust_of
 from store.database import Database
 from store.settings import Settings
 from store.webhook_queue import ClaimedDelivery, Outcome, WebhookQueue
@@ -48,7 +48,6 @@ class WebhookSender:
         self._database = database
         self._poster = poster
         self._look_seconds = look_seconds
-        self._resolver: SystemResolver | None = None
         self._stopping = threading.Event()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="webhook-rows")
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
@@ -63,11 +62,8 @@ class WebhookSender:
         if settings.secret_key is None:
             raise ValueError("prepare the settings first")
         sealer = Sealer(settings.secret_key.get_secret_value())
-        resolver = SystemResolver()
         rules = AddressRules.from_settings(settings)
-        made = cls(database, Poster(rules, sealer, trust_of(settings), resolver))
-        made._resolver = resolver
-        return made
+        return cls(database, Poster(rules, sealer, trust_of(settings)))
 
     def start(self) -> None:
         """Begin."""
@@ -79,8 +75,6 @@ class WebhookSender:
         if self._thread.is_alive():
             self._thread.join(timeout=3 * _GOODBYE_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._resolver is not None:
-            self._resolver.close()
 
     def _run(self) -> None:
         asyncio.run(self._send_until_stopped())

@@ -7,6 +7,7 @@ import base64
 import json
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from webhook_receiver import Authority, Receiver, receiving
 
 from api.webhooks.addresses import AddressRules
-from api.webhooks.posting import Poster, trust_of
+from api.webhooks.posting import Poster, ask_system, trust_of
 from gan_core.spec.errors import GraftError
 from store.settings import Settings
 from store.webhook_queue import ClaimedDelivery, Outcome
@@ -317,3 +318,30 @@ def test_public_authorities_are_trusted() -> None:
     assert isinstance(TRUST, ssl.SSLContext)
     assert len(TRUST.get_ca_certs()) > 50
     assert httpx.create_ssl_context(trust_env=False).verify_mode is ssl.CERT_REQUIRED
+
+
+def test_the_systems_resolver_is_asked_and_its_failure_is_one() -> None:
+    assert "127.0.0.1" in asyncio.run(ask_system("127.0.0.1", 443))
+    with pytest.raises(OSError, match=r".+"):
+        asyncio.run(ask_system("a" * 64 + ".example", 443))
+
+
+def test_a_resolver_that_never_answers_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        release.wait(30)
+        return []
+
+    async def ask() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await ask_system("portal.example.org", 443)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", hang)
+        asyncio.run(ask())
+        (thread,) = [t for t in threading.enumerate() if t.name == "webhook-name"]
+        assert thread.daemon
+        release.set()
+        thread.join(10)
