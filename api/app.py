@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,8 @@ from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
 from api.uploads import endpoints as uploads
+from api.webhooks import endpoints as webhooks
+from api.webhooks.sender import WebhookSender
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -37,6 +40,7 @@ def create_app(
     database: Database | None = None,
     objects: Objects | None = None,
     doorbell: Doorbell | None = None,
+    sends_webhooks: bool = False,
 ) -> FastAPI:
     """Return the app.
 
@@ -45,6 +49,8 @@ def create_app(
         database: Migrated; null: the one that the settings name.
         objects: Null: the store that the settings name.
         doorbell: Null: the broker that the settings name.
+        sends_webhooks: Whether this process also delivers what is due to webhooks, of all
+            processes together. Any number may.
     """
     context = Context(
         settings,
@@ -52,10 +58,15 @@ def create_app(
         objects or Objects.from_settings(settings),
         doorbell or Doorbell(settings),
     )
+    sender = WebhookSender.from_settings(settings, context.database) if sends_webhooks else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if sender is not None:
+            sender.start()
         yield
+        if sender is not None:
+            await asyncio.to_thread(sender.stop)
         context.doorbell.close()
         context.database.dispose()
 
@@ -87,7 +98,7 @@ def assemble(**options: Any) -> FastAPI:
     # These two count their own bytes.
     app.include_router(datasets.router)
     app.include_router(uploads.parts_router)
-    for domain in (uploads, jobs, models, artifacts, keys, health, pages):
+    for domain in (uploads, jobs, models, artifacts, keys, webhooks, health, pages):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
     plain = app.openapi
 

@@ -104,10 +104,19 @@ class Settings(BaseSettings):
     """Whether each worker process keeps a child that has loaded its libraries ahead of the next
     step. It takes some 200 MB, and saves a few seconds a step."""
 
+    webhook_allowed_hosts: str = ""
+    """Names of receivers inside the network, separated by commas: webhooks may be sent to these,
+    and to no other, at private addresses."""
+    webhook_ca_file: Path | None = None
+    """Certificates (PEM) of authorities that receivers of webhooks may have theirs from, besides
+    the public ones."""
+    webhook_allow_loopback: bool = False
+    """Let webhooks be sent to this machine itself, without TLS, too: for trying them out."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("data_dir", "cache_dir", "realesrgan_weights")
+    @field_validator("data_dir", "cache_dir", "realesrgan_weights", "webhook_ca_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # Children run in directories of their own, where a relative path would mean another file.

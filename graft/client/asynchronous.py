@@ -42,6 +42,7 @@ from graft.client.models import (
 from graft.client.parts import Archive, UploadWatch
 from graft.client.sse import EventParser
 from graft.client.transfer import OnLeftOut, PartFile, as_zip, digests_of, read_chunks
+from graft.client.webhook_calls import AsyncWebhooks
 
 T = TypeVar("T")
 
@@ -90,6 +91,7 @@ class AsyncClient:
         self.artifacts = AsyncArtifacts(self)
         self.keys = AsyncKeys(self)
         self.models = AsyncModels(self)
+        self.webhooks = AsyncWebhooks(self)
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.

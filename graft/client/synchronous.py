@@ -41,6 +41,7 @@ from graft.client.models import (
 from graft.client.parts import Archive, UploadWatch
 from graft.client.sse import EventParser
 from graft.client.transfer import OnLeftOut, PartFile, as_zip, digests_of, read_chunks
+from graft.client.webhook_calls import Webhooks
 
 T = TypeVar("T")
 
@@ -81,6 +82,7 @@ class Client:
         self.artifacts = Artifacts(self)
         self.keys = Keys(self)
         self.models = Models(self)
+        self.webhooks = Webhooks(self)
 
     def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.

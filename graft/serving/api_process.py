@@ -23,7 +23,7 @@ def main() -> None:
     settings = prepare(Settings())
     configure_logs(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, sends_webhooks=True),
         log_config=None,
         access_log=False,
         server_header=False,

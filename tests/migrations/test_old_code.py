@@ -29,9 +29,6 @@ NOT_ASKED = {
     "usage",
     "idempotent_requests",
     "tallies",
-    "webhooks",
-    "webhook_messages",
-    "webhook_deliveries",
 }
 
 

@@ -32,6 +32,7 @@ from store.sweeping import is_at_work, over_among, ring_when_idle, sweep
 from store.tables import Job, WorkerSeen, Workspace
 from store.upload_expiry import expire_uploads
 from store.upload_tables import UploadSession
+from store.webhook_queue import Outcome, WebhookQueue
 from store.workers import WorkerRegister
 
 _BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
@@ -63,6 +64,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         _sweeping(house, dataset_id)
         _workers(house)
         _lists(house, dataset_id)
+        _webhooks(house, dataset_id)
         _tidying(house, dataset_id, done)
         _trail(house)
 
@@ -353,6 +355,54 @@ def _lists(house: House, dataset_id: str) -> None:
     for chosen in ["", *filters, "&".join(filters)]:
         page = house.ask("GET", f"/v1/jobs?limit=1&{chosen}", 200)
         house.ask("GET", f"/v1/jobs?limit=1&{chosen}&cursor={page['next_cursor']}", 200)
+
+
+def _webhooks(house: House, dataset_id: str) -> None:
+    asked = {"url": "https://portal.example.org/", "events": ["job.running", "job.cancelled"]}
+    made = house.ask("POST", "/v1/webhooks", 201, json=asked)
+    other = house.ask("POST", "/v1/webhooks", 201, json=asked)
+    page = house.ask("GET", "/v1/webhooks?limit=1", 200)
+    house.ask("GET", f"/v1/webhooks?limit=1&cursor={page['next_cursor']}", 200)
+    path = f"/v1/webhooks/{made['id']}"
+    house.ask("GET", path, 200)
+    house.ask("PATCH", path, 200, json={"events": [], "description": "portal"})
+    house.ask("POST", f"{path}/rotate-secret", 200)
+    job_id = house.submit_small(dataset_id, "told of")
+    house.claim(job_id)
+    house.ask("POST", f"/v1/jobs/{job_id}/cancel", 202)
+    tried = house.ask("POST", f"{path}/test", 202)
+    outcomes = [
+        Outcome(200),
+        Outcome(503, "status", retry_after=60.0),
+        Outcome(error="timeout"),
+    ]
+    for outcome in outcomes:
+        _send_one(house, outcome)
+    page = house.ask("GET", f"{path}/deliveries?limit=1", 200)
+    house.ask("GET", f"{path}/deliveries?limit=1&status=pending", 200)
+    house.ask("GET", f"{path}/deliveries?limit=1&cursor={page['next_cursor']}", 200)
+    house.ask("GET", f"{path}/deliveries/{tried['id']}", 200)
+    house.ask("POST", f"{path}/deliveries/{tried['id']}/replay", 202)
+    house.ask("POST", f"{path}/replay?since=2026-01-01T00:00:00Z", 202)
+    house.ask("DELETE", f"/v1/webhooks/{other['id']}", 204)
+    assert _send_one(house, Outcome(410, "gone")) == "gone"
+    house.ask("POST", f"{path}/test", 409)
+    house.ask("PATCH", path, 200, json={"disabled": False})
+
+
+def _send_one(house: House, outcome: Outcome) -> str | None:
+    """What the sender does with one delivery that is due."""
+    with house.database.read() as session:
+        (due, *_) = WebhookQueue(session).due(1)
+    with house.database.write() as session:
+        claimed = WebhookQueue(session).claim(due)
+        assert claimed is not None
+        WebhookQueue(session).release(claimed)
+    with house.database.write() as session:
+        claimed = WebhookQueue(session).claim(due)
+        assert claimed is not None
+    with house.database.write() as session:
+        return WebhookQueue(session).record(claimed, outcome)
 
 
 def _trail(house: House) -> None:
