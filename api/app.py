@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api import health, pages, problems
 from api.artifacts import endpoints as artifacts
+from api.audit import endpoints as audit
 from api.context import API_VERSION, Context
 from api.datasets import endpoints as datasets
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
+from api.limits import endpoints as limits
+from api.limits.gate import RateLimitFields, admit_anonymous
 from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
@@ -55,6 +58,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        context.gate.close()
         context.doorbell.close()
         context.database.dispose()
 
@@ -82,10 +86,14 @@ def assemble(**options: Any) -> FastAPI:
     app.state.metrics = metrics
     problems.install(app)
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
+    app.add_middleware(RateLimitFields)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
     app.include_router(datasets.router)  # counts its own bytes
-    for domain in (jobs, models, artifacts, keys, health, pages):
+    for domain in (jobs, models, artifacts, keys, limits, audit, health):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
+    app.include_router(
+        pages.router, max_body_size=_MAX_JSON_BYTES, dependencies=[Depends(admit_anonymous)]
+    )
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

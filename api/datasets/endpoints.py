@@ -14,6 +14,7 @@ from api.datasets.intake import Intake
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
 from api.http_rules import Cursor, Id, Limit, PageOf, retry_after
+from api.limits.quotas import Quotas, UploadRoom
 from api.problems import Problem, described
 from store.columns import new_id
 from store.repositories import Identity
@@ -67,10 +68,12 @@ async def upload_dataset(
     idempotency_key: IdempotencyKey = None,
 ) -> DatasetView:
     """Upload a zip of class folders. It is read in the background: ask again until it is ready."""
+    room = await run_in_threadpool(_room, ctx, who)
+    room.refuse_declared(request)
     dataset_id = new_id("ds")
     object_key = f"workspaces/{who.workspace_id}/uploads/{dataset_id}.zip"
     intake = Intake(request, ctx.settings.max_upload_bytes)
-    await ctx.objects.put_stream(object_key, intake.chunks())
+    await ctx.objects.put_stream(object_key, room.counted(intake.chunks()))
     upload = Upload(
         dataset_id, object_key, intake.size, intake.sha256.hexdigest(), name, image_size
     )
@@ -81,6 +84,11 @@ async def upload_dataset(
     response.headers["Location"] = f"/v1/datasets/{view.id}"
     response.headers["Retry-After"] = "1"
     return view
+
+
+def _room(ctx: Context, who: Identity) -> UploadRoom:
+    with ctx.database.read() as session:
+        return Quotas(session, who).upload_room()
 
 
 def _register(

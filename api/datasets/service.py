@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from api.limits.quotas import Quotas
 from api.problems import Problem, not_found
 from gan_core.spec.plan import plan_ingest
 from store.columns import new_id
@@ -44,6 +45,7 @@ class DatasetService:
         self._datasets = DatasetRepository(session, identity.workspace_id)
         self._jobs = JobRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
+        self._quotas = Quotas(session, identity)
 
     def create(self, upload: Upload, idempotency_key: str | None) -> tuple[Dataset, bool]:
         """Register an upload and the job that reads it.
@@ -62,6 +64,9 @@ class DatasetService:
                 job = self._jobs.get(earlier.job_id)
                 if job is not None:  # not deleted this very moment, and the key with it
                     return self.get(job.dataset_id), False
+        plan = plan_ingest(upload.sha256, upload.size, upload.image_size)
+        self._quotas.refuse_new_job(plan)
+        self._quotas.book_upload(upload.size)
         dataset = Dataset(
             id=upload.dataset_id,
             name=upload.name,
@@ -82,7 +87,6 @@ class DatasetService:
             created_by=self._identity.key_id,
         )
         dataset.job_id = job.id
-        plan = plan_ingest(upload.sha256, upload.size, upload.image_size)
         self._jobs.add(job, plan, self._objects)
         if idempotency_key is not None:
             self._jobs.remember(idempotency_key, upload.request_sha256(), job.id)
@@ -92,6 +96,7 @@ class DatasetService:
             dataset.id,
             {"sha256": upload.sha256, "size": upload.size},
         )
+        self._quotas.refuse_surplus(uploaded=upload.size)
         return dataset, True
 
     def get(self, dataset_id: str) -> Dataset:
@@ -142,11 +147,12 @@ class DatasetService:
             )
         for job in jobs:
             self._jobs.delete(job)
-            if job.kind != "ingest":
-                self._audit.append(
-                    self._identity.key_id, "job.delete", job.id, {"dataset_id": dataset_id}
-                )
         self._datasets.delete(dataset)
+        # Last: whatever else the workspace does waits for these lines until the commit.
+        for job in asked_for:
+            self._audit.append(
+                self._identity.key_id, "job.delete", job.id, {"dataset_id": dataset_id}
+            )
         self._audit.append(
             self._identity.key_id, "dataset.delete", dataset_id, {"jobs": len(asked_for)}
         )

@@ -10,6 +10,7 @@ from store.repositories.datasets import DatasetRepository
 from store.repositories.jobs import JobRepository
 from store.repositories.keys import Identity, KeyRepository, authenticate
 from store.repositories.models import ModelRepository
+from store.repositories.usage import UsageLedger
 
 __all__ = [
     "ArtifactRepository",
@@ -19,5 +20,6 @@ __all__ = [
     "JobRepository",
     "KeyRepository",
     "ModelRepository",
+    "UsageLedger",
     "authenticate",
 ]
