@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -12,10 +12,12 @@ from typing import Self, TypeVar
 import httpx
 
 from gan_core.spec.results import Results
+from graft.client.audit_calls import AsyncAudit
 from graft.client.calls import Calls, Spec, Waiting, id_of
 from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
 from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
+from graft.client.limit_calls import AsyncLimits
 from graft.client.model_calls import AsyncModels
 from graft.client.models import (
     TERMINAL_JOB_STATES,
@@ -78,6 +80,8 @@ class AsyncClient:
         self.artifacts = AsyncArtifacts(self)
         self.keys = AsyncKeys(self)
         self.models = AsyncModels(self)
+        self.audit = AsyncAudit(self)
+        self.limits = AsyncLimits(self)
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.
@@ -154,6 +158,10 @@ class AsyncClient:
             if (await self.jobs.get(job_id)).is_over:
                 return
             await asyncio.sleep(parser.retry_seconds)
+
+    def stream(self, method: str, path: str) -> AbstractAsyncContextManager[httpx.Response]:
+        """Open an answer that is read while it arrives."""
+        return self._http.stream(method, path)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -145,7 +145,7 @@ class AuditTrail:
     def first_broken(self) -> int | None:
         """Return the number of the first line that was changed, removed or put in; null: none."""
         expected_hash, expected_number = BEGINNING, 1
-        for line in self._all():
+        for line in self.all_lines():
             is_whole = (
                 line.number == expected_number
                 and line.prev_hash == expected_hash
@@ -156,17 +156,8 @@ class AuditTrail:
             expected_hash, expected_number = line.hash, line.number + 1
         return None
 
-    def hash_of(self, number: int) -> str | None:
-        """Return the hash that a line has now; null: there is no such line."""
-        if number == 0:
-            return BEGINNING
-        return self._session.scalar(
-            select(AuditEvent.hash).where(
-                AuditEvent.workspace_id == self._workspace_id, AuditEvent.number == number
-            )
-        )
-
-    def _all(self) -> Iterator[Row[Any]]:
+    def all_lines(self) -> Iterator[Row[Any]]:
+        """Yield every line that there is now, in order; few are in memory at a time."""
         number = 0
         up_to = self.head()[0]
         while lines := self.lines(after=number, up_to=up_to):
