@@ -258,10 +258,12 @@ def test_the_client_lists_takes_along_and_verifies(graft: Client, tmp_path: Path
     assert [line.action for line in page.items] == ["job.submit"]
     head = graft.audit.verify()
     assert head.number == 4
-    path = graft.audit.save(tmp_path / "trail.ndjson")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    path = graft.audit.save(folder / "trail.ndjson")
     with path.open("rb") as lines:
         assert verify_lines(lines, head).number == 5
-    assert [p.name for p in tmp_path.iterdir()] == ["trail.ndjson"]
+    assert [p.name for p in folder.iterdir()] == ["trail.ndjson"]
     with pytest.raises(GraftError, match="noted"):
         graft.audit.verify(Head(3, "0" * 64))
 
