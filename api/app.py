@@ -88,9 +88,11 @@ def assemble(**options: Any) -> FastAPI:
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RateLimitFields)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
-    app.include_router(datasets.router)  # counts its own bytes
-    for domain in (jobs, models, artifacts, keys, limits, audit, health):
-        app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
+    limited = problems.described(429)
+    app.include_router(datasets.router, responses=limited)  # counts its own bytes
+    for domain in (jobs, models, artifacts, keys, limits, audit):
+        app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES, responses=limited)
+    app.include_router(health.router, max_body_size=_MAX_JSON_BYTES)
     app.include_router(
         pages.router, max_body_size=_MAX_JSON_BYTES, dependencies=[Depends(admit_anonymous)]
     )

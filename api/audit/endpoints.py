@@ -17,7 +17,7 @@ from api.http_rules import Cursor, Limit
 from api.problems import described
 from store.repositories.audit import AuditFilter
 
-router = APIRouter(prefix="/v1/audit", tags=["audit"], responses=described(401, 403, 422, 429))
+router = APIRouter(prefix="/v1/audit", tags=["audit"], responses=described(401, 403, 422))
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -15,7 +15,7 @@ from api.problems import Problem, described
 from store.columns import utc_now
 from store.repositories import Identity
 
-router = APIRouter(prefix="/v1", tags=["limits"], responses=described(401, 403, 422, 429))
+router = APIRouter(prefix="/v1", tags=["limits"], responses=described(401, 403, 422))
 
 _LONGEST = timedelta(days=366)
 
