@@ -17,6 +17,7 @@ from starlette.types import Message
 
 from api.app import create_app
 from api.limits.gate import Memory, _address
+from api.limits.quotas import Quotas, UploadRoom
 from store.columns import utc_now
 from store.repositories import UsageLedger
 from store.step_tables import Step
@@ -368,6 +369,29 @@ def test_a_key_can_have_less_than_its_workspace(serve: Serve) -> None:
     refused(answer, "queue_full", "key-unfinished-jobs")
     house.submit(dataset_id, name="admin's second")
     assert answer.headers["ratelimit-policy"].startswith('"key";q=5;')
+
+
+def test_of_two_that_both_saw_room_one_is_refused_behind_the_line_in_the_trail(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On PostgreSQL two transactions do not see each other; here neither looks.
+    monkeypatch.setattr(Quotas, "refuse_new_job", lambda *_: None)
+    monkeypatch.setattr(Quotas, "upload_room", lambda _: UploadRoom())
+    size = len(serve().small_zip())
+    house = serve(limit_unfinished_jobs=1, limit_upload_bytes_per_day=size)
+    dataset_id = house.ready_dataset()
+    sent = house.client.post("/v1/datasets", content=house.small_zip(), headers=ZIP)
+    refused(sent, "upload_quota")
+    house.submit(dataset_id)
+    body = {"dataset_id": dataset_id, "real_counts": [10], "name": "second"}
+    refused(house.client.post("/v1/jobs", json=body), "queue_full")
+    # Nothing of them is left.
+    lines = house.client.get("/v1/audit?order=oldest").json()["items"]
+    assert [line["action"] for line in lines] == ["key.create", "dataset.create", "job.submit"]
+    [used] = [
+        one for one in house.client.get("/v1/usage").json()["items"] if "bytes" in one["kind"]
+    ]
+    assert used["amount"] == size
 
 
 # --- GPU time --------------------------------------------------------------------------------
