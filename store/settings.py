@@ -68,6 +68,22 @@ class Settings(BaseSettings):
     ingest_max_seconds: int = Field(default=4 * 3600, ge=1)
     """How long reading an upload may take."""
 
+    limit_requests_per_minute: int | None = Field(default=1200, ge=1)
+    """Of one key or person; null, here and below: no limit."""
+    limit_workspace_requests_per_minute: int | None = Field(default=6000, ge=1)
+    """Of all keys of a workspace together."""
+    limit_refused_per_minute: int | None = Field(default=30, ge=1)
+    """Requests without a key that is good, from one client address."""
+    limit_anonymous_per_minute: int | None = Field(default=600, ge=1)
+    """Requests for pages that need no key, from one client address."""
+    limit_upload_bytes_per_day: int | None = Field(default=None, ge=1)
+    """Of a workspace, as are all that follow; days and months are those of UTC."""
+    limit_unfinished_jobs: int | None = Field(default=1000, ge=1)
+    """Jobs that wait or run, the reading of uploads included."""
+    limit_gpu_minutes_per_day: int | None = Field(default=None, ge=1)
+    """Once they are used up no new job is taken; what was taken is carried out."""
+    limit_gpu_minutes_per_month: int | None = Field(default=None, ge=1)
+
     lease_seconds: int = Field(default=60, ge=1, le=LONGEST_LEASE_SECONDS)
     """How long a worker may be silent before its step is given to another."""
     heartbeat_seconds: float = Field(default=2, gt=0, le=5)

@@ -26,7 +26,6 @@ MAX_BYTES = 800_000
 NOT_ASKED = {
     "alembic_version",
     "principals",
-    "usage",
     "idempotent_requests",
     "tallies",
 }

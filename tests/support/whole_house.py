@@ -18,6 +18,7 @@ from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.database import Database
 from store.fairness import next_steps
+from store.granting import grant, read_grants
 from store.objects import Objects
 from store.orphans import remove_orphans
 from store.outbox import relay_outbox
@@ -65,6 +66,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         _workers(house)
         _lists(house, dataset_id)
         _webhooks(house, dataset_id)
+        _limits(house, settings)
         _tidying(house, dataset_id, done)
         _trail(house)
 
@@ -405,7 +407,29 @@ def _send_one(house: House, outcome: Outcome) -> str | None:
         return WebhookQueue(session).record(claimed, outcome)
 
 
+def _limits(house: House, settings: Settings) -> None:
+    grant(house.database, settings, "another hospital", read_grants(["unfinished_jobs=9"]))
+    # Whatever has a limit is counted.
+    many = {"upload_bytes_per_day": 10**9, "unfinished_jobs": 900, "gpu_minutes_per_day": 10**6}
+    many["gpu_minutes_per_month"] = 10**6
+    house.ask("PATCH", "/v1/limits", 200, json={"limits": many})
+    asked = {"name": "limited", "limits": many}
+    theirs = {"Authorization": f"Bearer {house.ask('POST', '/v1/keys', 201, json=asked)['key']}"}
+    for headers in ({}, theirs):
+        house.upload("limited", **headers)
+        house.ask("GET", "/v1/limits", 200, headers=headers)
+        house.ask("GET", "/v1/usage", 200, headers=headers)
+
+
 def _trail(house: House) -> None:
+    for order in ("newest", "oldest"):
+        page = house.ask("GET", f"/v1/audit?limit=1&order={order}", 200)
+        house.ask("GET", f"/v1/audit?order={order}&cursor={page['next_cursor']}", 200)
+    wanted = ["action=job.submit", "action=job.*", "actor=system", "subject=job_none"]
+    wanted += ["from=2020-01-01T00:00:00Z&to=2999-01-01T00:00:00Z"]
+    for chosen in wanted:
+        house.ask("GET", f"/v1/audit?{chosen}", 200)
+    house.ask("GET", "/v1/audit/export", 200)
     with house.database.read() as session:
         for workspace in session.query(Workspace).all():
             assert AuditTrail(session, workspace.id).first_broken() is None
