@@ -32,7 +32,7 @@ def main() -> int:
             ensure_admin(database, settings)
         finally:
             database.dispose()
-        app = create_app(settings)
+        app = create_app(settings, sends_webhooks=True)
     except GraftError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api import health, pages, problems
 from api.artifacts import endpoints as artifacts
+from api.audit import endpoints as audit
 from api.context import API_VERSION, Context
 from api.datasets import endpoints as datasets
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
+from api.limits import endpoints as limits
+from api.limits.gate import RateLimitFields, admit_anonymous
 from api.metrics import Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
 from api.readiness import Probes
+from api.uploads import endpoints as uploads
+from api.webhooks import endpoints as webhooks
+from api.webhooks.sender import WebhookSender
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -38,6 +45,7 @@ def create_app(
     database: Database | None = None,
     objects: Objects | None = None,
     doorbell: Doorbell | None = None,
+    sends_webhooks: bool = False,
 ) -> FastAPI:
     """Return the app.
 
@@ -46,6 +54,8 @@ def create_app(
         database: Migrated; null: the one that the settings name.
         objects: Null: the store that the settings name.
         doorbell: Null: the broker that the settings name.
+        sends_webhooks: Whether this process also delivers what is due to webhooks, of all
+            processes together. Any number may.
     """
     context = Context(
         settings,
@@ -53,10 +63,16 @@ def create_app(
         objects or Objects.from_settings(settings),
         doorbell or Doorbell(settings),
     )
+    sender = WebhookSender.from_settings(settings, context.database) if sends_webhooks else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if sender is not None:
+            sender.start()
         yield
+        if sender is not None:
+            await asyncio.to_thread(sender.stop)
+        context.gate.close()
         context.doorbell.close()
         context.database.dispose()
         app.state.tracing.close()
@@ -88,10 +104,18 @@ def assemble(**options: Any) -> FastAPI:
     app.state.tracing = NO_TRACING
     problems.install(app)
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
+    app.add_middleware(RateLimitFields)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
-    app.include_router(datasets.router)  # counts its own bytes
-    for domain in (jobs, models, artifacts, keys, health, pages):
-        app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
+    limited = problems.described(429)
+    # These two count their own bytes.
+    app.include_router(datasets.router, responses=limited)
+    app.include_router(uploads.parts_router, responses=limited)
+    for domain in (uploads, jobs, models, artifacts, keys, webhooks, limits, audit):
+        app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES, responses=limited)
+    app.include_router(health.router, max_body_size=_MAX_JSON_BYTES)
+    app.include_router(
+        pages.router, max_body_size=_MAX_JSON_BYTES, dependencies=[Depends(admit_anonymous)]
+    )
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 import structlog
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from sqlalchemy.exc import DBAPIError
 
@@ -36,11 +36,14 @@ _bearer = HTTPBearer(
 
 def authorize(
     needed: SecurityScopes,
+    request: Request,
     ctx: Ctx,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Identity:
-    """Return who is asking, or raise the problem 401 or 403."""
+    """Return who is asking and what they may use, or raise the problem 401, 403 or 429."""
+    ctx.gate.approach(request, credentials.credentials if credentials else None)
     if credentials is None:
+        ctx.gate.refuse(request)
         raise Problem(
             401,
             "key_missing",
@@ -51,6 +54,7 @@ def authorize(
     with ctx.database.read() as session:
         identity = authenticate(session, credentials.credentials, ctx.pepper)
     if identity is None:
+        ctx.gate.refuse(request)
         raise Problem(
             401,
             "key_unknown",
@@ -58,9 +62,11 @@ def authorize(
             "Ask an administrator of your workspace for another.",
             headers={"WWW-Authenticate": 'Bearer realm="graft", error="invalid_token"'},
         )
+    identity = ctx.gate.admit(request, identity, credentials.credentials)
     has = frozenset().union(*(_IMPLIED.get(scope, frozenset()) for scope in identity.scopes))
     if not has.issuperset(needed.scopes):
         scope = needed.scope_str
+        ctx.gate.note_scope_missing(request, identity, scope)
         raise Problem(
             403,
             "scope_missing",

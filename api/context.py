@@ -10,6 +10,7 @@ from typing import Annotated, Self
 import structlog
 from fastapi import BackgroundTasks, Depends, Request
 
+from api.limits.gate import Gate
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -44,6 +45,11 @@ class Context:
     def weights_sha256(self) -> str | None:
         """Digest of the operator's own upscaler weights, read once; GraftError when unreadable."""
         return self.settings.realesrgan_weights_sha256()
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What counts requests."""
+        return Gate(self.settings, self.database)
 
     @property
     def pepper(self) -> str:

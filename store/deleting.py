@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from store.removals import promise
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, IdempotencyKey, Job, JobEvent
+from store.uploads import forget_upload_of
 
 
 def hold_jobs(session: Session, which: ColumnElement[bool]) -> Sequence[Job]:
@@ -81,6 +82,7 @@ def delete_dataset(session: Session, dataset: Dataset) -> None:
     set, too: each upload is an object of its own, but what is read from it is used again.
     """
     promise(session, dataset.workspace_id, [dataset.upload_key])
+    forget_upload_of(session, dataset.id)
     session.execute(
         delete(Dataset).where(Dataset.id == dataset.id).execution_options(synchronize_session=False)
     )

@@ -23,6 +23,8 @@ from store.settling import add_event, settle, steps_of
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, Job
 from store.tallies import count_outcome
+from store.usage import book_time
+from store.webhook_events import tell_of_dataset
 
 
 def lock_job(session: Session, job_id: str) -> Job | None:
@@ -92,6 +94,7 @@ def ring(session: Session, step: Step, *, after_seconds: float = 0.0) -> None:
         # Where the attempt ended; the next claim keeps how long it ran.
         now = now_of(session)
         step.finished_at = min(now, step.lease_expires_at or now)
+        book_time(session, step, step.finished_at)
     was_queued = step.status == "queued"
     step.status = "queued"
     step.lease_token = None
@@ -184,6 +187,7 @@ def _adopt_dataset(session: Session, job: Job, step: Step, twin: Step) -> bool:
     dataset.files = list(found.files)
     dataset.problems = list(found.problems)
     dataset.ready_at = now_of(session)
+    tell_of_dataset(session, dataset)
     return True
 
 

@@ -56,6 +56,33 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1)
+    upload_part_bytes: int = Field(default=64 * 1024**2, ge=1024**2, le=1024**3)
+    """Size of the parts of a large upload, where the client asks for none."""
+    upload_days: float = Field(default=7, gt=0)
+    """How long an upload in parts is kept that nobody goes on with."""
+    max_open_uploads: int = Field(default=20, ge=1)
+    """Uploads in parts that a workspace may have begun and not finished."""
+
+    ingest_max_memory_bytes: int = Field(default=8 * 1024**3, ge=256 * 1024**2)
+    """Memory that reading an upload may take. One thread decodes for each gibibyte."""
+    ingest_max_seconds: int = Field(default=4 * 3600, ge=1)
+    """How long reading an upload may take."""
+
+    limit_requests_per_minute: int | None = Field(default=1200, ge=1)
+    """Of one key or person; null, here and below: no limit."""
+    limit_workspace_requests_per_minute: int | None = Field(default=6000, ge=1)
+    """Of all keys of a workspace together."""
+    limit_refused_per_minute: int | None = Field(default=30, ge=1)
+    """Requests without a key that is good, from one client address."""
+    limit_anonymous_per_minute: int | None = Field(default=600, ge=1)
+    """Requests for pages that need no key, from one client address."""
+    limit_upload_bytes_per_day: int | None = Field(default=None, ge=1)
+    """Of a workspace, as are all that follow; days and months are those of UTC."""
+    limit_unfinished_jobs: int | None = Field(default=1000, ge=1)
+    """Jobs that wait or run, the reading of uploads included."""
+    limit_gpu_minutes_per_day: int | None = Field(default=None, ge=1)
+    """Once they are used up no new job is taken; what was taken is carried out."""
+    limit_gpu_minutes_per_month: int | None = Field(default=None, ge=1)
 
     lease_seconds: int = Field(default=60, ge=1, le=LONGEST_LEASE_SECONDS)
     """How long a worker may be silent before its step is given to another."""
@@ -101,10 +128,19 @@ class Settings(BaseSettings):
     """``/metrics`` is answered to who sends it as a bearer token; null: to everybody."""
     otel_endpoint: str | None = None
     """Where traces go, by OTLP over HTTP: ``http://collector:4318``; null: none are made."""
+    webhook_allowed_hosts: str = ""
+    """Names of receivers inside the network, separated by commas: webhooks may be sent to these,
+    and to no other, at private addresses."""
+    webhook_ca_file: Path | None = None
+    """Certificates (PEM) of authorities that receivers of webhooks may have theirs from, besides
+    the public ones."""
+    webhook_allow_loopback: bool = False
+    """Let webhooks be sent to this machine itself, without TLS, too: for trying them out."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("data_dir", "cache_dir", "realesrgan_weights")
+    @field_validator("data_dir", "cache_dir", "realesrgan_weights", "webhook_ca_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # Children run in directories of their own, where a relative path would mean another file.

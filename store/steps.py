@@ -30,6 +30,8 @@ from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.tables import Dataset, Job
 from store.tallies import count_expiry, count_outcome, count_run
+from store.usage import book_time
+from store.webhook_events import tell_of_dataset
 
 log = structlog.get_logger(__name__)
 
@@ -319,7 +321,7 @@ class StepLedger:
         if job.status != "running":
             outcome = "cancelled"
             step.status = "cancelled"
-            self._let_go(step)
+            self._let_go(step, was_silent=True)
         elif may_try_again(step, max_attempts):
             outcome = "requeued"
             ring(self._session, step)
@@ -327,7 +329,7 @@ class StepLedger:
             outcome = "failed"
             step.status = "failed"
             step.error = WORKER_LOST.described()
-            self._let_go(step)
+            self._let_go(step, was_silent=True)
         count_outcome(self._session, step.kind, "retried" if outcome == "requeued" else outcome)
         advance(self._session, job)
         return outcome
@@ -366,10 +368,14 @@ class StepLedger:
             return None
         return job, step
 
-    def _let_go(self, step: Step) -> None:
+    def _let_go(self, step: Step, *, was_silent: bool = False) -> None:
+        now = now_of(self._session)
+        # Of a worker that fell silent nobody knows when it ended, but that its lease did.
+        lease_end = step.lease_expires_at if was_silent else None
+        book_time(self._session, step, min(now, lease_end or now))
         step.lease_token = None
         step.lease_expires_at = None
-        step.finished_at = now_of(self._session)
+        step.finished_at = now
         self._session.flush()
         ring_for_twins(self._session, step)
 
@@ -380,3 +386,4 @@ class StepLedger:
         dataset.problems = list(ingested.problems)
         dataset.files = list(step.outputs)
         dataset.ready_at = now_of(self._session)
+        tell_of_dataset(self._session, dataset)

@@ -10,10 +10,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
+from api.datasets.from_parts import FromParts, from_parts
 from api.datasets.intake import Intake
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
 from api.http_rules import Cursor, Id, Limit, PageOf, retry_after
+from api.limits.quotas import Quotas, UploadRoom
 from api.problems import Problem, described
 from store.columns import new_id
 from store.repositories import Identity
@@ -43,11 +45,17 @@ _MULTIPART: dict[str, Any] = {
 @router.post(
     "",
     status_code=202,
-    responses=described(413, 415, 507),
+    responses=described(400, 404, 409, 413, 415, 507),
     openapi_extra={
         "requestBody": {
-            "required": True,
-            "content": {"application/zip": _BINARY, "multipart/form-data": _MULTIPART},
+            "required": False,
+            "description": "The archive; none with `upload_id`.",
+            "content": {
+                "application/zip": _BINARY,
+                "application/gzip": _BINARY,
+                "application/x-tar": _BINARY,
+                "multipart/form-data": _MULTIPART,
+            },
         }
     },
 )
@@ -64,23 +72,66 @@ async def upload_dataset(
     image_size: Annotated[
         int, Query(ge=32, le=512, description="Side in pixels to which images are brought.")
     ] = 224,
+    upload_id: Annotated[
+        str | None,
+        Query(max_length=64, description="An upload in parts that is complete; the body is empty."),
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        Query(
+            pattern=r"^[0-9a-f]{64}$",
+            description="Of an upload in parts as a whole, where it was not said at its beginning.",
+        ),
+    ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> DatasetView:
-    """Upload a zip of class folders. It is read in the background: ask again until it is ready."""
+    """Upload a zip or tar.gz of class folders, or make a data set of an upload in parts.
+
+    It is read in the background: ask again until it is ready.
+    """
     dataset_id = new_id("ds")
-    object_key = f"workspaces/{who.workspace_id}/uploads/{dataset_id}.zip"
-    intake = Intake(request, ctx.settings.max_upload_bytes)
-    await ctx.objects.put_stream(object_key, intake.chunks())
-    upload = Upload(
-        dataset_id, object_key, intake.size, intake.sha256.hexdigest(), name, image_size
-    )
-    view = await run_in_threadpool(_register, ctx, who, upload, idempotency_key)
+    if upload_id is not None:
+        await _refuse_body(request)
+        asked = FromParts(upload_id, sha256, dataset_id, name, image_size)
+        view = await run_in_threadpool(from_parts, ctx, who, asked)
+    else:
+        object_key = f"workspaces/{who.workspace_id}/uploads/{dataset_id}.zip"
+        room = await run_in_threadpool(_room, ctx, who)
+        room.refuse_declared(request)
+        intake = Intake(request, ctx.settings.max_upload_bytes)
+        await ctx.objects.put_stream(object_key, room.counted(intake.chunks()))
+        upload = Upload(
+            dataset_id,
+            object_key,
+            intake.size,
+            intake.sha256.hexdigest(),
+            name,
+            image_size,
+            intake.format,
+        )
+        view = await run_in_threadpool(_register, ctx, who, upload, idempotency_key)
     ctx.ring_after(tasks)
     if view.status != "ingesting":
         ctx.remove_uploads_after(tasks)
     response.headers["Location"] = f"/v1/datasets/{view.id}"
     response.headers["Retry-After"] = "1"
     return view
+
+
+async def _refuse_body(request: Request) -> None:
+    async for chunk in request.stream():
+        if chunk:
+            raise Problem(
+                422,
+                "body_not_empty",
+                "The request names an upload in parts, and has a body besides.",
+                "Send one of the two.",
+            )
+
+
+def _room(ctx: Context, who: Identity) -> UploadRoom:
+    with ctx.database.read() as session:
+        return Quotas(session, who).upload_room()
 
 
 def _register(

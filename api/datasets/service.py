@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api.limits.quotas import Quotas
 from api.problems import Problem, not_found
 from gan_core.spec.plan import plan_ingest
 from store.columns import new_id
@@ -16,18 +18,33 @@ from store.objects import Objects
 from store.repositories import AuditTrail, DatasetRepository, Identity, JobRepository
 from store.repositories.paging import Page
 from store.tables import Dataset, Job
+from store.upload_tables import UploadPart
+from store.uploads import content_id_of
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A zip that lies in the object store."""
+    """An archive that lies in the object store."""
 
     dataset_id: str
     object_key: str
+    """Of parts: what their keys begin with."""
     size: int
     sha256: str
     name: str
     image_size: int
+    format: str = "zip"
+    parts: tuple[UploadPart, ...] = ()
+    """In order; none: it came in one piece."""
+
+    def described_parts(self) -> list[dict[str, Any]] | None:
+        """Return what is kept of the parts with the data set."""
+        if not self.parts:
+            return None
+        return [
+            {"object_key": part.object_key, "size": part.size, "sha256": part.sha256}
+            for part in self.parts
+        ]
 
     def request_sha256(self) -> str:
         """Return a hash of everything that was asked for."""
@@ -44,6 +61,7 @@ class DatasetService:
         self._datasets = DatasetRepository(session, identity.workspace_id)
         self._jobs = JobRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
+        self._quotas = Quotas(session, identity)
 
     def create(self, upload: Upload, idempotency_key: str | None) -> tuple[Dataset, bool]:
         """Register an upload and the job that reads it.
@@ -69,7 +87,15 @@ class DatasetService:
             upload_sha256=upload.sha256,
             upload_bytes=upload.size,
             image_size=upload.image_size,
+            upload_format=upload.format,
+            upload_parts=upload.described_parts(),
         )
+        plan = plan_ingest(content_id_of(dataset), upload.size, upload.image_size)
+        self._quotas.refuse_new_job(plan)
+        # Parts were booked as they came.
+        booked = 0 if upload.described_parts() else upload.size
+        if booked:
+            self._quotas.book_upload(booked)
         self._datasets.add(dataset)
         job = Job(
             id=new_id("job"),
@@ -82,7 +108,6 @@ class DatasetService:
             created_by=self._identity.key_id,
         )
         dataset.job_id = job.id
-        plan = plan_ingest(upload.sha256, upload.size, upload.image_size)
         self._jobs.add(job, plan, self._objects)
         if idempotency_key is not None:
             self._jobs.remember(idempotency_key, upload.request_sha256(), job.id)
@@ -92,6 +117,7 @@ class DatasetService:
             dataset.id,
             {"sha256": upload.sha256, "size": upload.size},
         )
+        self._quotas.refuse_surplus(uploaded=booked)
         return dataset, True
 
     def get(self, dataset_id: str) -> Dataset:
@@ -142,11 +168,12 @@ class DatasetService:
             )
         for job in jobs:
             self._jobs.delete(job)
-            if job.kind != "ingest":
-                self._audit.append(
-                    self._identity.key_id, "job.delete", job.id, {"dataset_id": dataset_id}
-                )
         self._datasets.delete(dataset)
+        # Last: whatever else the workspace does waits for these lines until the commit.
+        for job in asked_for:
+            self._audit.append(
+                self._identity.key_id, "job.delete", job.id, {"dataset_id": dataset_id}
+            )
         self._audit.append(
             self._identity.key_id, "dataset.delete", dataset_id, {"jobs": len(asked_for)}
         )

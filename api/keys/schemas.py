@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from api.auth import Scope
+from api.limits.schemas import ChosenLimits
 from store.tables import ApiKey
 
 
@@ -22,6 +23,8 @@ class KeyRequest(BaseModel):
     """``admin`` includes ``researcher``, which includes ``reader``."""
     expires_at: AwareDatetime | None = None
     """Null: never."""
+    limits: ChosenLimits | None = None
+    """What this key alone may use, where that is less than its workspace may."""
 
     @field_validator("expires_at")
     @classmethod
@@ -46,6 +49,8 @@ class KeyView(BaseModel):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    limits: dict[str, int] = {}
+    """What this key alone may use; what is not named is shared with the workspace."""
 
     @classmethod
     def of(cls, row: ApiKey, **more: Any) -> Self:
@@ -59,6 +64,7 @@ class KeyView(BaseModel):
             expires_at=row.expires_at,
             last_used_at=row.last_used_at,
             revoked_at=row.revoked_at,
+            limits=row.limits or {},
             **more,
         )
 

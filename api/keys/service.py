@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from api.keys.schemas import KeyRequest
+from api.limits.service import refuse_too_high
 from api.problems import Problem, not_found
 from store.columns import utc_now
 from store.repositories import AuditTrail, Identity, KeyRepository
@@ -27,14 +28,22 @@ class KeyService:
             Its row and its text.
 
         Raises:
-            Problem: 422 ``expiry_past``.
+            Problem: 422 ``expiry_past`` or ``limit_too_high``.
         """
         if asked.expires_at is not None and asked.expires_at <= utc_now():
             raise Problem(
                 422, "expiry_past", "`expires_at` is in the past.", "Give a later moment, or none."
             )
+        limits = {} if asked.limits is None else asked.limits.numbers()
+        refuse_too_high(self._identity, limits)
         row, text = self._keys.add(asked.name, asked.scopes, pepper, asked.expires_at)
-        self._audit.append(self._identity.key_id, "key.create", row.id, {"scopes": row.scopes})
+        row.limits = limits or None
+        self._audit.append(
+            self._identity.key_id,
+            "key.create",
+            row.id,
+            {"scopes": row.scopes} | ({"limits": limits} if limits else {}),
+        )
         return row, text
 
     def page(self, limit: int, cursor: str | None) -> Page[ApiKey]:

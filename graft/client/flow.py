@@ -6,6 +6,7 @@ A flow does no input or output of its own, so the same flow serves both clients.
 
 from __future__ import annotations
 
+import base64
 import itertools
 import random
 from collections.abc import Callable, Generator, Mapping
@@ -48,6 +49,10 @@ class Send:
     json: Any = None
     file: Path | None = None
     """Streamed as the body."""
+    start: int = 0
+    """Byte of the file with which the body begins."""
+    length: int | None = None
+    """Bytes of the body; None: to the file's end."""
     on_bytes: OnBytes | None = None
     is_repeatable: bool = True
     """Whether sending it twice has the effect of sending it once."""
@@ -64,13 +69,34 @@ class Fetch:
 
 
 @dataclass(frozen=True)
+class FileDigests:
+    """SHA-256 of a file and of its parts, hex."""
+
+    whole: str
+    parts: list[str]
+
+    def header(self, number: int) -> str:
+        """Return ``Repr-Digest`` (RFC 9530) of a part, counted from 1."""
+        return f"sha-256=:{base64.b64encode(bytes.fromhex(self.parts[number - 1])).decode()}:"
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Read a file for its checksums, answer with ``FileDigests``."""
+
+    path: Path
+    part_size: int
+    on_bytes: OnBytes | None = None
+
+
+@dataclass(frozen=True)
 class Sleep:
     """Wait."""
 
     seconds: float
 
 
-Effect = Send | Fetch | Sleep
+Effect = Send | Fetch | Digests | Sleep
 Flow = Generator[Effect, Any, T]
 
 
@@ -103,8 +129,9 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
     """Carry out a request, trying again where that is safe and may help.
 
     Tried again: no connection, and 429, 502, 503, 504, after the seconds that the service asks
-    for, else after a doubling wait. A connection that broke in the middle is tried again only for
-    requests that may be repeated. A DELETE that then finds nothing has done its work before.
+    for, else after a doubling wait; a 429 that asks for more than a minute is told at once. A
+    connection that broke in the middle is tried again only for requests that may be repeated. A
+    DELETE that then finds nothing has done its work before.
 
     Raises:
         ApiError: The service refused, or did not answer in the end.
@@ -126,9 +153,11 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
                 return reply
             # A gateway does not know whether the service behind it did what it was asked.
             may_have_arrived = may_have_arrived or reply.status in {502, 504}
-            if reply.status not in RETRIED_STATUSES or attempt >= patience.retries:
-                raise from_reply(reply.status, reply.body)
             asked = retry_after(reply.headers)
+            # A quota of the day is not waited for: that is for the person to decide.
+            is_long = reply.status == 429 and asked is not None and asked > _LONGEST_WAIT
+            if reply.status not in RETRIED_STATUSES or is_long or attempt >= patience.retries:
+                raise from_reply(reply.status, reply.body)
             wait = wait if asked is None else min(asked, _LONGEST_WAIT)
         yield Sleep(wait)
     raise AssertionError("unreachable")  # pragma: no cover - count() does not end

@@ -57,6 +57,26 @@ class Dataset(_Answer):
         return self.status != "ingesting"
 
 
+class UploadedPart(_Answer):
+    """A part of an upload that has arrived whole."""
+
+    number: int
+    size: int
+    sha256: str
+
+
+class Upload(_Answer):
+    """An archive on its way in parts."""
+
+    id: str
+    status: Literal["open", "completed", "aborted"]
+    size: int
+    part_size: int
+    sha256: str | None = None
+    dataset_id: str | None = None
+    parts: list[UploadedPart] = []
+
+
 class JobProgress(_Answer):
     """How far a job is."""
 
@@ -196,6 +216,45 @@ class Model(_Answer):
     """Figures of its images' quality; null: none were taken."""
     card: dict[str, Any] = {}
     links: dict[str, str] = {}
+
+
+class AuditLine(_Answer):
+    """One line of the audit trail."""
+
+    workspace_id: str
+    number: int
+    at: str
+    """ISO 8601 in UTC, to the letter as it went into the hash."""
+    actor: str
+    """Id of the key or person; ``system``: the service itself."""
+    action: str
+    subject: str
+    detail: dict[str, Any] = {}
+    prev_hash: str
+    hash: str
+
+
+class Limit(_Answer):
+    """One limit, and how much of it is used now."""
+
+    name: str
+    scope: str
+    """``key`` or ``workspace``: whose use is counted."""
+    limit: int
+    used: float
+    left: float
+    frees_at: datetime | None = None
+
+
+class Used(_Answer):
+    """What was used on a day (UTC)."""
+
+    day: str
+    kind: str
+    """``upload_bytes``, ``gpu_seconds``, ``cpu_seconds``."""
+    actor: str | None = None
+    """Id of the key or person, for administrators; None: all together."""
+    amount: float
 
 
 class Key(_Answer):

@@ -24,7 +24,7 @@ def main() -> None:
     try:
         settings = prepare(Settings())
         configure_logs(settings)
-        app = create_app(settings)
+        app = create_app(settings, sends_webhooks=True)
     except GraftError as error:
         sys.exit(f"error: {error}")
     config = uvicorn.Config(

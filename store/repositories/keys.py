@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from store.columns import new_id, utc_now
 from store.database import FOR_NO_KEY_UPDATE
 from store.key_texts import NewKey, digest_of, make_key, prefix_of
+from store.limits import Allowance
 from store.repositories.paging import Page, page_of
 from store.tables import ApiKey, Workspace
 
@@ -25,6 +26,8 @@ class Identity:
     key_id: str
     scopes: frozenset[str]
     last_used_at: datetime | None = None
+    allowance: Allowance | None = None
+    """How much they may use; null: it was not looked up, and they may use everything."""
 
 
 def authenticate(session: Session, text: str, pepper: str) -> Identity | None:

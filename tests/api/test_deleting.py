@@ -351,7 +351,7 @@ def _live_through_much(hospital: Any, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_after_everything_was_deleted_only_the_workspace_its_keys_and_the_trail_are_left(
+def test_after_everything_was_deleted_only_the_workspace_its_keys_its_usage_and_the_trail_are_left(
     hospital: Any, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -378,7 +378,7 @@ def test_after_everything_was_deleted_only_the_workspace_its_keys_and_the_trail_
             if session.scalar(select(func.count()).select_from(table))
         }
         # Tallies count steps by their kind, and tell nothing of a tenant.
-        assert left == {"workspaces", "api_keys", "audit_events", "tallies"}
+        assert left == {"workspaces", "api_keys", "usage", "audit_events", "tallies"}
         assert all(not re.search(r"\d", label) for label in session.scalars(select(Tally.label)))
         (workspace_id,) = session.scalars(select(Workspace.id))
         assert AuditTrail(session, workspace_id).first_broken() is None

@@ -26,13 +26,7 @@ MAX_BYTES = 800_000
 NOT_ASKED = {
     "alembic_version",
     "principals",
-    "usage",
     "idempotent_requests",
-    "uploads",
-    "upload_parts",
-    "webhooks",
-    "webhook_messages",
-    "webhook_deliveries",
 }
 
 
