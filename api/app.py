@@ -14,6 +14,7 @@ from api.context import API_VERSION, Context
 from api.datasets import endpoints as datasets
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
+from api.me import endpoints as me
 from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
@@ -84,7 +85,7 @@ def assemble(**options: Any) -> FastAPI:
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
     app.include_router(datasets.router)  # counts its own bytes
-    for domain in (jobs, models, artifacts, keys, health, pages):
+    for domain in (jobs, models, artifacts, keys, me, health, pages):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
     plain = app.openapi
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -34,6 +35,11 @@ _bearer = HTTPBearer(
 )
 
 
+def what_scopes_allow(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the scopes, and those that they bring with them."""
+    return frozenset().union(*(_IMPLIED.get(scope, frozenset()) for scope in scopes))
+
+
 def authorize(
     needed: SecurityScopes,
     ctx: Ctx,
@@ -58,8 +64,7 @@ def authorize(
             "Ask an administrator of your workspace for another.",
             headers={"WWW-Authenticate": 'Bearer realm="graft", error="invalid_token"'},
         )
-    has = frozenset().union(*(_IMPLIED.get(scope, frozenset()) for scope in identity.scopes))
-    if not has.issuperset(needed.scopes):
+    if not what_scopes_allow(identity.scopes).issuperset(needed.scopes):
         scope = needed.scope_str
         raise Problem(
             403,

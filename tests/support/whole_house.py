@@ -72,6 +72,10 @@ def _keys(house: House, settings: Settings) -> None:
     house.ask("GET", "/v1/keys", 403, headers=theirs)
     page = house.ask("GET", "/v1/keys?limit=1", 200)
     house.ask("GET", f"/v1/keys?limit=1&cursor={page['next_cursor']}", 200)
+    house.ask("GET", f"/v1/keys/{made['id']}", 200)
+    house.ask("GET", "/v1/me", 200, headers=theirs)
+    for _ in range(2):
+        house.ask("POST", f"/v1/keys/{made['id']}/rotate", 201)
     for _ in range(2):
         house.ask("DELETE", f"/v1/keys/{made['id']}", 204)
     house.ask("GET", "/v1/jobs", 401, headers=theirs)
