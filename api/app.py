@@ -18,6 +18,7 @@ from api.me import endpoints as me
 from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
+from api.people import endpoints as people
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -85,7 +86,7 @@ def assemble(**options: Any) -> FastAPI:
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
     app.include_router(datasets.router)  # counts its own bytes
-    for domain in (jobs, models, artifacts, keys, me, health, pages):
+    for domain in (jobs, models, artifacts, keys, me, people, health, pages):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
     plain = app.openapi
 

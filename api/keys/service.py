@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from api.auth import what_scopes_allow
 from api.keys.schemas import KeyRequest, RotationRequest
 from api.problems import Problem, not_found
 from store.columns import utc_now
 from store.repositories import AuditTrail, Identity, KeyRepository
 from store.repositories.paging import Page
+from store.roles import what_scopes_allow
 from store.tables import ApiKey
 
 

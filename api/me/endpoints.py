@@ -8,10 +8,11 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from api.auth import Reader, Scope, what_scopes_allow
+from api.auth import Reader, Scope
 from api.context import Ctx
 from api.problems import described
 from store.repositories.workspaces import workspace_name
+from store.roles import what_scopes_allow
 
 router = APIRouter(prefix="/v1/me", tags=["identity"], responses=described(401, 403))
 _SCOPES: tuple[Scope, ...] = ("reader", "researcher", "admin")

@@ -13,17 +13,22 @@ from driven_house import SPEC, Bell, House
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.oidc.people import identify
+from api.oidc.tokens import Claims
 from gan_core.spec import DeviceFacts
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.database import Database
 from store.fairness import next_steps
+from store.identity_settings import IdentitySettings
 from store.objects import Objects
 from store.orphans import remove_orphans
 from store.outbox import relay_outbox
 from store.records import StepError
 from store.removals import carry_out, is_pending, remove_spent_uploads
 from store.repositories import AuditTrail, JobRepository, KeyRepository
+from store.repositories.principals import PrincipalRepository
+from store.repositories.workspaces import add_workspace, all_workspaces
 from store.retention import expire, prune
 from store.settings import Settings
 from store.speeds import SpeedBook
@@ -49,6 +54,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
     with TestClient(app, headers={"Authorization": f"Bearer {key}"}) as client:
         house = House(client, database, Objects.from_settings(settings))
         _keys(house, settings)
+        _people(house)
         dataset_id = _datasets(house)
         done = _a_job_that_succeeds(house, dataset_id)
         _what_it_left(house, done)
@@ -88,6 +94,23 @@ def _keys(house: House, settings: Settings) -> None:
         session.flush()
         pepper = settings.secret_key.get_secret_value()
         KeyRepository(session, workspace.id).add("theirs", ["admin"], pepper)
+
+
+def _people(house: House) -> None:
+    groups = {"physicians": ["default:researcher", "another hospital:reader"]}
+    settings = IdentitySettings(oidc_groups=groups)
+    claims = Claims("https://sso", "mira", "Mira", ["physicians"], utc_now() + timedelta(hours=1))
+    met = [identify(house.database, settings, claims, "default") for _ in range(2)]
+    assert met[0].key_id == met[1].key_id
+    with house.database.write() as session:
+        PrincipalRepository(session, met[0].workspace_id).touch(met[0].key_id, "Mira Kim")
+    house.ask("GET", f"/v1/people/{met[0].key_id}", 200)
+    page = house.ask("GET", "/v1/people?limit=1", 200)
+    house.ask("GET", "/v1/people?limit=1&cursor=usr_z", 200)
+    assert page["next_cursor"] is None
+    with house.database.write() as session:
+        assert len(all_workspaces(session)) == 2
+        add_workspace(session, "a third one")
 
 
 def _datasets(house: House) -> str:
