@@ -6,6 +6,9 @@ say wrong things of itself.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import threading
 import time
@@ -18,6 +21,7 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 AUDIENCE = "graft"
 
@@ -48,6 +52,30 @@ def public_jwk(key: Any, kid: str | None, **more: Any) -> dict[str, Any]:
     # PyJWT says what a key may do, which issuers seldom do.
     jwk.pop("key_ops", None)
     return jwk | ({} if kid is None else {"kid": kid}) | more
+
+
+def part(value: Any) -> str:
+    """One of a token's three parts."""
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unsigned_token(claims: dict[str, Any], algorithm: str = "none", signature: str = "") -> str:
+    """A token that nobody signed."""
+    header = {"alg": algorithm, "typ": "JWT", "kid": "first"}
+    return f"{part(header)}.{part(claims)}.{signature}"
+
+
+def hmac_token(claims: dict[str, Any], secret: bytes, kid: str) -> str:
+    """A token with an HMAC, which the library itself refuses to make with a public key."""
+    signed = f"{part({'alg': 'HS256', 'typ': 'JWT', 'kid': kid})}.{part(claims)}"
+    return f"{signed}.{part(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
+
+
+def public_pem(key: Any) -> bytes:
+    """The public half of a key as everybody can read it."""
+    found: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return found
 
 
 @dataclass
