@@ -108,6 +108,25 @@ class Issuer:
             raise IssuerSilentError
         return found
 
+    def renewed(self, kid: str | None, tried: VerifyingKey) -> VerifyingKey | None:
+        """Return the key that has taken the place of one that does not fit; null: none has.
+
+        A new key may come under the name of an old one, or where tokens name none, under no name.
+
+        Raises:
+            IssuerSilentError: The token names no key, and nobody can say whether there is another.
+        """
+        try:
+            self._ask(is_needed=True)
+            found = self.key(kid)
+        except IssuerSilentError:
+            if kid is None:
+                raise
+            return None
+        if kid is None and self._has_failed:
+            raise IssuerSilentError
+        return None if found == tried else found
+
     def _ask(self, *, is_needed: bool) -> None:
         """Ask for the keys anew, unless somebody did just now.
 

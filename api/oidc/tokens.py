@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 
-from api.oidc.issuer import ALGORITHMS, RETRY_AFTER_SECONDS, Issuer, IssuerSilentError
+from api.oidc.issuer import ALGORITHMS, RETRY_AFTER_SECONDS, Issuer, IssuerSilentError, VerifyingKey
 from api.problems import Problem
 from store.identity_settings import IdentitySettings
 
@@ -85,6 +85,15 @@ class TokenChecker:
         key = self._issuer.key(kid)
         if key is None:
             raise _RefusedError("The issuer has no such key.")
+        try:
+            return self._decoded(token, key)
+        except jwt.InvalidSignatureError:
+            key = self._issuer.renewed(kid, key)
+            if key is None:
+                raise
+            return self._decoded(token, key)
+
+    def _decoded(self, token: str, key: VerifyingKey) -> Mapping[str, Any]:
         return jwt.decode(
             token,
             key.key,

@@ -81,6 +81,29 @@ def test_a_token_without_a_key_id_is_taken_when_there_is_no_choice(
     assert Issuer(oidc_settings).key(None) is None
 
 
+def test_a_new_key_under_the_name_of_an_old_one_is_found(
+    issuer: FakeIssuer, person: Any, clock: Clock
+) -> None:
+    assert person(issuer.token()).status_code == 200
+    issuer.keys = [public_jwk(private_key("second"), "first")]
+    new = issuer.token(private_key("second"))
+    assert person(new).json()["code"] == "token_invalid", "the issuer was asked just now"
+    clock.ahead = 11
+    assert person(new).status_code == 200
+    for _ in range(5):
+        assert person(issuer.token()).json()["code"] == "token_invalid"
+    assert issuer.asked == [DISCOVERY, "/keys"] * 2
+
+
+def test_a_wrong_signature_is_wrong_though_the_issuer_is_silent(
+    issuer: FakeIssuer, person: Any, clock: Clock
+) -> None:
+    assert person(issuer.token()).status_code == 200
+    issuer.status, clock.ahead = 500, 11
+    assert person(issuer.token(private_key("second"))).json()["code"] == "token_invalid"
+    assert len(issuer.asked) == 3
+
+
 def _refusal(answer: Any) -> tuple[int, str, str]:
     return answer.status_code, answer.json()["code"], answer.headers.get("retry-after", "")
 
