@@ -23,7 +23,10 @@ PUBLIC: set[Call] = {
     ("HEAD", "/openapi.json"),
 }
 # What a call has to bring along, so that it is refused for its id and not for its body.
-BODIES: dict[Call, dict[str, Any]] = {}
+BODIES: dict[Call, dict[str, Any]] = {
+    ("PATCH", "/v1/webhooks/{webhook_id}"): {"json": {"description": "x"}},
+    ("PUT", "/v1/uploads/{upload_id}/parts/{number}"): {"content": b"x"},
+}
 # Where an id names nothing of the workspace, but a place in something that an id names.
 NO_IDS = {"number": "1", "part_number": "1", "n": "1"}
 
