@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, Union
+from typing import TYPE_CHECKING, BinaryIO, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_core.progress import OnProgress, Progress, ShouldStop, Stopped
 from gan_core.reading.archive import Archive
+from gan_core.reading.dicom_of_set import DicomOfSet, Told
 from gan_core.reading.duplicates import thumbnail
 from gan_core.reading.images import Decoded, decode
 from gan_core.reading.index import Problem
@@ -26,7 +25,7 @@ from gan_core.reading.unreadable import UnreadableError
 from gan_core.spec.errors import GraftError
 
 if TYPE_CHECKING:
-    from gan_core.reading.dicom_process import DicomDecoders, DicomImages
+    from gan_core.reading.dicom_process import DicomImages
 
 _FIRST_FEW = 10
 
@@ -99,8 +98,8 @@ def decode_all(
     thumbnails = np.empty((max(1, total), 32, 32, 3), np.uint8)
     rows = Rows([], [], thumbnails, is_phantom=False, problems=[])
     allowed = int(options.unreadable_share * total)
-    told = _Told()
-    dicom = _Dicom(image_size, options)
+    told = Told()
+    dicom = DicomOfSet(image_size, options)
 
     def work(item: Item) -> _Result:
         try:
@@ -164,87 +163,6 @@ def _described(pixels: NDArray[np.uint8]) -> tuple[str, NDArray[np.uint8]]:
     return hashlib.sha256(pixels.tobytes()).hexdigest(), thumbnail(pixels)
 
 
-class _Dicom:
-    """The decoders of DICOM files, of which most sets have none: begun at the first one."""
-
-    def __init__(self, image_size: int, options: ReadOptions) -> None:
-        self._image_size = image_size
-        self._options = options
-        self._decoders: DicomDecoders | None = None
-        self._lock = threading.Lock()
-
-    def decode(self, data: bytes) -> DicomImages:
-        with self._lock:
-            if self._decoders is None:
-                from gan_core.reading.dicom_header import Limits
-                from gan_core.reading.dicom_process import DicomDecoders
-
-                limits = Limits(
-                    pixels=self._options.max_pixels,
-                    frames=self._options.max_frames,
-                    all_pixels=4 * self._options.max_pixels,
-                    bytes=self._options.max_entry_bytes,
-                )
-                self._decoders = DicomDecoders(self._image_size, limits=limits)
-        return self._decoders.decode(data)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._decoders is not None:
-            self._decoders.__exit__(kind, error, traceback)
-
-
-class _Told:
-    """What DICOM files say of themselves, counted: a line a kind, not a line a file."""
-
-    def __init__(self) -> None:
-        self._burned_in: list[int] = []
-        self._synthetic: list[int] = []
-        self._many: list[int] = []
-
-    def add(self, entry: int, images: DicomImages) -> None:
-        if images.about.has_burned_in_text:
-            self._burned_in.append(entry)
-        if images.about.is_synthetic:
-            self._synthetic.append(entry)
-        if images.about.frames > 1:
-            self._many.append(entry)
-
-    def problems(self) -> list[Problem]:
-        sentences = (
-            (
-                "burned_in_annotation",
-                self._burned_in,
-                "DICOM files say that text is burned into their pixels. It is not removed, and a"
-                " model may learn it: leave them out unless you know that it names nobody.",
-            ),
-            (
-                "synthetic_images",
-                self._synthetic,
-                "DICOM files say that they are synthetic. What is learnt from such images says"
-                " little of real ones, and a test on them nothing.",
-            ),
-            (
-                "frames_as_images",
-                self._many,
-                "DICOM files have more than one frame. Each frame counts as an image; all frames"
-                " of a file are on one side of the split.",
-            ),
-        )
-        return [
-            Problem(code=code, detail=f"{len(found)} {sentence}", entry=found[0])
-            for code, found, sentence in sentences
-            if found
-        ]
-
-
 def _check_count(images: int, limit: int) -> None:
     if images > limit:
         raise GraftError(
@@ -254,7 +172,7 @@ def _check_count(images: int, limit: int) -> None:
         )
 
 
-_Readable = Union[tuple[Decoded, str, NDArray[np.uint8]], "DicomImages"]  # noqa: UP007
+_Readable = Union[tuple[Decoded, str, NDArray[np.uint8]], "DicomImages"]
 _Result = _Readable | UnreadableError
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,19 +94,18 @@ def _squares(dataset: Dataset, size: int) -> Iterator[NDArray[np.uint8]]:
             yield np.asarray(square(Image.fromarray(frame), size).convert("RGB"))
 
 
-class _only_unreadable:  # noqa: N801 - reads as a statement
-    """Turns whatever a decoder raises on hostile bytes into ``image_damaged``; hushes warnings."""
-
-    def __enter__(self) -> None:
-        self._caught = warnings.catch_warnings()
-        self._caught.__enter__()
-        # Warnings of pydicom quote the header.
-        warnings.simplefilter("ignore")
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        self._caught.__exit__()
-        if isinstance(error, Exception) and not isinstance(error, UnreadableError):
-            raise UnreadableError("image_damaged", "It is cut off or damaged.") from error
+@contextmanager
+def _only_unreadable() -> Iterator[None]:
+    """Turn whatever a decoder raises on hostile bytes into ``image_damaged``; hush warnings."""
+    try:
+        with warnings.catch_warnings():
+            # Warnings of pydicom quote the header.
+            warnings.simplefilter("ignore")
+            yield
+    except UnreadableError:
+        raise
+    except Exception as error:
+        raise UnreadableError("image_damaged", "It is cut off or damaged.") from error
 
 
 def _patient(dataset: Dataset) -> str:

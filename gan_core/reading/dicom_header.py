@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders import get_decoder
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
@@ -136,7 +136,7 @@ class _Counter:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
+    def __call__(self, *_: object) -> bool:
         self.count += 1
         if self.count > _MAX_ELEMENTS:
             raise UnreadableError("image_damaged", f"It has more than {_MAX_ELEMENTS:,} elements.")

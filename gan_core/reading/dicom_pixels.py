@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
-from pydicom.pixels import (
+from pydicom.pixels.decoders import get_decoder
+from pydicom.pixels.processing import (
     apply_color_lut,
     apply_modality_lut,
     apply_voi,
     apply_windowing,
-    get_decoder,
 )
 from pydicom.uid import RLELossless
 
@@ -206,4 +206,3 @@ def _window(
     except ValueError:
         return None
     return levels, bottom, top
-

@@ -104,7 +104,7 @@ class DicomDecoders:
             OSError: There is no room for the frames.
         """
         process = self._helper()
-        frames = tempfile.SpooledTemporaryFile(_IN_MEMORY)
+        frames = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the caller's to use up
         try:
             answer = self._ask(process, data, frames)
         except (BrokenPipeError, EOFError, ValueError):
@@ -241,4 +241,3 @@ def _be_bounded(memory: int) -> None:
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)  # noqa: PLW2901
         resource.setrlimit(limit, (value, value))
-

@@ -109,7 +109,7 @@ def pack(
             should_stop,
         )
         people = people_of(rows)
-        is_test = _is_test(people, labels, layout, rows, twins, options)
+        is_test = _is_test(rows, people, labels, twins, layout=layout, options=options)
         rows.notes += across_splits(people, is_test)
         _check_enough(labels, is_test, layout.classes)
         index = _index(rows, labels, is_test, layout, twins=twins, image_size=image_size)
@@ -157,20 +157,19 @@ def _labels(rows: Rows, layout: Layout) -> NDArray[np.int64]:
 
 
 def _is_test(
+    rows: Rows,
     people: list[str],
     labels: NDArray[np.int64],
-    layout: Layout,
-    rows: Rows,
     twins: Twins,
+    *,
+    layout: Layout,
     options: ReadOptions,
 ) -> NDArray[np.bool_]:
     if layout.has_own_split:
         return np.array([item.split == "test" for item in rows.items], dtype=bool)
     if any(people):
         groups = joined(twins.groups, people)
-        return draw_test_patients(
-            labels, groups, share=options.test_share, seed=options.split_seed
-        )
+        return draw_test_patients(labels, groups, share=options.test_share, seed=options.split_seed)
     return draw_test_split(labels, twins.groups, share=options.test_share, seed=options.split_seed)
 
 
