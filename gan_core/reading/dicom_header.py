@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
-from pydicom.pixels.decoders import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.tag import BaseTag
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGExtended12Bit
 
 from gan_core.reading.unreadable import UnreadableError
 
@@ -206,7 +206,16 @@ def _check_image(dataset: Dataset) -> None:
     allocated, stored = dataset.get("BitsAllocated"), dataset.get("BitsStored")
     if allocated not in (8, 16) or type(stored) is not int:
         raise UnreadableError("image_unsupported", "Its values have neither 8 nor 16 bits.")
-    if not 1 <= stored <= allocated or dataset.get("PixelRepresentation") not in (0, 1):
+    syntax = dataset.file_meta.TransferSyntaxUID
+    is_beyond = stored != 8 if syntax == JPEGExtended12Bit else samples == 3 and stored > 8
+    if is_beyond and syntax in (JPEGExtended12Bit, *JPEG2000TransferSyntaxes):
+        raise UnreadableError(
+            "image_unsupported",
+            "JPEG of 12 bits and JPEG 2000 in colours of more than 8 are not read.",
+        )
+    if not 1 <= stored <= allocated or dataset.get("PixelRepresentation") not in (
+        (0, 1) if samples == 1 else (0,)
+    ):
         raise _damaged("It describes its pixels wrongly.")
     # Values that do not begin at the lowest bit: retired, and read by nobody in the same way.
     if dataset.get("HighBit", stored - 1) != stored - 1:

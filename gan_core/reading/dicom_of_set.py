@@ -79,8 +79,8 @@ class Told:
                 "burned_in_annotation",
                 self._burned_in,
                 (
-                    "DICOM files say that text is burned into their pixels. It is not removed, and a"
-                    " model may learn it: leave them out unless you know that it names nobody."
+                    "DICOM files say that text is burned into their pixels. It is not removed, and"
+                    " a model may learn it: leave them out unless you know that it names nobody."
                 ),
             ),
             (
@@ -95,8 +95,8 @@ class Told:
                 "frames_as_images",
                 self._many,
                 (
-                    "DICOM files have more than one frame. Each frame counts as an image; all frames"
-                    " of a file are on one side of the split."
+                    "DICOM files have more than one frame. Each frame counts as an image; all"
+                    " frames of a file are on one side of the split."
                 ),
             ),
         )

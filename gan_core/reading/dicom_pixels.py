@@ -15,18 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
-from pydicom.pixels.decoders import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import (
     apply_color_lut,
     apply_modality_lut,
-    apply_voi,
     apply_windowing,
 )
-from pydicom.uid import RLELossless
+from pydicom.uid import (
+    JPEG2000,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    RLELossless,
+)
 
 from gan_core.reading.dicom_codestream import check_frame
 from gan_core.reading.unreadable import UnreadableError
 
+# GDCM reads all of these, and breaks down on damaged ones where Pillow says that they are damaged.
+_BY_PILLOW = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEG2000, JPEG2000Lossless)
 _WINDOW = ("WindowCenter", "WindowWidth", "VOILUTFunction")
 _RESCALE = ("RescaleIntercept", "RescaleSlope")
 
@@ -45,9 +52,12 @@ def frames_of(dataset: Dataset) -> Iterator[NDArray[np.uint8]]:
     if syntax.is_encapsulated and syntax != RLELossless:
         _check_frames(dataset)
     decoder = get_decoder(syntax)
+    plugin = "pillow" if syntax in _BY_PILLOW else ""
     for number in range(dataset.NumberOfFrames):
         # One at a time, so that only one is in memory.
-        stored, _ = next(iter(decoder.iter_array(dataset, indices=[number])))
+        stored, _ = next(
+            iter(decoder.iter_array(dataset, indices=[number], decoding_plugin=plugin))
+        )
         if stored.shape[:2] != (dataset.Rows, dataset.Columns):
             raise UnreadableError("image_damaged", "Its pixels are not of the size that it says.")
         values = _meaningful_bits(stored, dataset)
@@ -79,23 +89,33 @@ def _check_frames(dataset: Dataset) -> None:
         raise UnreadableError("image_damaged", "It has not as many frames as it says.")
 
 
-def _meaningful_bits(stored: NDArray[Any], dataset: Dataset) -> NDArray[np.int32]:
+def _meaningful_bits(stored: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
     """Return the values without what may lie above their bits: old files hide overlays there."""
     bits = dataset.BitsStored
+    if dataset.PixelRepresentation == 0:
+        unsigned: NDArray[Any] = stored & stored.dtype.type((1 << bits) - 1)
+        return unsigned
     values = stored.astype(np.int32)
     values &= (1 << bits) - 1
-    if dataset.PixelRepresentation == 1:
-        values[values >= 1 << (bits - 1)] -= 1 << bits
+    values[values >= 1 << (bits - 1)] -= 1 << bits
     return values
 
 
-def _eight_bits(values: NDArray[np.int32], bits: int) -> NDArray[np.uint8]:
+def _eight_bits(values: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    """Scale unsigned colours to 8 bits, a channel at a time for the sake of memory."""
     top = (1 << bits) - 1
-    return values.astype(np.uint8) if bits == 8 else ((values * 255 + top // 2) // top).astype("u1")
+    table = ((np.arange(top + 1) * 255 + top // 2) // top).astype(np.uint8)
+    shown = np.empty(values.shape, np.uint8)
+    for channel in range(values.shape[2]):
+        shown[..., channel] = table[values[..., channel]]
+    return shown
 
 
-def _palette(values: NDArray[np.int32], dataset: Dataset) -> NDArray[np.uint8]:
+def _palette(values: NDArray[Any], dataset: Dataset) -> NDArray[np.uint8]:
     possible, lowest = _possible(dataset)
+    entries, _, depth = dataset.RedPaletteColorLookupTableDescriptor
+    if depth == 8 and not 1 <= entries <= 256:  # pydicom would count entries in 8 bits, too
+        raise UnreadableError("image_unsupported", "Its palette is stored in a way not read.")
     colours = apply_color_lut(possible, dataset)[:, :3]
     table = (colours >> 8).astype(np.uint8) if colours.dtype.itemsize == 2 else colours
     shown: NDArray[np.uint8] = table.astype(np.uint8)[values - lowest]
@@ -147,7 +167,7 @@ def _of_frame(dataset: Dataset, number: int) -> Dataset:
     return header
 
 
-def _grey(values: NDArray[np.int32], header: Dataset) -> NDArray[np.uint8]:
+def _grey(values: NDArray[Any], header: Dataset) -> NDArray[np.uint8]:
     possible, lowest = _possible(header)
     is_padding = _is_padding(possible, header)
     meant = np.asarray(apply_modality_lut(possible, header))
@@ -192,9 +212,11 @@ def _window(
     None: the image brings neither, or a window that has no width.
     """
     if header.get("VOILUTSequence"):
-        whole = np.rint(meant).astype(np.int32)
-        depth = int(header.VOILUTSequence[0].LUTDescriptor[2])
-        return apply_voi(whole, header).astype(np.float64), 0.0, float(2**depth - 1)
+        table, first, depth = _look_up_table(header.VOILUTSequence[0])
+        if first > 32767 and meant.min() < 0:  # a signed number, written as an unsigned one
+            first -= 65536
+        places = np.clip(np.rint(meant).astype(np.int64) - first, 0, len(table) - 1)
+        return table[places], 0.0, float(2**depth - 1)
     if header.get("WindowCenter") is None or header.get("WindowWidth") is None:
         return None
     try:
@@ -206,3 +228,26 @@ def _window(
     except ValueError:
         return None
     return levels, bottom, top
+
+
+def _look_up_table(item: Dataset) -> tuple[NDArray[np.float64], int, int]:
+    """Return a table's entries, the value that the first stands for, and their bits (C.11.2.1.1).
+
+    pydicom's own counts entries in as many bits as the entries have, which fails for the usual
+    table of 4,096 entries of 8 bits.
+    """
+    count, first, depth = (int(number) for number in item.LUTDescriptor)
+    if not 1 <= depth <= 16:
+        raise UnreadableError("image_damaged", "Its look-up table has no meaning.")
+    data = item.LUTData
+    if isinstance(data, bytes):
+        is_narrow = depth == 8 and len(data) < 2 * (count or 65536)
+        data = np.frombuffer(data, "u1" if is_narrow else _word(item))
+    table = np.atleast_1d(np.asarray(data, np.float64))[: count or 65536]
+    if not table.size:
+        raise UnreadableError("image_damaged", "Its look-up table is empty.")
+    return table, first, depth
+
+
+def _word(item: Dataset) -> str:
+    return "<u2" if item.original_encoding[1] is not False else ">u2"

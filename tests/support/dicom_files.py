@@ -180,3 +180,91 @@ def data_set_at(whole: bytes) -> int:
         length = struct.unpack_from("<L" if is_long else "<H", whole, at + (8 if is_long else 6))[0]
         at += (12 if is_long else 8) + length
     return at
+
+
+def palette_file(indices: NDArray[Any], **attributes: Any) -> bytes:
+    """Return a file whose 8-bit values stand for colours: (v, 255 - v, 128)."""
+    data = dicom_dataset(indices, PhotometricInterpretation="PALETTE COLOR")
+    values = np.arange(256, dtype=np.uint16)
+    tables = {"Red": values * 257, "Green": (255 - values) * 257, "Blue": 0 * values + 128 * 257}
+    for name, table in tables.items():
+        setattr(data, f"{name}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(data, f"{name}PaletteColorLookupTableData", table.astype("<u2").tobytes())
+    for name, value in attributes.items():
+        setattr(data, name, value)
+    return as_bytes(data)
+
+
+def enhanced_file() -> bytes:
+    """Return two frames of 0 to 15 with a window of their own each, in functional groups."""
+    ramp = np.tile(np.arange(16, dtype=np.uint16), (16, 1))
+    shared, rescale = Dataset(), Dataset()
+    rescale.RescaleSlope, rescale.RescaleIntercept, rescale.RescaleType = "10", "0", "US"
+    shared.PixelValueTransformationSequence = [rescale]
+    groups = []
+    # 0 to 150 after the rescale: the first frame shows all of it, the second the lower half.
+    for width in ("151", "76"):
+        window, group = Dataset(), Dataset()
+        window.WindowCenter, window.WindowWidth = str((int(width) + 1) / 2), width
+        group.FrameVOILUTSequence = [window]
+        groups.append(group)
+    return dicom_file(
+        np.stack([ramp, ramp]),
+        frames=True,
+        BitsStored=12,
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1",
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=groups,
+    )
+
+
+PLANTED = "ZZPLANTEDZZ"
+"""What a file from ``full_of_names`` is full of."""
+
+
+def full_of_names(pixels: NDArray[Any] | None = None) -> tuple[bytes, int]:
+    """Return a file with an identifier in every kind of value there is, and how many there are.
+
+    Public and private elements, nested sequences, an overlay, the preamble, the file meta
+    information, and what lies after the pixels.
+    """
+    data = dicom_dataset(blocks(7) if pixels is None else pixels)
+    text = PLANTED
+    data.PatientName = f"{text}^{text}"  # PN
+    data.PatientID = text  # LO
+    data.PatientBirthDate = "19620817"  # DA
+    data.PatientAge = "061Y"  # AS
+    data.PatientComments = text  # LT
+    data.AccessionNumber = text  # SH
+    data.InstitutionAddress = text  # ST
+    data.AcquisitionTime = "101112"  # TM
+    data.AcquisitionDateTime = "20260102030405"  # DT
+    data.StationAETitle = text  # AE
+    data.RetrieveURL = f"https://example.org/{text}"  # UR
+    data.LongCodeValue = text  # UC
+    data.TextValue = text  # UT
+    data.StudyInstanceUID = "1.2.3.4.5.678901234"  # UI
+    data.ImageComments = text
+    data.BurnedInAnnotation = "YES"
+    data.EncapsulatedDocument = text.encode() + b" "  # OB
+    person = Dataset()
+    person.PatientName = text
+    person.OtherPatientIDsSequence = [Dataset()]
+    person.OtherPatientIDsSequence[0].PatientID = text
+    data.ReferencedPatientSequence = [person]
+    block = data.private_block(0x0011, text, create=True)
+    block.add_new(0x01, "UN", text.encode() + b" ")
+    block.add_new(0x02, "LO", text)
+    block.add_new(0x03, "SQ", [person])
+    block.add_new(0x04, "OW", text.encode() + b" ")
+    data.add_new(0x60000010, "US", 8)  # an overlay of 8 × 8
+    data.add_new(0x60000011, "US", 8)
+    data.add_new(0x60000022, "LO", text)
+    data.add_new(0x60003000, "OW", text.encode()[:8])
+    data.add_new(0xFFFCFFFC, "OB", text.encode() + b" ")
+    data.file_meta.SourceApplicationEntityTitle = text
+    data.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    data.file_meta.PrivateInformation = text.encode() + b" "
+    data.preamble = text.encode().ljust(128, b"\0")
+    whole = as_bytes(data)
+    return whole, whole.count(text.encode())
