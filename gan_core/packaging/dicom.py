@@ -17,11 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.filereader import read_dataset
 from pydicom.sr.codedict import codes
+from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from gan_core.packaging.labels import Label
+from gan_core.reading.dicom_header import file_meta
 from gan_core.reading.images import PHANTOM_NOTE
 
 # 2.25 and a UUID (PS3.5 B.2): the class UID of this software, and the space of names of all others.
@@ -29,7 +33,7 @@ _NAMES = uuid.uuid5(uuid.NAMESPACE_DNS, "graft.synthetic-images.dicom")
 _IMPLEMENTATION = UID(f"2.25.{uuid.uuid5(_NAMES, 'implementation').int}")
 _SAID = "Synthetic image: made by a computer, not photographed."
 _MAX_BYTES = 2**26
-_TAGS = [
+_KEYWORDS = (
     "SOPClassUID",
     "SyntheticData",
     "ImageComments",
@@ -43,7 +47,8 @@ _TAGS = [
     "BitsStored",
     "PixelRepresentation",
     "PixelData",
-]
+)
+_TAGS: list[BaseTag | int] = [tag for name in _KEYWORDS if (tag := tag_for_keyword(name))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +136,12 @@ def read_labelled_dicom(data: bytes) -> tuple[NDArray[np.uint8], Label]:
     if data[128:132] != b"DICM":
         raise ValueError("not a DICOM file")
     try:
-        found = dcmread(io.BytesIO(data), specific_tags=_TAGS)
+        # Deflated files, which may unpack to anything, are none of ours.
+        syntax, at = file_meta(data)
+        if syntax != ExplicitVRLittleEndian:
+            raise ValueError("not a DICOM file as this software writes them")  # noqa: TRY301
+        body = io.BytesIO(memoryview(data)[at:])
+        found = read_dataset(body, False, True, specific_tags=_TAGS)
         pixels = _pixels(found)
         says = found.get("SyntheticData") == "YES"
         source = str(found.get("ImageComments") or "")
@@ -142,12 +152,11 @@ def read_labelled_dicom(data: bytes) -> tuple[NDArray[np.uint8], Label]:
     return pixels, Label(says, source)
 
 
-def _pixels(found: FileDataset) -> NDArray[np.uint8]:
+def _pixels(found: Dataset) -> NDArray[np.uint8]:
     shape = (found.Rows, found.Columns, found.SamplesPerPixel)
     expected = {1: "MONOCHROME2", 3: "RGB"}
     is_ours = (
-        found.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
-        and found.SOPClassUID == SecondaryCaptureImageStorage
+        found.SOPClassUID == SecondaryCaptureImageStorage
         and expected.get(found.SamplesPerPixel) == found.PhotometricInterpretation
         and (found.BitsAllocated, found.BitsStored, found.PixelRepresentation) == (8, 8, 0)
         and found.get("PlanarConfiguration", 0) == 0

@@ -112,7 +112,7 @@ def read_header(data: bytes, limits: Limits) -> Dataset:
         UnreadableError: ``not_an_image``, ``image_too_large``, ``image_unsupported`` or
             ``image_damaged``.
     """
-    syntax, at = _file_meta(data)
+    syntax, at = file_meta(data)
     _check_syntax(syntax)
     body = memoryview(data)[at:]
     source = io.BytesIO(_inflated(body, limits.bytes) if syntax == _DEFLATED else body)
@@ -147,11 +147,14 @@ def _damaged(how: str = "It is cut off or damaged.") -> UnreadableError:
     return UnreadableError("image_damaged", how)
 
 
-def _file_meta(data: bytes) -> tuple[str, int]:
-    """Return the transfer syntax, and where the data set begins.
+def file_meta(data: bytes) -> tuple[str, int]:
+    """Return the transfer syntax of a DICOM file, and where its data set begins.
 
     The group 0002 is always explicit and little endian (PS3.10 7.1); its stated length is not
     believed.
+
+    Raises:
+        UnreadableError: ``image_damaged``.
     """
     at, syntax = _PREAMBLE + 4, ""
     while data[at : at + 2] == b"\x02\x00":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dicom_files
 import httpx
 import numpy as np
 import orthanc_server
@@ -159,6 +160,11 @@ def test_damaged_files_are_refused() -> None:
     for end in (0, 100, 132, 140, 400, 900, len(whole) - 1):
         with pytest.raises(ValueError, match="DICOM"):
             read_labelled_dicom(whole[:end])
+
+
+def test_a_deflated_file_is_not_unpacked() -> None:
+    with pytest.raises(ValueError, match="as this software writes"):
+        read_labelled_dicom(dicom_files.deflate_bomb(2**24))
 
 
 @pytest.mark.parametrize("pixels", [COLOUR, GREY], ids=["colour", "grey"])
