@@ -141,7 +141,7 @@ def test_more_time_than_a_file_may_take_ends_the_helper() -> None:
 def test_more_memory_than_a_file_may_take_makes_it_unreadable() -> None:
     large = np.zeros((5000, 5000, 3), np.uint8)
     data = files.dicom_file(large)
-    with DicomDecoders(SIDE, memory=700 * 2**20) as decoders:
+    with DicomDecoders(SIDE, memory=300 * 2**20) as decoders:
         with pytest.raises(UnreadableError) as caught:
             decoders.decode(data)
         assert caught.value.code in ("image_damaged", "decoder_ended")
