@@ -18,9 +18,11 @@ from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
 from api.limits import endpoints as limits
 from api.limits.gate import RateLimitFields, admit_anonymous
+from api.me import endpoints as me
 from api.metrics import Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
+from api.people import endpoints as people
 from api.readiness import Probes
 from api.uploads import endpoints as uploads
 from api.webhooks import endpoints as webhooks
@@ -110,7 +112,7 @@ def assemble(**options: Any) -> FastAPI:
     # These two count their own bytes.
     app.include_router(datasets.router, responses=limited)
     app.include_router(uploads.parts_router, responses=limited)
-    for domain in (uploads, jobs, models, artifacts, keys, webhooks, limits, audit):
+    for domain in (uploads, jobs, models, artifacts, keys, me, people, webhooks, limits, audit):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES, responses=limited)
     app.include_router(health.router, max_body_size=_MAX_JSON_BYTES)
     app.include_router(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import structlog
 from fastapi import BackgroundTasks, Depends, Request
@@ -17,6 +17,9 @@ from store.objects import Objects
 from store.outbox import relay_outbox
 from store.removals import remove_spent_uploads
 from store.settings import Settings
+
+if TYPE_CHECKING:
+    from api.oidc.tokens import TokenChecker
 
 API_VERSION = "1.0"
 _log = structlog.get_logger("api")
@@ -50,6 +53,15 @@ class Context:
     def gate(self) -> Gate:
         """What counts requests."""
         return Gate(self.settings, self.database)
+
+    @cached_property
+    def tokens(self) -> TokenChecker | None:
+        """What checks people's tokens; null while no issuer is set, and then nothing is loaded."""
+        if self.settings.oidc_issuer is None:
+            return None
+        from api.oidc.tokens import TokenChecker
+
+        return TokenChecker(self.settings)
 
     @property
     def pepper(self) -> str:

@@ -11,9 +11,10 @@ from typing import Literal, Self
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from gan_core.spec.errors import GraftError
+from store.identity_settings import IdentitySettings
 
 SECRET_FILE = "secret.key"  # noqa: S105  # a name, not the secret
 LONGEST_LEASE_SECONDS = 3600
@@ -21,7 +22,7 @@ _SHORTEST_SECRET = 32
 _WELL_KNOWN_SECRETS = ("change", "secret", "default", "example", "password", "insecure")
 
 
-class Settings(BaseSettings):
+class Settings(IdentitySettings):
     """Settings from ``GRAFT_…`` variables; arguments given to the constructor win over them."""
 
     model_config = SettingsConfigDict(
@@ -140,7 +141,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("data_dir", "cache_dir", "realesrgan_weights", "webhook_ca_file")
+    @field_validator(
+        "data_dir", "cache_dir", "realesrgan_weights", "webhook_ca_file", "oidc_ca_file"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # Children run in directories of their own, where a relative path would mean another file.

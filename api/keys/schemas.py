@@ -35,6 +35,15 @@ class KeyRequest(BaseModel):
             raise ValueError("lies beyond the years that can be stored") from None
 
 
+class RotationRequest(BaseModel):
+    """How a key is to be replaced."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    overlap_seconds: int = Field(default=24 * 3600, ge=0, le=30 * 24 * 3600)
+    """How much longer the old key works, if it does not run out before; 0: not at all."""
+
+
 class KeyView(BaseModel):
     """A key, without the key itself."""
 
@@ -51,6 +60,8 @@ class KeyView(BaseModel):
     revoked_at: datetime | None
     limits: dict[str, int] = {}
     """What this key alone may use; what is not named is shared with the workspace."""
+    replaces: str | None
+    """The key of which this one is the rotation."""
 
     @classmethod
     def of(cls, row: ApiKey, **more: Any) -> Self:
@@ -65,6 +76,7 @@ class KeyView(BaseModel):
             last_used_at=row.last_used_at,
             revoked_at=row.revoked_at,
             limits=row.limits or {},
+            replaces=row.replaces,
             **more,
         )
 

@@ -14,6 +14,7 @@ from graft.cli import (
     service,
     tools,
     webhooks,
+    workspaces,
 )
 from graft.cli.group import GraftGroup
 
@@ -30,6 +31,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(audit.app, name="audit")
 app.add_typer(limits.app, name="limits")
+app.add_typer(workspaces.app, name="workspaces")
 service.add_to(app)
 tools.add_to(app)
 
