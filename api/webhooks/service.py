@@ -131,7 +131,8 @@ class WebhookService:
         secret = new_secret()
         row.secrets = rotated(row.secrets, sealer.seal(secret), now, timedelta(hours=overlap_hours))
         self._session.flush()
-        self._note("rotate_secret", row, {"overlap_hours": overlap_hours})
+        # The trail holds no fractions.
+        self._note("rotate_secret", row, {"overlap_seconds": round(3600 * overlap_hours)})
         return secret
 
     def test(self, webhook_id: str) -> WebhookDelivery:
