@@ -100,10 +100,10 @@ def rotate_webhook_secret(
     ctx: Ctx, who: Admin, webhook_id: Id, response: Response, asked: Rotation | None = None
 ) -> NewWebhookView:
     """Make a new signing secret, shown this once; for a while both sign every message."""
-    hours = (asked or Rotation()).overlap_hours
+    overlap = (asked or Rotation()).overlap_seconds
     with ctx.database.write() as session:
         service = WebhookService(session, who)
-        secret = service.rotate_secret(webhook_id, hours, Sealer(ctx.pepper))
+        secret = service.rotate_secret(webhook_id, overlap, Sealer(ctx.pepper))
         view = NewWebhookView.of(service.get(webhook_id), secret=secret)
     response.headers["Cache-Control"] = "no-store"
     return view
