@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Header, Query, Request, Response
-from sqlalchemy.exc import IntegrityError
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.auth import Reader, Researcher
@@ -14,6 +14,7 @@ from api.datasets.intake import Intake
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
 from api.http_rules import Cursor, Id, Limit, PageOf, retry_after
+from api.idempotency import Made, Once, OnceOnly, Outcome
 from api.problems import Problem, described
 from store.columns import new_id
 from store.repositories import Identity
@@ -21,15 +22,6 @@ from store.tables import DatasetStatus
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=described(401, 403, 422))
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        description="Any string of your own; a request that is repeated with it is carried out"
-        " once.",
-    ),
-]
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _MULTIPART: dict[str, Any] = {
     "schema": {
@@ -43,7 +35,8 @@ _MULTIPART: dict[str, Any] = {
 @router.post(
     "",
     status_code=202,
-    responses=described(413, 415, 507),
+    response_model=DatasetView,
+    responses=described(409, 413, 415, 507),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -54,7 +47,6 @@ _MULTIPART: dict[str, Any] = {
 async def upload_dataset(
     *,
     request: Request,
-    response: Response,
     tasks: BackgroundTasks,
     ctx: Ctx,
     who: Researcher,
@@ -64,8 +56,8 @@ async def upload_dataset(
     image_size: Annotated[
         int, Query(ge=32, le=512, description="Side in pixels to which images are brought.")
     ] = 224,
-    idempotency_key: IdempotencyKey = None,
-) -> DatasetView:
+    once: Once,
+) -> Response:
     """Upload a zip of class folders. It is read in the background: ask again until it is ready."""
     dataset_id = new_id("ds")
     object_key = f"workspaces/{who.workspace_id}/uploads/{dataset_id}.zip"
@@ -74,41 +66,31 @@ async def upload_dataset(
     upload = Upload(
         dataset_id, object_key, intake.size, intake.sha256.hexdigest(), name, image_size
     )
-    view = await run_in_threadpool(_register, ctx, who, upload, idempotency_key)
-    ctx.ring_after(tasks)
-    if view.status != "ingesting":
+    outcome = await run_in_threadpool(_register, ctx, who, upload, once)
+    if outcome.is_new:
+        ctx.ring_after(tasks)
+        # The same zip may have been read before: then nobody will read this one.
         ctx.remove_uploads_after(tasks)
-    response.headers["Location"] = f"/v1/datasets/{view.id}"
-    response.headers["Retry-After"] = "1"
-    return view
+    return outcome.response
 
 
-def _register(
-    ctx: Context, who: Identity, upload: Upload, idempotency_key: str | None
-) -> DatasetView:
+def _register(ctx: Context, who: Identity, upload: Upload, once: OnceOnly) -> Outcome:
+    def work(session: Session) -> Made:
+        dataset, is_new = DatasetService(session, who, ctx.objects).create(upload, once.key)
+        headers = {"Location": f"/v1/datasets/{dataset.id}", "Retry-After": "1"}
+        return Made(DatasetView.of(dataset), 202, headers, is_replay=not is_new)
+
     try:
-        try:
-            view, is_new = _create(ctx, who, upload, idempotency_key)
-        except IntegrityError:
-            # The same request came twice at once, and the other was first.
-            view, is_new = _create(ctx, who, upload, idempotency_key)
+        # Of the body its digest: the same key with other bytes is another request.
+        outcome = once.carry_out(who, upload.sha256, work)
     except Problem:
         ctx.objects.delete(upload.object_key)
         raise
     # Not when the database has fallen silent: it may have kept the data set, whose upload this is.
     # If it has not, the sweep for orphans finds it.
-    if not is_new:
+    if not outcome.is_new:
         ctx.objects.delete(upload.object_key)
-    return view
-
-
-def _create(
-    ctx: Context, who: Identity, upload: Upload, idempotency_key: str | None
-) -> tuple[DatasetView, bool]:
-    with ctx.database.write() as session:
-        service = DatasetService(session, who, ctx.objects)
-        dataset, is_new = service.create(upload, idempotency_key)
-        return DatasetView.of(dataset), is_new
+    return outcome
 
 
 @router.get("")

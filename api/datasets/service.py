@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from api.idempotency import key_reused
 from api.problems import Problem, not_found
 from gan_core.spec.plan import plan_ingest
 from store.columns import new_id
@@ -154,13 +155,3 @@ class DatasetService:
     def page(self, limit: int, cursor: str | None, status: str | None) -> Page[Dataset]:
         """Return data sets, the newest first."""
         return self._datasets.page(limit, cursor, status)
-
-
-def key_reused() -> Problem:
-    """Return the answer for an idempotency key that was sent with another request."""
-    return Problem(
-        422,
-        "idempotency_key_reused",
-        "This Idempotency-Key was used for another request.",
-        "Use a new key for a new request, and the same only to repeat one.",
-    )

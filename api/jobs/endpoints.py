@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from api.artifacts.schemas import ArtifactView
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
-from api.datasets.endpoints import IdempotencyKey
 from api.http_rules import Cursor, Id, Limit, PageOf, has_tag, retry_after
+from api.idempotency import Made, Once
 from api.jobs.answering import accepted
 from api.jobs.schemas import (
     EstimateView,
@@ -42,23 +42,27 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=described(401, 40
 )
 def submit_job(
     *,
-    response: Response,
     tasks: BackgroundTasks,
     ctx: Ctx,
     who: Researcher,
     spec: JobSpec,
     dry_run: Annotated[bool, Query(description="Answer the plan, and start nothing.")] = False,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView | JSONResponse:
+    once: Once,
+) -> Response:
     """Submit a study of a data set that is ready."""
     if dry_run:
         return JSONResponse(_planned(ctx, who, spec).model_dump(mode="json"))
-    try:
-        view, is_new = _submit(ctx, who, spec, idempotency_key)
-    except IntegrityError:
-        # The same request came twice at once, and the other was first; or the data set was deleted.
-        view, is_new = _submit(ctx, who, spec, idempotency_key)
-    return accepted(ctx, response, tasks, view, is_new=is_new)
+
+    def work(session: Session) -> Made:
+        job, is_new = JobService(session, who, ctx.objects).submit(
+            spec, once.key, weights_sha256=ctx.weights_sha256
+        )
+        return accepted(JobView.of(job), is_new=is_new)
+
+    outcome = once.carry_out(who, spec, work)
+    if outcome.is_new:
+        ctx.ring_after(tasks)
+    return outcome.response
 
 
 def _planned(ctx: Context, who: Identity, spec: JobSpec) -> PlannedJobView:
@@ -78,16 +82,6 @@ def _planned(ctx: Context, who: Identity, spec: JobSpec) -> PlannedJobView:
         estimate=estimate,
         advice=planned.plan.advice,
     )
-
-
-def _submit(
-    ctx: Context, who: Identity, spec: JobSpec, idempotency_key: str | None
-) -> tuple[JobView, bool]:
-    with ctx.database.write() as session:
-        job, is_new = JobService(session, who, ctx.objects).submit(
-            spec, idempotency_key, weights_sha256=ctx.weights_sha256
-        )
-        return JobView.of(job), is_new
 
 
 @router.get("")
@@ -188,36 +182,27 @@ def cancel_job(
     return view
 
 
-@router.post("/{job_id}/retry", status_code=202, responses=described(404, 409))
+@router.post(
+    "/{job_id}/retry", status_code=202, response_model=JobView, responses=described(404, 409)
+)
 def retry_job(
-    *,
-    ctx: Ctx,
-    who: Researcher,
-    response: Response,
-    tasks: BackgroundTasks,
-    job_id: Id,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView:
+    *, ctx: Ctx, who: Researcher, tasks: BackgroundTasks, job_id: Id, once: Once
+) -> Response:
     """Ask once more for what a job that is over was asked for, as a new job.
 
     What was finished is reused, so only what failed, or is not kept any more, is carried out.
     """
-    try:
-        view, is_new = _retry(ctx, who, job_id, idempotency_key)
-    except IntegrityError:
-        # The same request came twice at once, or the data set was just deleted.
-        view, is_new = _retry(ctx, who, job_id, idempotency_key)
-    return accepted(ctx, response, tasks, view, is_new=is_new)
 
-
-def _retry(
-    ctx: Context, who: Identity, job_id: str, idempotency_key: str | None
-) -> tuple[JobView, bool]:
-    with ctx.database.write() as session:
+    def work(session: Session) -> Made:
         job, is_new = JobService(session, who, ctx.objects).retry(
-            job_id, idempotency_key, weights_sha256=ctx.weights_sha256
+            job_id, once.key, weights_sha256=ctx.weights_sha256
         )
-        return JobView.of(job), is_new
+        return accepted(JobView.of(job), is_new=is_new)
+
+    outcome = once.carry_out(who, None, work)
+    if outcome.is_new:
+        ctx.ring_after(tasks)
+    return outcome.response
 
 
 @router.delete("/{job_id}", status_code=204, responses=described(404, 409))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
 
 from api.auth import Admin
 from api.context import Ctx
 from api.http_rules import Cursor, Id, Limit, PageOf
+from api.idempotency import Made, Once
 from api.keys.schemas import KeyRequest, KeyView, NewKeyView
 from api.keys.service import KeyService
 from api.problems import described
@@ -14,14 +16,15 @@ from api.problems import described
 router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=described(401, 403, 422))
 
 
-@router.post("", status_code=201, responses=described(413))
-def create_key(ctx: Ctx, who: Admin, response: Response, asked: KeyRequest) -> NewKeyView:
+@router.post("", status_code=201, response_model=NewKeyView, responses=described(409, 413))
+def create_key(ctx: Ctx, who: Admin, asked: KeyRequest, once: Once) -> Response:
     """Make a key. The answer is the only time that it is shown."""
-    with ctx.database.write() as session:
+
+    def work(session: Session) -> Made:
         row, text = KeyService(session, who).create(asked, ctx.pepper)
-        view = NewKeyView.of(row, key=text)
-    response.headers["Cache-Control"] = "no-store"
-    return view
+        return Made(NewKeyView.of(row, key=text), 201, {"Cache-Control": "no-store"})
+
+    return once.carry_out(who, asked, work, holds_secret=True).response
 
 
 @router.get("")

@@ -27,7 +27,6 @@ NOT_ASKED = {
     "alembic_version",
     "principals",
     "usage",
-    "idempotent_requests",
     "tallies",
     "uploads",
     "upload_parts",
