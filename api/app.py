@@ -12,6 +12,8 @@ from api import health, pages, problems
 from api.artifacts import endpoints as artifacts
 from api.context import API_VERSION, Context
 from api.datasets import endpoints as datasets
+from api.entity_tags import EntityTags
+from api.guards import MAX_HEAD_BYTES, HeadLimit, SecurityHeaders, TrustedHosts, cross_origin
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
 from api.metrics import HouseCollector, Metrics
@@ -58,14 +60,20 @@ def create_app(
         context.doorbell.close()
         context.database.dispose()
 
-    app = assemble(lifespan=lifespan)
+    app = assemble(settings, lifespan=lifespan)
     app.state.context = context
     app.state.metrics.registry.register(HouseCollector(context.database))
     return app
 
 
-def assemble(**options: Any) -> FastAPI:
-    """Return the app without what it works on, from which ``/openapi.json`` can be made."""
+def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
+    """Return the app without what it works on, from which ``/openapi.json`` can be made.
+
+    Args:
+        settings: Of names, origins and the like; null: the defaults.
+        options: Arguments of ``FastAPI``.
+    """
+    settings = settings or Settings.model_construct()
     metrics = Metrics()
     app = FastAPI(
         title="Graft",
@@ -82,7 +90,13 @@ def assemble(**options: Any) -> FastAPI:
     app.state.metrics = metrics
     problems.install(app)
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
-    app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
+    app.add_middleware(EntityTags)
+    app.add_middleware(TrustedHosts, names=settings.trusted_hosts)
+    app.add_middleware(HeadLimit, max_bytes=MAX_HEAD_BYTES)
+    app.add_middleware(RequestLog, metrics=metrics)
+    # Added last, so they are the outermost: what the log answers itself carries them, too.
+    app.add_middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(cross_origin, origins=settings.cors_origins)
     app.include_router(datasets.router)  # counts its own bytes
     for domain in (jobs, models, artifacts, keys, health, pages):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)

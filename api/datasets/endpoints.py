@@ -13,11 +13,12 @@ from api.context import Context, Ctx
 from api.datasets.intake import Intake
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
-from api.http_rules import Cursor, Id, Limit, PageOf, retry_after
+from api.http_rules import CreatedAfter, CreatedBefore, Cursor, Id, Limit, PageOf, retry_after
 from api.idempotency import Made, Once, OnceOnly, Outcome
 from api.problems import Problem, described
 from store.columns import new_id
 from store.repositories import Identity
+from store.repositories.paging import Period
 from store.tables import DatasetStatus
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=described(401, 403, 422))
@@ -95,15 +96,20 @@ def _register(ctx: Context, who: Identity, upload: Upload, once: OnceOnly) -> Ou
 
 @router.get("")
 def list_datasets(
+    *,
     ctx: Ctx,
     who: Reader,
     limit: Limit = 50,
     cursor: Cursor = None,
     status: DatasetStatus | None = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
 ) -> PageOf[DatasetView]:
     """List data sets, the newest first."""
     with ctx.database.read() as session:
-        page = DatasetService(session, who, ctx.objects).page(limit, cursor, status)
+        page = DatasetService(session, who, ctx.objects).page(
+            limit, cursor, status, Period(created_after, created_before)
+        )
         return PageOf(
             items=[DatasetView.of(row) for row in page.items], next_cursor=page.next_cursor
         )

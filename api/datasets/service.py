@@ -15,7 +15,7 @@ from store.columns import new_id
 from store.fairness import INTERACTIVE
 from store.objects import Objects
 from store.repositories import AuditTrail, DatasetRepository, Identity, JobRepository
-from store.repositories.paging import Page
+from store.repositories.paging import Page, Period
 from store.tables import Dataset, Job
 
 
@@ -152,6 +152,8 @@ class DatasetService:
             self._identity.key_id, "dataset.delete", dataset_id, {"jobs": len(asked_for)}
         )
 
-    def page(self, limit: int, cursor: str | None, status: str | None) -> Page[Dataset]:
+    def page(
+        self, limit: int, cursor: str | None, status: str | None, created: Period
+    ) -> Page[Dataset]:
         """Return data sets, the newest first."""
-        return self._datasets.page(limit, cursor, status)
+        return self._datasets.page(limit, cursor, status, created)

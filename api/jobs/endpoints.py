@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 from api.artifacts.schemas import ArtifactView
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
-from api.http_rules import Cursor, Id, Limit, PageOf, has_tag, retry_after
+from api.http_rules import (
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Id,
+    Limit,
+    PageOf,
+    has_tag,
+    retry_after,
+)
 from api.idempotency import Made, Once
 from api.jobs.answering import accepted
 from api.jobs.schemas import (
@@ -26,6 +35,7 @@ from api.jobs.service import JobService
 from api.problems import described
 from gan_core.spec import JobSpec, Results
 from store.repositories import Identity
+from store.repositories.paging import Period
 from store.tables import JobKind, JobStatus
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=described(401, 403, 422))
@@ -94,11 +104,18 @@ def list_jobs(
     status: JobStatus | None = None,
     dataset_id: Annotated[str | None, Query(max_length=64)] = None,
     kind: JobKind | None = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
 ) -> PageOf[JobView]:
     """List jobs, the newest first."""
     with ctx.database.read() as session:
         page = JobService(session, who, ctx.objects).page(
-            limit, cursor, status=status, dataset_id=dataset_id, kind=kind
+            limit,
+            cursor,
+            status=status,
+            dataset_id=dataset_id,
+            kind=kind,
+            created=Period(created_after, created_before),
         )
         return PageOf(items=[JobView.of(row) for row in page.items], next_cursor=page.next_cursor)
 
@@ -179,6 +196,8 @@ def cancel_job(
     if view.kind == "ingest":
         ctx.remove_uploads_after(tasks)
     response.headers["Location"] = f"/v1/jobs/{view.id}"
+    if view.status == "cancelling":
+        response.headers["Retry-After"] = retry_after(None)
     return view
 
 
@@ -212,15 +231,30 @@ def delete_job(ctx: Ctx, who: Researcher, job_id: Id) -> None:
         JobService(session, who, ctx.objects).delete(job_id)
 
 
-@router.get("/{job_id}/results", responses=described(404, 409, 410))
-def get_results(ctx: Ctx, who: Reader, response: Response, job_id: Id) -> Results:
+@router.get(
+    "/{job_id}/results",
+    response_model=Results,
+    responses={304: {"description": "Nothing has changed."}, **described(404, 409, 410)},
+)
+def get_results(
+    ctx: Ctx,
+    who: Reader,
+    response: Response,
+    job_id: Id,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Results | Response:
     """Return the table: a row for each run, summaries with intervals, and the verdicts."""
     with ctx.database.read() as session:
-        results, sha256 = JobService(session, who, ctx.objects).results(job_id)
+        service = JobService(session, who, ctx.objects)
+        file = service.results_file(job_id)
+        etag = f'"{file.sha256}"'
+        if has_tag(if_none_match, etag):
+            return Response(status_code=304, headers={"ETag": etag})
+        results = service.read_results(file)
     # Only now: a file storage that is slow must not keep every other writer waiting.
     with ctx.database.write() as session:
         JobService(session, who, ctx.objects).note_results_read(job_id)
-    response.headers["ETag"] = f'"{sha256}"'
+    response.headers["ETag"] = etag
     return results
 
 

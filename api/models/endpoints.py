@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
-from api.http_rules import Cursor, Id, Limit, PageOf
+from api.http_rules import CreatedAfter, CreatedBefore, Cursor, Id, Limit, PageOf
 from api.idempotency import Made, Once
 from api.jobs.answering import accepted
 from api.jobs.schemas import EstimateView, JobView, PlannedJobView, PlannedStepView
@@ -20,6 +20,7 @@ from api.problems import described
 from gan_core.spec import ImagesSpec
 from gan_core.spec.job import GanName
 from store.repositories import Identity
+from store.repositories.paging import Period
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=described(401, 403, 422))
 
@@ -34,11 +35,18 @@ def list_models(
     job_id: Annotated[str | None, Query(max_length=64)] = None,
     dataset_id: Annotated[str | None, Query(max_length=64)] = None,
     gan: GanName | None = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
 ) -> PageOf[ModelView]:
     """List the generators that studies have trained, the newest first."""
     with ctx.database.read() as session:
         page = ModelService(session, who, ctx.objects).page(
-            limit, cursor, job_id=job_id, dataset_id=dataset_id, gan=gan
+            limit,
+            cursor,
+            job_id=job_id,
+            dataset_id=dataset_id,
+            gan=gan,
+            created=Period(created_after, created_before),
         )
         items = [ModelView.of(model) for model in page.items]
         return PageOf(items=items, next_cursor=page.next_cursor)

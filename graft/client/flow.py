@@ -25,6 +25,7 @@ OnBytes = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all)."""
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+_UNDER_WAY = "request_under_way"
 _LONGEST_WAIT = 60.0
 
 
@@ -103,7 +104,8 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
     """Carry out a request, trying again where that is safe and may help.
 
     Tried again: no connection, and 429, 502, 503, 504, after the seconds that the service asks
-    for, else after a doubling wait. A connection that broke in the middle is tried again only for
+    for, else after a doubling wait; and 409 while another try of the same request, whose answer
+    was lost, is still under way. A connection that broke in the middle is tried again only for
     requests that may be repeated. A DELETE that then finds nothing has done its work before.
 
     Raises:
@@ -126,9 +128,14 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
                 return reply
             # A gateway does not know whether the service behind it did what it was asked.
             may_have_arrived = may_have_arrived or reply.status in {502, 504}
-            if reply.status not in RETRIED_STATUSES or attempt >= patience.retries:
+            is_retried = reply.status in RETRIED_STATUSES or _is_under_way(reply)
+            if not is_retried or attempt >= patience.retries:
                 raise from_reply(reply.status, reply.body)
             asked = retry_after(reply.headers)
             wait = wait if asked is None else min(asked, _LONGEST_WAIT)
         yield Sleep(wait)
     raise AssertionError("unreachable")  # pragma: no cover - count() does not end
+
+
+def _is_under_way(reply: Reply) -> bool:
+    return reply.status == 409 and from_reply(reply.status, reply.body).code == _UNDER_WAY

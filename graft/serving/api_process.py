@@ -16,6 +16,7 @@ def main() -> None:
     import uvicorn
 
     from api.app import create_app
+    from api.serving import server_options
     from store.logs import configure_logs
     from store.settings import Settings, prepare
 
@@ -24,9 +25,7 @@ def main() -> None:
     configure_logs(settings)
     config = uvicorn.Config(
         create_app(settings),
-        log_config=None,
-        access_log=False,
-        server_header=False,
+        **server_options(),
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listening])
