@@ -39,13 +39,15 @@ chaos: $(SYNCED) ## Hurt a real service a hundred times, then compare; CHAOS="--
 	@$(RUN)/python tests/chaos/main.py $(CHAOS)
 
 # Everything is checked before the first complaint ends it: one run then tells everything.
-lint: $(SYNCED) ## Check style, types, import contracts and openapi.json
+lint: $(SYNCED) ## Check style, types, import contracts, openapi.json and its promise
 	@status=0; \
 	for check in "ruff check" "ruff format --check" "mypy" "lint-imports"; do \
 		echo "== $$check"; $(RUN)/$$check || status=1; \
 	done; \
 	echo "== openapi.json is current"; \
 	$(RUN)/python -m api.openapi | diff -u openapi.json - || status=1; \
+	echo "== openapi.json keeps the promise of docs/contract/v1.json"; \
+	$(RUN)/python tests/support/contract_changes.py docs/contract/v1.json openapi.json || status=1; \
 	exit $$status
 
 format: $(SYNCED) ## Format the code, mend what can be mended, write openapi.json anew

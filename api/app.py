@@ -12,6 +12,7 @@ from api import health, pages, problems
 from api.artifacts import endpoints as artifacts
 from api.context import API_VERSION, Context
 from api.datasets import endpoints as datasets
+from api.describing import describe, operation_id
 from api.entity_tags import EntityTags
 from api.guards import MAX_HEAD_BYTES, HeadLimit, SecurityHeaders, TrustedHosts, cross_origin
 from api.jobs import endpoints as jobs
@@ -85,6 +86,7 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
         separate_input_output_schemas=False,
         # A redirect would name a host that the client chose, and lose the body of an upload.
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         **options,
     )
     app.state.metrics = metrics
@@ -104,14 +106,7 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = plain()
-            schemas = document["components"]["schemas"]
-            described = problems.ProblemDocument.model_json_schema(
-                ref_template="#/components/schemas/{model}"
-            )
-            schemas |= described.pop("$defs", {})
-            schemas["ProblemDocument"] = described
-            app.openapi_schema = document
+            app.openapi_schema = describe(plain())
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

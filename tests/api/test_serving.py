@@ -66,9 +66,7 @@ def test_what_cannot_be_read_is_answered_with_a_problem(
 
 
 @pytest.mark.parametrize("where", ["line", "header"])
-def test_a_head_that_is_too_large_is_refused(
-    address: tuple[str, int], where: str
-) -> None:
+def test_a_head_that_is_too_large_is_refused(address: tuple[str, int], where: str) -> None:
     long = b"a" * MAX_HEAD_BYTES
     line, header = (long, b"") if where == "line" else (b"", long)
     said = b"GET /" + line + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-A: " + header
