@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 FAST := not slow and not gpu and not browser and not chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all chaos lint format bench lock-check clean distclean
+.PHONY: help demo serve test test-all chaos fuzz lint format bench lock-check clean distclean
 
 help: ## List the targets
 	@echo "Graft. Targets:"
@@ -37,6 +37,9 @@ test-all: $(SYNCED) ## Run every test that this machine can run
 
 chaos: $(SYNCED) ## Hurt a real service a hundred times, then compare; CHAOS="--faults 20 --seed 3 …"
 	@$(RUN)/python tests/chaos/main.py $(CHAOS)
+
+fuzz: $(SYNCED) ## Send and read what nobody should; FUZZ="--cases 1000 --only api --seed 3"
+	@$(RUN)/python tests/fuzz/main.py $(FUZZ)
 
 # Everything is checked before the first complaint ends it: one run then tells everything.
 lint: $(SYNCED) ## Check style, types, import contracts, openapi.json and its promise

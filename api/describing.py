@@ -149,7 +149,7 @@ def _describe_problems(call: _Call) -> None:
     if "Idempotency-Key" in names:
         statuses.add(409)
     if _JSON in call.operation.get("requestBody", {}).get("content", {}):
-        statuses |= {413, 415}
+        statuses |= {400, 413, 415}
     if call.path == "/livez":
         statuses = set()
     for status, answer in described(*sorted(statuses)).items():

@@ -274,7 +274,7 @@ def _allowed(request: Request) -> str:
 
 def _of_status(status: int, headers: Mapping[str, str]) -> Problem:
     texts = {
-        400: ("bad_request", "The request could not be read.", ""),
+        400: ("bad_request", "The request could not be read.", "JSON is sent in UTF-8."),
         404: ("not_found", "There is nothing at this address.", "/docs lists every address."),
         405: (
             "method_not_allowed",
