@@ -19,6 +19,7 @@ from typing import Any
 from served import Served, serve
 from sqlalchemy import select
 
+from store.removals import carry_out
 from store.tables import Dataset
 
 # What is asked of every answer. Not asked: that whatever breaks the schema is refused
@@ -54,7 +55,7 @@ def run(cases: int, seed: int, report: Callable[[str], None]) -> list[str]:
             while answered < cases and not findings:
                 # Every edge of every parameter once, in a long run; then ever other ways.
                 phases = "examples,coverage," if cases >= _LONG and not rounds else ""
-                examples = min(_AT_ONCE, cases // 50 or 1)
+                examples = min(_AT_ONCE, cases // 20 or 1)
                 findings += _round(
                     served, home, seed + rounds, examples, f"{phases}fuzzing,stateful"
                 )
@@ -124,6 +125,8 @@ def _left_behind(served: Served) -> list[str]:
     findings = [
         f"a temporary file was left behind: {path.name}" for path in served.temporary.rglob("*")
     ]
+    # What was deleted is promised to the next cleaning, which a worker would have started.
+    carry_out(served.database, served.objects)
     with served.database.read() as session:
         known = set(session.scalars(select(Dataset.upload_key)))
     left = [key for key in served.objects.list("workspaces/") if "/uploads/" in key]
