@@ -11,7 +11,8 @@ An endpoint takes the dependency ``Once``, and does its work in a function of a 
     def create(once: Once, ctx: Ctx, who: Admin, asked: KeyRequest) -> Response:
         def work(session: Session) -> Made:
             row = KeyService(session, who).create(asked)
-            return Made(KeyView.of(row), 201, {"Location": f"/v1/keys/{row.id}"})
+            headers = {"Location": f"/v1/keys/{row.id}"}
+            return Made(KeyView.of(row), 201, headers, subject=row.id)
 
         return once.carry_out(who, asked, work).response
 """
@@ -63,12 +64,15 @@ class Made:
         body: Becomes the body, as JSON.
         status: HTTP status.
         headers: ``Location`` and the like.
+        subject: Id of what was made: when it is deleted, the answer is forgotten with it
+            (``store.deleting.forgotten``).
         is_replay: Whether it was made by an earlier request, of which older code kept a note.
     """
 
     body: BaseModel
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
+    subject: str | None = None
     is_replay: bool = False
 
 
@@ -169,6 +173,7 @@ class OnceOnly:
             is_kept = IdempotentRequests(session, who.workspace_id).answer(
                 self.key,
                 token,
+                subject=made.subject,
                 status_code=made.status,
                 headers=dict(made.headers),
                 body=_SEALED + self._seal().close(body) if holds_secret else body,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, Delete, delete, select
 from sqlalchemy.orm import Session
 
+from store.access_tables import IdempotentRequest
 from store.removals import promise
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, IdempotencyKey, Job, JobEvent
@@ -62,6 +63,7 @@ def delete_job(session: Session, job: Job) -> None:
         delete(OutboxRow).where(OutboxRow.step_id.in_(of_its_steps)),
         delete(JobEvent).where(JobEvent.job_id == job.id),
         delete(IdempotencyKey).where(IdempotencyKey.job_id == job.id),
+        forgotten(job.workspace_id, job.id),
         delete(Step).where(Step.job_id == job.id),
         delete(Job).where(Job.id == job.id),
     ):
@@ -81,6 +83,15 @@ def delete_dataset(session: Session, dataset: Dataset) -> None:
     set, too: each upload is an object of its own, but what is read from it is used again.
     """
     promise(session, dataset.workspace_id, [dataset.upload_key])
-    session.execute(
-        delete(Dataset).where(Dataset.id == dataset.id).execution_options(synchronize_session=False)
+    for statement in (
+        forgotten(dataset.workspace_id, dataset.id),
+        delete(Dataset).where(Dataset.id == dataset.id),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
+
+
+def forgotten(workspace_id: str, subject: str) -> Delete:
+    """Return what deletes the answers that tell of a thing, so that their keys are free again."""
+    return delete(IdempotentRequest).where(
+        IdempotentRequest.workspace_id == workspace_id, IdempotentRequest.subject == subject
     )

@@ -79,7 +79,8 @@ def _register(ctx: Context, who: Identity, upload: Upload, once: OnceOnly) -> Ou
     def work(session: Session) -> Made:
         dataset, is_new = DatasetService(session, who, ctx.objects).create(upload, once.key)
         headers = {"Location": f"/v1/datasets/{dataset.id}", "Retry-After": "1"}
-        return Made(DatasetView.of(dataset), 202, headers, is_replay=not is_new)
+        view = DatasetView.of(dataset)
+        return Made(view, 202, headers, subject=view.id, is_replay=not is_new)
 
     try:
         # Of the body its digest: the same key with other bytes is another request.

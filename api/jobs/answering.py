@@ -13,4 +13,4 @@ def accepted(view: JobView, *, is_new: bool) -> Made:
         "Location": f"/v1/jobs/{view.id}",
         "Retry-After": retry_after(view.progress.eta_seconds),
     }
-    return Made(view, 202, headers, is_replay=not is_new)
+    return Made(view, 202, headers, subject=view.id, is_replay=not is_new)

@@ -22,7 +22,8 @@ def create_key(ctx: Ctx, who: Admin, asked: KeyRequest, once: Once) -> Response:
 
     def work(session: Session) -> Made:
         row, text = KeyService(session, who).create(asked, ctx.pepper)
-        return Made(NewKeyView.of(row, key=text), 201, {"Cache-Control": "no-store"})
+        view = NewKeyView.of(row, key=text)
+        return Made(view, 201, {"Cache-Control": "no-store"}, subject=row.id)
 
     return once.carry_out(who, asked, work, holds_secret=True).response
 

@@ -69,9 +69,24 @@ class IdempotentRequests:
         return Reservation("under_way", row, (row.locked_until - now).total_seconds())
 
     def answer(
-        self, key: str, token: str, *, status_code: int, headers: dict[str, str], body: str
+        self,
+        key: str,
+        token: str,
+        *,
+        status_code: int,
+        headers: dict[str, str],
+        body: str,
+        subject: str | None = None,
     ) -> bool:
         """Write the answer, in the transaction that does the work.
+
+        Args:
+            key: The header's value.
+            token: Of this attempt.
+            status_code: Of the answer, as ``headers`` and ``body`` are.
+            headers: Those that belong to it.
+            body: As it is to be kept.
+            subject: Id of what was made.
 
         Returns:
             Whether the attempt still had the key. If not, another has taken it over, and the
@@ -80,7 +95,13 @@ class IdempotentRequests:
         return self._change(
             update(IdempotentRequest)
             .where(*self._attempt(key, token))
-            .values(status_code=status_code, headers=headers, body=body, locked_until=None)
+            .values(
+                status_code=status_code,
+                headers=headers,
+                body=body,
+                subject=subject,
+                locked_until=None,
+            )
         )
 
     def release(self, key: str, token: str) -> bool:

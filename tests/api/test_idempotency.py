@@ -92,7 +92,7 @@ def test_every_address_that_makes_something_takes_the_header() -> None:
         if "post" in calls
         and path not in NATURALLY_IDEMPOTENT
         and {"201", "202"} & set(calls["post"]["responses"])
-        and "idempotency-key" not in {p["name"] for p in calls["post"].get("parameters", [])}
+        and "Idempotency-Key" not in {p["name"] for p in calls["post"].get("parameters", [])}
     ]
     assert lacking == []
 
