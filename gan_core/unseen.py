@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_core.leaks import NEAR_RMS
 from gan_core.reading import PackedDataset
+from gan_core.screening import near_copies, thumbnails_of
 
 LEAST_UNSEEN = 20
 """Held-out training images from which on no test image is looked at. With fewer, a figure of them
@@ -17,6 +19,7 @@ MOST_UNSEEN = 500
 """Their features, and a discriminator's scores of them, have to be computed."""
 
 IndexArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,27 @@ def unseen_images(
     rows = held_out if is_held_out else test
     drawn = np.random.default_rng([seed, 0x0B5E]).permutation(rows)[:most]
     return Unseen("held-out" if is_held_out else "test", np.sort(drawn).astype(np.int64))
+
+
+def is_new(dataset: PackedDataset, unseen: Unseen, learnt: IndexArray) -> BoolArray:
+    """Say which unseen images are not nearly the same as an image that the GAN has learnt from.
+
+    A second picture of a patient, or a copy, lies as close to a training image as a synthetic copy
+    does: among fewer than 99 images a single one hides a GAN that does nothing but copy
+    (``privacy.closeness``), and an attack that finds it has found what it was asked for.
+
+    Args:
+        dataset: The data set.
+        unseen: Images that the GAN has not learnt from.
+        learnt: int64, training rows that it has learnt from; at least one.
+
+    Returns:
+        Bool, for each of ``unseen.rows``; all of them where most have a twin: then it is not twins
+        that they have, but a class whose images are alike.
+    """
+    images = dataset.images("train")
+    distances, _ = near_copies(
+        thumbnails_of(dataset.images(unseen.split), unseen.rows), thumbnails_of(images, learnt)
+    )
+    found: BoolArray = distances > NEAR_RMS
+    return found if 2 * found.sum() >= len(found) else np.ones_like(found)

@@ -33,6 +33,8 @@ FIGURES = (
 THRESHOLD = 0.5
 SPECIFICITIES = {"sensitivity_at_90": 0.90, "sensitivity_at_95": 0.95}
 CALIBRATION_BINS = 10
+LEAST_TESTED = 2
+"""Test images of the rare class, and of the others, from which on differences are tested."""
 
 
 def figures(
@@ -129,4 +131,18 @@ def undefined_because(positive: NDArray[np.bool_]) -> str | None:
         return "The test set has no image of the rare class."
     if np.all(positive):
         return "The test set has images of the rare class only."
+    return None
+
+
+def untested_because(positive: NDArray[np.bool_]) -> str | None:
+    """Say, for a person, why no difference can be tested; None when it can.
+
+    One image of a class shows no spread over images, so that whatever two arms make of it would
+    count as what they make of all.
+    """
+    if (undefined := undefined_because(positive)) is not None:
+        return undefined
+    for of_class, name in ((positive, "the rare class"), (~positive, "the other classes")):
+        if int(of_class.sum()) < LEAST_TESTED:
+            return f"The test set has a single image of {name}."
     return None

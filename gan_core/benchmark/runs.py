@@ -23,6 +23,9 @@ RANKING, DECISION = "ranking", "decision"
 JUDGED = (RANKING, DECISION)
 """What a verdict looks at: ROC-AUC, and balanced accuracy at the moved threshold (at .5 where a run
 has none)."""
+UNMOVED = "decision at .5"
+"""Balanced accuracy at .5, whether or not a run has a moved threshold: for a comparison with a run
+that has none."""
 
 Scores = Sequence[NDArray[np.float32]] | NDArray[np.float32]
 Key = tuple[str, int, str, str]
@@ -36,9 +39,10 @@ class ArmRuns:
     Attributes:
         rows: As given.
         summary: Of them.
-        resampled: By each of ``JUDGED``: the figure on each resample, float32 [R, B].
-        components: By each of ``JUDGED``: each test image's share in the figure, [R, M]; empty
-            where the test set does not define it.
+        resampled: By each of ``JUDGED``, and ``UNMOVED``: the figure on each resample, float32
+            [R, B].
+        components: By the same: each test image's share in the figure, [R, M]; empty where the
+            test set does not define it.
         distinct: Runs whose scores differ from one another.
     """
 
@@ -53,11 +57,9 @@ class ArmRuns:
         """Subset and seed of each."""
         return [(row.subset, row.seed) for row in self.rows]
 
-    @property
-    def decision(self) -> str:
-        """Name of the figure that decisions are judged by."""
-        names = {_decision_figure(row) for row in self.rows}
-        return names.pop() if len(names) == 1 else "balanced_accuracy"
+    def is_moved(self, run: int) -> bool:
+        """Say whether a run's threshold was moved."""
+        return _moved_threshold(self.rows[run]) is not None
 
     def mean_of(self, field: str) -> float | None:
         """Return the mean of a field of the rows; None where a row has none."""
@@ -65,9 +67,9 @@ class ArmRuns:
         return None if None in values else float(np.mean(values))
 
     def value(self, judged: str, run: int) -> float:
-        """Return one run's figure of ``JUDGED``, which the test set defines."""
+        """Return one run's figure of ``JUDGED`` or ``UNMOVED``, which the test set defines."""
         row = self.rows[run]
-        figure = "roc_auc" if judged == RANKING else _decision_figure(row)
+        figure = _figure(judged, row)
         found: float | None = getattr(row, figure)
         if found is None:
             raise ValueError(f"a run of {row.arm} has no {figure}")
@@ -78,8 +80,11 @@ def _moved_threshold(row: ResultRow) -> float | None:
     return None if row.moved_balanced_accuracy is None else row.threshold
 
 
-def _decision_figure(row: ResultRow) -> str:
-    return "balanced_accuracy" if _moved_threshold(row) is None else "moved_balanced_accuracy"
+def _figure(judged: str, row: ResultRow) -> str:
+    if judged == RANKING:
+        return "roc_auc"
+    is_moved = judged == DECISION and _moved_threshold(row) is not None
+    return "moved_balanced_accuracy" if is_moved else "balanced_accuracy"
 
 
 def group_runs(
@@ -139,23 +144,28 @@ class _Run:
         threshold = _moved_threshold(row)
         components: dict[str, FloatMatrix] = {}
         if positive.any() and not positive.all():
-            right = (scores >= (THRESHOLD if threshold is None else threshold)) == positive
-            components = {RANKING: placements(scores, positive), DECISION: right / 2.0}
+            moved = (scores >= (THRESHOLD if threshold is None else threshold)) == positive
+            unmoved = (scores >= THRESHOLD) == positive
+            components = {
+                RANKING: placements(scores, positive),
+                DECISION: moved / 2.0,
+                UNMOVED: unmoved / 2.0,
+            }
         figures = resampled_figures(scores, positive, weights, threshold)
         return cls(figures, components, scores.tobytes())
 
     def resampled(self, judged: str, row: ResultRow) -> NDArray[np.float32]:
-        figure = "roc_auc" if judged == RANKING else _decision_figure(row)
-        return self.figures[figure].astype(np.float32)
+        return self.figures[_figure(judged, row)].astype(np.float32)
 
 
 def _together(key: Key, rows: list[ResultRow], runs: list[_Run]) -> ArmRuns:
     both = list(zip(runs, rows, strict=True))
+    compared = (*JUDGED, UNMOVED)
     return ArmRuns(
         rows,
         _summary(key, rows, runs),
-        {judged: np.stack([run.resampled(judged, row) for run, row in both]) for judged in JUDGED},
-        {judged: np.stack([run.components[judged] for run in runs]) for judged in JUDGED}
+        {name: np.stack([run.resampled(name, row) for run, row in both]) for name in compared},
+        {name: np.stack([run.components[name] for run in runs]) for name in compared}
         if runs[0].components
         else {},
         len({run.scores for run in runs}),

@@ -37,6 +37,8 @@ _ARMS = {
     "classic-augment+oversample": "classic augmentation with oversampling",
 }
 _CONTROL = "upscale-control:"
+BALANCED = ("class-weights", "oversample", "classic-augment+oversample")
+"""Arms without a GAN that even the classes out."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,10 @@ def differences_told(differences: Mapping[str, Interval]) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+    if value is None:
+        return "–"
+    told = f"{value:+.3f}".replace("-", "−")
+    return "0.000" if told[1:] == "0.000" else told
 
 
 def nothing_to_compare() -> str:
@@ -174,7 +179,14 @@ def undefined(reason: str) -> str:
 
 
 def caveats(
-    real_count: int, *, witnesses: int, runs: int, subsets: int, lost: int, unpaired: Sequence[str]
+    real_count: int,
+    *,
+    witnesses: int,
+    runs: int,
+    subsets: int,
+    lost: int,
+    unpaired: Sequence[str],
+    is_all: bool = False,
 ) -> list[str]:
     """Say what limits a verdict.
 
@@ -185,6 +197,7 @@ def caveats(
         subsets: Choices of real images.
         lost: Trainings of the GAN that failed.
         unpaired: Arms without a GAN that share no run with the GAN's.
+        is_all: Whether these are all real images, so that there is but one choice of them.
     """
     found = []
     if lost:
@@ -202,17 +215,35 @@ def caveats(
     if witnesses < MIN_SUBSETS:
         counted = "1 run" if runs == 1 else f"{runs} runs"
         found.append(
-            f"Based on {counted}: so few runs carry no claim (at least {MIN_SUBSETS}, each with its"
-            " own choice of real images, are needed)."
+            f"Based on {counted}: so few cannot show that it helps (that takes at least"
+            f" {MIN_SUBSETS}, each with its own choice of real images), and a harm that so few show"
+            " is a warning."
         )
     if witnesses == 1 < runs:
         found.append("All runs share one choice of real images and one training of the GAN.")
+    elif is_all and witnesses > 1:
+        found.append(
+            "All runs share one choice of real images, all that there are: they differ in the"
+            " trainings alone."
+        )
     if real_count < FEW_REAL_IMAGES:
         found.append(
             f"With fewer than about {FEW_REAL_IMAGES} real images the literature finds that GANs"
             " harm as often as they help."
         )
     return found
+
+
+def without_balancing(arms: Sequence[str]) -> str:
+    """Say that a claim of help was not held against what costs nothing.
+
+    Args:
+        arms: Arms without a GAN that were compared.
+    """
+    return (
+        f"It was compared with {' and '.join(named_arm(arm) for arm in arms)} alone: class weights"
+        " and oversampling, which cost nothing and may do as much, were not tried."
+    )
 
 
 def conclusion_sentence(
@@ -246,7 +277,7 @@ def conclusion_sentence(
         )
     none = sorted({named_gan(arm.gan) for arm in tried if arm.chose_none})
     chosen = f" Of {' and '.join(none)} the best choice was to add none." if none else ""
-    others = len(tried) - 1
+    others = sum(not arm.chose_none for arm in tried if arm.arm != gan.arm)
     further = f", nor did {others} other ways of adding them" if others > 1 else ""
     further = ", nor did another way of adding them" if others == 1 else further
     return (

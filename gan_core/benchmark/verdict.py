@@ -36,9 +36,18 @@ import numpy as np
 from gan_core.benchmark import sentences
 from gan_core.benchmark.bootstrap import BoolArray
 from gan_core.benchmark.conclusions import conclude
-from gan_core.benchmark.metrics import undefined_because
+from gan_core.benchmark.metrics import untested_because
 from gan_core.benchmark.paired import Paired, compare
-from gan_core.benchmark.runs import DECISION, JUDGED, RANKING, ArmRuns, Key, Scores, group_runs
+from gan_core.benchmark.runs import (
+    DECISION,
+    JUDGED,
+    RANKING,
+    UNMOVED,
+    ArmRuns,
+    Key,
+    Scores,
+    group_runs,
+)
 from gan_core.spec.results import (
     ArmSummary,
     Comparison,
@@ -107,14 +116,19 @@ def verdicts(rows: Sequence[ResultRow], scores: Scores, positive: BoolArray) -> 
 
 @dataclass(frozen=True)
 class _Tested:
-    """An arm of a GAN, compared."""
+    """An arm of a GAN, compared; ``decisions`` names the figure of ``DECISION`` by rival."""
 
     against: str
     by_arm: dict[str, dict[str, Paired]]
+    decisions: dict[str, str]
     p_helps: float | None
     p_harms: float | None
     unpaired: list[str]
     witnesses: int
+
+    def figure(self, judged: str, against: str) -> str:
+        """Return the name of what was compared with an arm."""
+        return "roc_auc" if judged == RANKING else self.decisions[against]
 
     @property
     def p(self) -> float | None:
@@ -139,7 +153,7 @@ def _verdicts(
     grouped: Mapping[Key, ArmRuns], positive: BoolArray, failed: Mapping[tuple[str, str], int]
 ) -> list[Verdict]:
     of_gans = {key: runs for key, runs in grouped.items() if runs.rows[0].gan is not None}
-    undefined = undefined_because(positive)
+    undefined = untested_because(positive)
     tested: dict[Key, _Tested] = {}
     for key, runs in of_gans.items():
         rivals = _rivals(grouped, key)
@@ -193,6 +207,7 @@ def _test(
     return _Tested(
         against,
         by_arm,
+        {arm: _decision_figure(gan, rivals[arm]) for arm in by_arm},
         None if none else 1.0 if unpaired else p_helps,
         None if none else p_harms,
         unpaired,
@@ -200,16 +215,33 @@ def _test(
     )
 
 
+def _pairs(gan: ArmRuns, rival: ArmRuns) -> list[tuple[int, int]]:
+    """Return the places of the runs that both have."""
+    return [(i, rival.runs.index(run)) for i, run in enumerate(gan.runs) if run in rival.runs]
+
+
 def _compared(gan: ArmRuns, rival: ArmRuns, judged: str, positive: BoolArray) -> Paired:
-    pairs = [(i, rival.runs.index(run)) for i, run in enumerate(gan.runs) if run in rival.runs]
-    mine, theirs = [i for i, _ in pairs], [j for _, j in pairs]
+    pairs = _pairs(gan, rival)
+    figures = [_judged_of(judged, gan.is_moved(i) and rival.is_moved(j)) for i, j in pairs]
+    both = list(zip(figures, pairs, strict=True))
     return compare(
-        [gan.value(judged, i) - rival.value(judged, j) for i, j in pairs],
-        gan.components[judged][mine] - rival.components[judged][theirs],
-        gan.resampled[judged][mine] - rival.resampled[judged][theirs],
-        [gan.rows[i].subset for i in mine],
+        [gan.value(figure, i) - rival.value(figure, j) for figure, (i, j) in both],
+        np.stack([gan.components[f][i] - rival.components[f][j] for f, (i, j) in both]),
+        np.stack([gan.resampled[f][i] - rival.resampled[f][j] for f, (i, j) in both]),
+        [gan.rows[i].subset for i, _ in pairs],
         positive,
     )
+
+
+def _judged_of(judged: str, are_moved: bool) -> str:
+    """Say what of two runs is compared: a threshold that one has not moved is moved for neither."""
+    return UNMOVED if judged == DECISION and not are_moved else judged
+
+
+def _decision_figure(gan: ArmRuns, rival: ArmRuns) -> str:
+    """Return the name of the figure by which decisions of two arms are compared."""
+    are_moved = all(gan.is_moved(i) and rival.is_moved(j) for i, j in _pairs(gan, rival))
+    return "moved_balanced_accuracy" if are_moved else "balanced_accuracy"
 
 
 def _bar(rivals: Mapping[str, ArmRuns]) -> str:
@@ -267,14 +299,18 @@ def _verdict(
             subsets=subsets,
             lost=lost,
             unpaired=tested.unpaired if tested else [],
+            is_all=label == "all",
         ),
     )
     if tested is None:
         return told
     outcome = _outcome(tested, p_holm)
-    figure = {RANKING: "roc_auc", DECISION: gan.decision}
+    if outcome == "helps" and not any(arm in sentences.BALANCED for arm in tested.by_arm):
+        caveat = sentences.without_balancing(list(tested.by_arm))
+        told = told.model_copy(update={"caveats": [*told.caveats, caveat]})
     differences: dict[str, Interval] = {
-        figure[judged]: found.difference for judged, found in tested.by_arm[tested.against].items()
+        tested.figure(judged, tested.against): found.difference
+        for judged, found in tested.by_arm[tested.against].items()
     }
     sentence = sentences.verdict_sentence(
         spoken,
@@ -292,7 +328,7 @@ def _verdict(
             "differences": differences,
             "comparisons": [
                 Comparison(
-                    figure=figure[judged],
+                    figure=tested.figure(judged, against),
                     against=against,
                     difference=found.difference,
                     p_bootstrap=found.p_bootstrap,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor, log10
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -17,6 +19,8 @@ from gan_core.report.tables import arms, classifiers, difference, signless
 from gan_core.report.text import ENGLISH, Text
 from gan_core.spec.results import Comparison, Interval, Results, Verdict
 
+# As in the sentences: what two decimals show as nothing may have a sign.
+_DECIMALS = 3
 _MORE = ("moved_sensitivity", "moved_specificity", "sensitivity", "specificity")
 
 
@@ -68,7 +72,11 @@ def bounds(interval: Interval | None, text: Text) -> str:
     """Return the bounds of a difference, in words."""
     if interval is None or interval.low is None or interval.high is None:
         return text("no_interval")
-    return text("interval", low=difference(interval.low), high=difference(interval.high))
+    return text(
+        "interval",
+        low=difference(interval.low, _DECIMALS),
+        high=difference(interval.high, _DECIMALS),
+    )
 
 
 def p_value(p: float | None, text: Text = ENGLISH) -> str:
@@ -104,7 +112,10 @@ def _row(verdict: Verdict, figures: list[str], text: Text) -> dict[str, Any]:
         "against": text("against", arm=text.arm(verdict.against)) if verdict.against else "",
         "outcome": verdict.outcome,
         "label": text.named("outcome", verdict.outcome),
-        "cells": [(difference(i.mean) if i else "–", bounds(i, text) if i else "") for i in shown],
+        "cells": [
+            (difference(i.mean, _DECIMALS) if i else "–", bounds(i, text) if i else "")
+            for i in shown
+        ],
         "p": p_value(verdict.p_holm, text),
         "ratio": ratio_value(verdict.ratio, text),
         "runs": verdict.n_runs,
@@ -112,7 +123,7 @@ def _row(verdict: Verdict, figures: list[str], text: Text) -> dict[str, Any]:
         "more": [
             (
                 text.named("figure", f),
-                difference(verdict.differences[f].mean),
+                difference(verdict.differences[f].mean, _DECIMALS),
                 bounds(verdict.differences[f], text),
             )
             for f in more
@@ -126,7 +137,7 @@ def _comparison(comparison: Comparison, text: Text) -> tuple[str, ...]:
     return (
         text.named("figure", comparison.figure),
         text.arm(comparison.against),
-        difference(comparison.difference.mean),
+        difference(comparison.difference.mean, _DECIMALS),
         bounds(comparison.difference, text),
         p_value(comparison.p_bootstrap, text),
         p_value(comparison.p_analytic, text),
@@ -179,7 +190,10 @@ def forest_svg(
     ax.tick_params(axis="y", labelsize=8)
     ax.set_ylim(y - 0.3, 0)
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: difference(value)))
+    # As many as tell the ticks apart: with hardly any difference they are thousandths.
+    step = float(np.diff(ax.get_xticks())[0])
+    decimals = max(2, -floor(log10(step)) + (f"{step:.1e}"[2] != "0"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: difference(value, decimals)))
     name = text.named("figure", figure)
     ax.set_xlabel(text("forest_axis", figure=name), color=FAINT, fontsize=9)
     values = " ".join(
@@ -187,7 +201,7 @@ def forest_svg(
             "forest_alt_row",
             arm=text.arm(arm_of(v)),
             count=text.phrase(v.real_count_label, v.real_count),
-            value=difference(v.differences[figure].mean),
+            value=difference(v.differences[figure].mean, _DECIMALS),
             between=bounds(v.differences[figure], text),
         )
         for v in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -47,30 +48,40 @@ def headline_svg(results: Results, classifier: str, figure: str, text: Text = EN
     every, shown = arms(results), headline_arms(results, classifier)
     own = [s for s in results.summaries if s.classifier == classifier and s.arm in shown]
     frame_counts(ax, results, figure, text, shown=own)
-    _draw_floor(ax, results, classifier, figure)
+    places = _places(results, shown)
+    _draw_floor(ax, results, classifier, figure, places)
     with_band = [a for a in shown if parsed(a).kind == "gan"][:_MOST_BANDS]
     for arm in shown:
-        points = points_of(results, classifier, arm, figure)
+        points = [(x + places[arm], i) for x, i in points_of(results, classifier, arm, figure)]
         if arm in with_band:
             _band(ax, points, line_style(arm, every).colour, 0.14)
         draw_line(ax, arm, every, points, text)
     return to_svg(drawing, spoken(results, classifier, figure, shown, text))
 
 
-def _draw_floor(ax: Axes, results: Results, classifier: str, figure: str) -> None:
+def _places(results: Results, shown: Sequence[str]) -> dict[str, float]:
+    """Return how far each arm stands from its real count: at a single one they hide each other."""
+    if len(columns(results)) > 1:
+        return dict.fromkeys(shown, 0.0)
+    return {arm: 0.6 * ((n + 0.5) / len(shown) - 0.5) for n, arm in enumerate(shown)}
+
+
+def _draw_floor(
+    ax: Axes, results: Results, classifier: str, figure: str, places: Mapping[str, float]
+) -> None:
     points: list[tuple[float, Interval]] = []
     for i, column in enumerate(columns(results)):
         bar = bar_arm(results, classifier, column.label)
         if bar is not None:
             of_bar = dict(points_of(results, classifier, bar, figure))
-            points += [(float(i), of_bar[i])] if i in of_bar else []
+            points += [(i + places.get(bar, 0.0), of_bar[i])] if i in of_bar else []
     if not points:
         return
     # To the edges, so that a single real count has a floor, too.
     left, right = ax.get_xlim()
-    places = [left, *(x for x, _ in points), right]
+    across = [left, *(x for x, _ in points), right]
     heights = [points[0][1].mean, *(i.mean for _, i in points), points[-1][1].mean]
-    ax.fill_between(places, heights, ax.get_ylim()[0], color=FAINT, alpha=0.13, linewidth=0)
+    ax.fill_between(across, heights, ax.get_ylim()[0], color=FAINT, alpha=0.13, linewidth=0)
     _band(ax, points, FAINT, 0.22)
 
 
@@ -82,5 +93,5 @@ def _band(ax: Axes, points: list[tuple[float, Interval]], colour: str, opacity: 
     elif known:
         x0, low0, high0 = known[0]
         ax.fill_between(
-            [x0 - 0.08, x0 + 0.08], low0, high0, color=colour, alpha=opacity, linewidth=0
+            [x0 - 0.04, x0 + 0.04], low0, high0, color=colour, alpha=opacity, linewidth=0
         )

@@ -112,7 +112,7 @@ def honest_table(
                 counts = run.model_dump() | {"rare_class": results.rare_class}
                 if parsed(summary.arm).kind != "synthetic-only":
                     group_note = group_note or text("group_note", **counts)
-                note = text("fakes_note", **counts) if run.n_fake else ""
+                note = _fakes_note(results, summary, text)
             cells = [
                 _cell(summary.figures.get(f), is_best=summary.arm in best.get(f, ()))
                 for f in figures
@@ -123,12 +123,20 @@ def honest_table(
     return groups
 
 
+def _fakes_note(results: Results, summary: ArmSummary, text: Text) -> str:
+    """Say how many synthetic images were added; where runs chose a number, between which."""
+    added = {row.n_fake for row in _runs(results, summary)}
+    if not any(added):
+        return text("fakes_note_none") if has_fakes(summary.arm) else ""
+    if len(added) == 1:
+        return text("fakes_note", n_fake=added.pop())
+    return text("fakes_note_between", low=min(added), high=max(added))
+
+
 def _example(results: Results, summary: ArmSummary) -> ResultRow | None:
-    for row in results.rows:
-        if (row.classifier, row.arm, row.real_count_label) == (
-            summary.classifier,
-            summary.arm,
-            summary.real_count_label,
-        ):
-            return row
-    return None
+    return next(iter(_runs(results, summary)), None)
+
+
+def _runs(results: Results, summary: ArmSummary) -> list[ResultRow]:
+    of = (summary.classifier, summary.arm, summary.real_count_label)
+    return [row for row in results.rows if (row.classifier, row.arm, row.real_count_label) == of]

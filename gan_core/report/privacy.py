@@ -47,7 +47,9 @@ def privacy_view(
     if not found and not data.gans:
         return None
     groups = by_set(found)
-    sentences = [(set_name(group[0], text), _sentences(group, text)) for group in groups]
+    is_screened = bool(data.spec.get("screen", {}).get("near_copies", False))
+    fate = text("privacy_copies_left_out" if is_screened else "privacy_copies_kept")
+    sentences = [(set_name(group[0], text), _sentences(group, fate, text)) for group in groups]
     if found and all(one.epsilon is None for one in found):
         sentences.append(("", [text("privacy_no_epsilon")]))
     return {
@@ -58,13 +60,15 @@ def privacy_view(
         "rows": [(set_name(group[0], text), _cells(group)) for group in groups],
         "others": ", ".join(sorted({text(f"others:{one.others}") for one in found})),
         "copies": _copies(data, text, quality),
+        "fate": fate,
     }
 
 
-def _sentences(group: Sequence[Privacy], text: Text) -> list[str]:
+def _sentences(group: Sequence[Privacy], fate: str, text: Text) -> list[str]:
     said = []
     copies = sum(one.near_copies for one in group)
-    said.append(text("privacy_copies", n=copies) if copies else text("privacy_copies_none"))
+    some = text("privacy_copies_one" if copies == 1 else "privacy_copies_many", n=copies, fate=fate)
+    said.append(some if copies else text("privacy_copies_none"))
     ratio, below = _mean(group, "nearest_ratio"), _mean(group, "share_below_first_percentile")
     is_close = ratio < _CLOSE_RATIO or below > _CLOSE_SHARE
     judged = text(f"privacy_judged:{'close' if is_close else 'usual'}")

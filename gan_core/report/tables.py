@@ -38,14 +38,14 @@ def share(value: float | None) -> str:
     return signless(f"{value:.2f}")
 
 
-def difference(value: float | None) -> str:
+def difference(value: float | None, decimals: int = 2) -> str:
     """Return a difference of shares with its sign ("+.02", "−.10"), or a dash."""
     if value is None:
         return "–"
-    if abs(value) < 0.005:
-        return ".00"
-    sign = "+" if value > 0 else "−"
-    return sign + signless(f"{abs(value):.2f}")
+    size = f"{abs(value):.{decimals}f}"
+    if not float(size):
+        return signless(size)
+    return ("+" if value > 0 else "−") + signless(size)
 
 
 def signless(text: str) -> str:

@@ -46,9 +46,9 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "upscale": 1,
     "augment": 1,
     "control": 1,
-    "inspect": 1,
+    "inspect": 2,
     "evaluate": 4,
-    "report": 5,
+    "report": 6,
     "package": 3,
     "draw": 0,
 }

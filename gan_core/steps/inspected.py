@@ -23,7 +23,7 @@ from gan_core.steps.context import StepContext, model_in
 from gan_core.steps.package import rows_to_compare_with
 from gan_core.steps.train import MEMBERSHIP
 from gan_core.training.fit import fit_to_size
-from gan_core.unseen import Unseen, unseen_images
+from gan_core.unseen import Unseen, is_new, unseen_images
 from gan_core.upscaling.lanczos import LanczosUpscaler
 
 MOST_OF_OTHER_CLASSES = 1000
@@ -62,6 +62,7 @@ class Given:
     scores: dict[str, NDArray[Any]]
     """The discriminator's; empty where there are none."""
     unseen: Unseen
+    """Without those that have a twin among the images that the GAN has learnt from."""
 
     @classmethod
     def of(cls, context: StepContext) -> Given:
@@ -77,7 +78,13 @@ class Given:
         compared = rows_to_compare_with(labels, rare_index, [card["training"]])
         others = np.setdiff1d(compared[labels[compared] != rare_index], without)
         stride = max(1, -(-len(others) // MOST_OF_OTHER_CLASSES))
-        scores = inputs["train"] / MEMBERSHIP
+        membership = inputs["train"] / MEMBERSHIP
+        scores = dict(np.load(membership, allow_pickle=False)) if membership.is_file() else {}
+        unseen = unseen_images(dataset, rare_index, members, without=without, seed=params["subset"])
+        is_kept = is_new(dataset, unseen, np.concatenate([members, others]))
+        if scores:
+            # Of the same images, in the same order.
+            scores["others"] = scores["others"][is_kept]
         return cls(
             dataset=dataset,
             column=OfColumn(
@@ -101,14 +108,8 @@ class Given:
             control_rows=_array(context, "control", "rows.npy"),
             control_features=_array(context, "control", "features.npy"),
             card=card,
-            scores=dict(np.load(scores, allow_pickle=False)) if scores.is_file() else {},
-            unseen=unseen_images(
-                dataset,
-                rare_index,
-                members,
-                without=without,
-                seed=params["subset"],
-            ),
+            scores=scores,
+            unseen=Unseen(unseen.source, unseen.rows[is_kept]),
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gan_core.phantoms import draw_phantoms
 from gan_core.reading import PackedDataset, pack
-from gan_core.unseen import LEAST_UNSEEN, unseen_images
+from gan_core.unseen import LEAST_UNSEEN, Unseen, is_new, unseen_images
 
 NOTHING = np.empty(0, np.int64)
 RARE = 1
@@ -61,3 +61,12 @@ def test_many_are_drawn_from_by_seed(dataset: PackedDataset) -> None:
     assert len(rows(0)) == 5
     assert rows(0) == sorted(rows(0)) == rows(0)
     assert rows(0) != rows(1)
+
+
+def test_twins_of_what_was_learnt_from_are_not_new(dataset: PackedDataset) -> None:
+    rare = rare_rows(dataset)
+    # Its own twin, for want of a copy.
+    unseen = Unseen("held-out", rare[3:9])
+    assert is_new(dataset, unseen, rare[:4]).tolist() == [False, *[True] * 5]
+    # Where all look alike, twins cannot be told.
+    assert is_new(dataset, unseen, rare[:8]).all()

@@ -38,6 +38,8 @@ FIGURES = {
     "best_mark": "best, clear of the others",
     "group_note": "“{rare_class}” {n_real}, other classes {n_other}",
     "fakes_note": "{n_fake} synthetic added",
+    "fakes_note_between": "{low} to {high} synthetic added, by run",
+    "fakes_note_none": "no synthetic added, by choice",
     "reading": "How to read the figures",
     "reading_threshold": "A classifier gives each image a score between 0 and 1. From .5 on it"
     " says “{rare_class}”.",
@@ -99,6 +101,6 @@ FIGURES = {
     "curve:val_accuracy": "Accuracy, held out",
     "curves_heading": "{classifier}, {count} real images",
     "curves_alt": "Loss and accuracy by epoch of the {classifier}: {arm}, {count} real images.",
-    "curves_more": "{n} more runs were made; the table holds them all.",
+    "curves_more": "Runs that are not drawn: {n}. The table holds them all.",
     "terminal_conclusion": "{count} real images: {sentence}",
 }

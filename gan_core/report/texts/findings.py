@@ -69,20 +69,24 @@ FINDINGS = {
     "privacy_not_shown": "What this does not show",
     "privacy_not:attacks": "Attacks other than these two, and any that will be invented later, were"
     " not tried.",
-    "privacy_not:models": "The models themselves were not attacked. Somebody who holds a generator"
+    "privacy_not:models": "The generators themselves were not attacked. Somebody who holds one"
     " can draw far more images than were looked at here.",
     "privacy_not:patients": "Images were compared, not patients: several images of one patient are"
     " several images here.",
     "privacy_not:law": "Whether these images may be shared is a question for your ethics board and"
     " data protection officer. Treat them as you treat the real ones until they have answered.",
     "privacy_copies_none": "No synthetic image almost equals a training image.",
-    "privacy_copies": "{n} synthetic images almost equal a training image. They are left"
-    " out of the zip; that they occur says that the GAN learned some images by heart.",
+    "privacy_copies_one": "1 synthetic image almost equals a training image. {fate} That it occurs"
+    " says that the GAN learned some images by heart.",
+    "privacy_copies_many": "{n} synthetic images almost equal a training image. {fate} That they"
+    " occur says that the GAN learned some images by heart.",
+    "privacy_copies_left_out": "The zip is made without near-copies.",
+    "privacy_copies_kept": "The near-copy check was switched off: the zip holds near-copies, too.",
     "privacy_near": "Synthetic images lie {ratio} times as far from the training images as"
     " unseen real ones do, and {share} of them lie closer than all but 1% of the unseen ones:"
     " {judged}.",
     "privacy_judged:close": "closer than new patients would",
-    "privacy_judged:usual": "no closer than new patients would",
+    "privacy_judged:usual": "not clearly closer than new patients would",
     "privacy_attack": "A membership attack by {by} told training images from unseen ones"
     " with a ROC-AUC of {auc} ({between}; .50 is chance): {judged}.",
     "privacy_by:distance": "distance to the nearest synthetic image",
@@ -108,7 +112,7 @@ FINDINGS = {
     "others:test": "test images",
     "copies_heading": "Near-copies side by side",
     "copies_lead": "Synthetic left, the training image that it almost equals right; the difference"
-    " is of small versions, in grey levels of 0 to 255. These stay out of the zip.",
+    " is of small versions, in grey levels of 0 to 255. {fate}",
     "copies_alt_synthetic": "synthetic image that almost equals a training image",
     "copies_alt_real": "the training image",
     "copies_caption": "difference {rms}",
@@ -117,9 +121,9 @@ FINDINGS = {
     "shortcuts_lead": "If it can, it may learn “looks synthetic” in place of “{rare_class}”, as"
     " only that class has synthetic images. A probe tried to tell real images of “{rare_class}”"
     " from synthetic ones: ROC-AUC, .50 is not at all, 1 is always.",
-    "shortcuts_warning": "Take the benefit of {name} with care: {auc} even after all images went"
-    " through the same resizing and encoding. A classifier trained on both can take the easy way"
-    " and learn the traces of the generator.",
+    "shortcuts_warning": "Take any benefit of {name} with care: ROC-AUC {auc} even after all images"
+    " went through the same resizing and encoding. A classifier trained on both can take the easy"
+    " way and learn the traces of the generator.",
     "shortcuts_good": "No set stands out: after the same resizing and encoding real and synthetic"
     " images of “{rare_class}” are hard to tell apart.",
     "shortcut_figure:raw": "As they are",

@@ -13,7 +13,7 @@ IMAGES = {
     " moments of the training.",
     "final_heading": "As they leave the upscaler",
     "final_lead": "Synthetic images as the upscaler left them, at {size} pixels, with real images"
-    " above. Near-copies of real images are not taken out here.",
+    " above: the first ones, not the best. Near-copies of real images are not taken out here.",
     "sweep_heading": "What the codes do",
     "sweep_lead": "One synthetic image varied: each row is one of the GAN’s {categories}"
     " categories,"
@@ -53,7 +53,7 @@ IMAGES = {
     "image_alt_synthetic": "synthetic image {n}, {when}",
     "row_real": "Real",
     "row_final": "Final",
-    "gans_more": "Pictures of the first subset of each real count are shown; {n} more GANs were"
-    " trained on other subsets.",
+    "gans_more": "Pictures of the first subset of each real count are shown. GANs trained on other"
+    " subsets: {n}.",
     "gans_none": "No synthetic images were made in this study.",
 }

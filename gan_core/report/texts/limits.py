@@ -17,9 +17,9 @@ LIMITS = {
     "near_duplicates": "Near-duplicates",
     "pairs_one": "1 pair",
     "pairs_many": "{n} pairs",
-    "pairs_across": "{n} of these pairs lie between training and test: on those the test is easier"
+    "pairs_across": "Of these pairs between training and test: {n}. On those the test is easier"
     " than it should be.",
-    "pairs_across_classes": "{n} of these pairs lie between classes: one of each pair may carry the"
+    "pairs_across_classes": "Of these pairs between classes: {n}. One of each pair may carry the"
     " wrong label.",
     "pairs_across_none": "None of these pairs lies between training and test.",
     "digest": "Digest",

@@ -5,9 +5,11 @@ VERDICTS = {
     "details_lead": "A GAN’s arm counts as a help only where its ROC-AUC is better than that of"
     " every way of preparing the same real images without a GAN, after correction for all the"
     " comparisons of this study (Holm), its balanced accuracy is below that of none of them, and"
-    " there are at least five subsets of the real images.",
+    " there are at least five subsets of the real images. It counts as a harm where one of the two"
+    " is worse than that of the strongest of these ways, after the same correction.",
     "forest_lead": "Change against the strongest arm without a GAN. Right of the line is better;"
-    " the bars are 95% intervals. A bar that crosses the line is no finding.",
+    " the bars are 95% intervals. A bar that crosses the line is no finding; one that does not may"
+    " still be chance among so many, so what counts is the corrected verdict in the table.",
     "forest_alt": "Differences of {figure} with the {classifier} against the strongest arm without"
     " a GAN. {values}",
     "forest_alt_row": "{arm}, {count} real images: {value}, {between}.",
@@ -49,13 +51,14 @@ VERDICTS = {
     "patients_found": "of 100 with it, found",
     "patients_missed": "of 100 with it, missed",
     "patients_alarm": "of 100 without it, false alarms",
-    "patients_sentence": "With {count} real images, {arm}: of 100 with “{rare_class}”, {found} are"
-    " found; of 100 without, {alarm} are called “{rare_class}”.",
+    "patients_sentence": "With {count} real images, {arm}: of 100 with “{rare_class}”, {found}"
+    " found; of 100 without, {alarm} wrongly called “{rare_class}”.",
     "patients_example": "Read it so:",
     "roc": "ROC curves and calibration",
-    "roc_lead": "The strongest arm without a GAN (dashed) and the strongest with one, with the"
-    " {classifier}. Curves are means over the runs at each false-alarm rate; the band is one"
-    " standard deviation over runs. Dots are the decisions at the moved threshold.",
+    "roc_lead": "The strongest arm without a GAN (dashed), chosen on held-out training images, and"
+    " the arm with one of which the answer speaks. Classifier: {classifier}. Curves are means over"
+    " the runs at each false-alarm rate; the band is one standard deviation over runs. Dots are the"
+    " decisions at the moved threshold.",
     "roc_alt": "ROC curves of the {classifier} with {count} real images: {arms}.",
     "axis_false_alarms": "false alarms (1 − specificity)",
     "axis_found": "found (sensitivity)",

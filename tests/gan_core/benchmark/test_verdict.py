@@ -213,16 +213,31 @@ def test_a_gan_that_ranks_alike_but_decides_worse_harms() -> None:
     assert abs(verdict.differences["roc_auc"].mean) < 0.03
 
 
+def test_a_threshold_that_only_one_of_two_arms_has_moved_is_moved_for_neither() -> None:
+    # With so few images that the others hold none of the rare class out, an arm that trains on no
+    # real one still has them all to choose a threshold by.
+    rows, scores = study({"real-only": 1.2, "synthetic-only:infogan": 1.2}, real_count=5)
+    scores = [s * np.float32(0.5) for s in scores[:5]] * 2
+    own = {"real-only": None, "synthetic-only:infogan": 0.25}
+    moved = [
+        row(r.arm, r.subset, s, 5, threshold=own[r.arm]) for r, s in zip(rows, scores, strict=True)
+    ]
+    verdict = only(moved, scores)
+    assert set(verdict.differences) == {"roc_auc", "balanced_accuracy"}
+    assert verdict.differences["balanced_accuracy"].mean == 0.0
+    assert {c.figure for c in verdict.comparisons} == {"roc_auc", "balanced_accuracy"}
+
+
 def test_a_moved_threshold_alone_is_no_help() -> None:
     verdict = only(*study({"real-only": 1.2, "gan:infogan": 1.2}, shifts={"real-only": -2.5}))
     assert verdict.differences["balanced_accuracy"].mean > 0.1
     assert verdict.outcome == "no-significant-difference"
 
 
-def test_few_runs_never_help_however_good_and_say_that_they_carry_no_claim() -> None:
+def test_few_runs_never_help_however_good_and_say_that_they_cannot_show_it() -> None:
     verdict = only(*study({"real-only": 0.5, "gan:infogan": 2.0}, seeds=range(4)))
     assert verdict.outcome == "no-significant-difference"
-    assert "so few runs carry no claim" in verdict.sentence
+    assert "so few cannot show that it helps" in verdict.sentence
 
 
 def test_the_same_run_five_times_over_is_one_run() -> None:
@@ -312,3 +327,30 @@ def test_seeds_of_one_subset_are_no_independent_witnesses() -> None:
     assert low is not None
     assert wide is not None
     assert wide < 0 < low
+
+
+@pytest.mark.parametrize("of_class", [True, False])
+def test_of_a_single_test_image_of_a_class_nothing_is_claimed(of_class: bool) -> None:
+    rows, scores = study({"class-weights": 0.8, "gan:infogan": 3.0})
+    kept = np.flatnonzero(of_class != POSITIVE)
+    kept = np.append(kept, np.flatnonzero(of_class == POSITIVE)[0])
+    few = [s[kept] for s in scores]
+    (verdict,) = verdicts(rows, few, POSITIVE[kept])
+    assert verdict.outcome == "not-tested"
+    assert "a single image of" in verdict.sentence
+
+
+def test_help_that_was_not_held_against_balancing_says_so() -> None:
+    verdict = only(*study({"real-only": 0.8, "gan:infogan": 1.6}))
+    assert verdict.outcome == "helps"
+    assert any("oversampling" in caveat for caveat in verdict.caveats)
+    verdict = only(*study({"real-only": 0.8, "oversample": 0.8, "gan:infogan": 1.6}))
+    assert verdict.outcome == "helps"
+    assert not verdict.caveats
+
+
+def test_all_real_images_are_one_choice_of_them() -> None:
+    rows, scores = study({"class-weights": 0.8, "gan:infogan": 1.6})
+    rows = [r.model_copy(update={"real_count_label": "all"}) for r in rows]
+    caveats = only(rows, scores).caveats
+    assert any("share one choice of real images" in caveat for caveat in caveats)

@@ -9,10 +9,12 @@ import numpy as np
 from PIL import Image
 
 from gan_core.report import ReportData, curves_png, plots, samples_png
+from gan_core.report.details import forest_svg
+from gan_core.report.headline import headline_svg
 from gan_core.report.pictures import fitted, sheet
 from gan_core.report.styles import line_style, swatch
 from gan_core.report.tables import arms
-from gan_core.spec.results import Results
+from gan_core.spec.results import Interval, Results
 
 
 def test_a_plot_says_in_words_what_it_shows(results: Results) -> None:
@@ -63,6 +65,25 @@ def test_both_classifiers_share_an_axis_so_that_they_can_be_compared(results: Re
         return re.findall(r">(\.\d+)</text>", svg)
 
     assert numbers("probe") == numbers("seed-cnn")
+
+
+def test_a_forest_of_small_differences_tells_its_ticks_apart(results: Results) -> None:
+    small = Interval(mean=-0.0003, low=-0.0031, high=0.0024)
+    verdicts = [v.model_copy(update={"differences": {"roc_auc": small}}) for v in results.verdicts]
+    svg = str(forest_svg(verdicts, results, "roc_auc"))
+    ticks = re.findall(r">([+−]?\.\d+)</text>", svg)
+    assert len(set(ticks)) == len(ticks) > 1
+
+
+def test_at_a_single_real_count_the_arms_of_the_first_picture_stand_side_by_side(
+    results: Results,
+) -> None:
+    single = [s for s in results.summaries if s.real_count_label == "10"]
+    for s in single:
+        s.figures["roc_auc"] = Interval(mean=0.8, low=0.7, high=0.9)
+    svg = str(headline_svg(results.model_copy(update={"summaries": single}), "probe", "roc_auc"))
+    markers = re.findall(r'<use [^>]*x="([\d.]+)"[^>]*y="([\d.]+)"', svg)
+    assert len({y for _, y in markers}) < len({x for x, _ in markers})
 
 
 def test_the_curves_picture_is_a_png(data: ReportData) -> None:

@@ -33,6 +33,10 @@ def test_differences_carry_their_sign_unless_they_are_nothing(value: float, prin
     assert difference(value) == printed
 
 
+def test_a_difference_of_thousandths_keeps_its_sign_where_three_decimals_are_shown() -> None:
+    assert [difference(v, 3) for v in (-0.0032, 0.0004, 0.02)] == ["−.003", ".000", "+.020"]
+
+
 def test_the_study_table_has_arms_down_and_real_counts_across(results: Results) -> None:
     table = study_table(results, "seed-cnn")
     assert [column.heading for column in table.columns] == ["10", "50", "all (120)"]
@@ -132,3 +136,21 @@ def test_the_terminals_table_lines_up(results: Results) -> None:
         ".65/.65/.65",
         ".70/.70/.70",
     ]
+
+
+def test_where_runs_chose_how_many_to_add_the_table_says_between_which(results: Results) -> None:
+    def note(*counts: int) -> str:
+        added = iter(counts)
+        rows = [
+            row.model_copy(update={"n_fake": next(added, counts[-1])})
+            for row in results.rows
+            if (row.classifier, row.arm, row.real_count) == ("probe", "gan:infogan", 10)
+        ]
+        chosen = results.model_copy(update={"rows": rows})
+        of_gan = honest_table(chosen, "probe", ["roc_auc"])[0].rows[3]
+        assert of_gan.is_gan
+        return of_gan.note
+
+    assert note(0, 20) == "0 to 20 synthetic added, by run"
+    assert note(20) == "20 synthetic added"
+    assert note(0).startswith("no synthetic added")

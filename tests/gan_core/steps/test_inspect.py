@@ -4,6 +4,7 @@ With features that cost nothing: means and spreads of pixels in cells.
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -180,6 +181,25 @@ def test_a_generator_that_copies_is_found_out(house: House, tmp_path: Path) -> N
     np.testing.assert_array_equal(rows[near["copy_fakes"]], near["copy_rows"])
     assert (near["copy_rms"] <= 8).all()
     assert (np.diff(near["copy_rms"]) >= 0).all()
+
+
+def test_a_training_images_twin_among_unseen_ones_hides_no_copies(
+    house: House, tmp_path: Path
+) -> None:
+    folder = tmp_path / "house"
+    shutil.copytree(house.folder, folder, ignore=shutil.ignore_patterns("phantoms", "more"))
+    images = np.load(folder / "packed" / "train.npy")
+    rare = np.flatnonzero(house.dataset.labels("train") == RARE)
+    twin = np.setdiff1d(rare, house.members)[0]
+    images[twin] = images[house.members[0]]
+    np.save(folder / "packed" / "train.npy", images)
+    twins = replace(house, folder=folder, dataset=PackedDataset.open(folder / "packed"))
+    copies = twins.small_and_large(np.tile(house.members, 2)[:FAKES]).astype(np.int16)
+    copies += np.random.default_rng(0).integers(-1, 2, copies.shape, np.int16)
+    found = inspected(twins, tmp_path / "step", np.clip(copies, 0, 255).astype(np.uint8))
+    assert found.privacy.n_others == 27
+    assert found.privacy.share_below_first_percentile > 0.9
+    assert found.privacy.attack_by_discriminator is not None
 
 
 def test_an_honest_generator_is_told_from_neither_real_images_nor_chance(
