@@ -33,11 +33,12 @@ def main() -> int:
             ensure_admin(database, settings)
         finally:
             database.dispose()
+        app = create_app(settings, sends_webhooks=True)
     except GraftError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         **server_options(),

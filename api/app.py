@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,9 @@ from api.keys import endpoints as keys
 from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
+from api.uploads import endpoints as uploads
+from api.webhooks import endpoints as webhooks
+from api.webhooks.sender import WebhookSender
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -39,6 +43,7 @@ def create_app(
     database: Database | None = None,
     objects: Objects | None = None,
     doorbell: Doorbell | None = None,
+    sends_webhooks: bool = False,
 ) -> FastAPI:
     """Return the app.
 
@@ -47,6 +52,8 @@ def create_app(
         database: Migrated; null: the one that the settings name.
         objects: Null: the store that the settings name.
         doorbell: Null: the broker that the settings name.
+        sends_webhooks: Whether this process also delivers what is due to webhooks, of all
+            processes together. Any number may.
     """
     context = Context(
         settings,
@@ -54,10 +61,15 @@ def create_app(
         objects or Objects.from_settings(settings),
         doorbell or Doorbell(settings),
     )
+    sender = WebhookSender.from_settings(settings, context.database) if sends_webhooks else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if sender is not None:
+            sender.start()
         yield
+        if sender is not None:
+            await asyncio.to_thread(sender.stop)
         context.doorbell.close()
         context.database.dispose()
 
@@ -99,8 +111,10 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
     # Added last, so they are the outermost: what the log answers itself carries them, too.
     app.add_middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)
     app.add_middleware(cross_origin, origins=settings.cors_origins)
-    app.include_router(datasets.router)  # counts its own bytes
-    for domain in (jobs, models, artifacts, keys, health, pages):
+    # These two count their own bytes.
+    app.include_router(datasets.router)
+    app.include_router(uploads.parts_router)
+    for domain in (uploads, jobs, models, artifacts, keys, webhooks, health, pages):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
     plain = app.openapi
 

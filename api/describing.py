@@ -62,9 +62,23 @@ _FROM_A_DATASET: dict[str, Document] = {
         "parameters": {"dataset_id": "$response.body#/id"},
     },
 }
+_FROM_AN_UPLOAD: dict[str, Document] = {
+    "put_part": {
+        "operationId": "put_part",
+        "parameters": {"upload_id": "$response.body#/id", "number": 1},
+        "description": "For each part.",
+    },
+    "upload_dataset": {
+        "operationId": "upload_dataset",
+        "parameters": {"upload_id": "$response.body#/id"},
+        "description": "Once all parts are there.",
+    },
+}
 _MORE_LINKS: dict[tuple[str, str], dict[str, Document]] = {
     ("upload_dataset", "202"): _FROM_A_DATASET,
     ("get_dataset", "200"): _FROM_A_DATASET,
+    ("create_upload", "201"): _FROM_AN_UPLOAD,
+    ("get_upload", "200"): _FROM_AN_UPLOAD,
     ("list_artifacts", "200"): {
         name: {"operationId": name, "parameters": {"artifact_id": "$response.body#/items/0/id"}}
         for name in ("get_artifact", "get_content")
@@ -208,17 +222,19 @@ def _link(call: _Call, calls: list[_Call]) -> None:
         if not status.startswith("2") or schema is None:
             continue
         links: dict[str, Document] = {}
-        for collection, parameter in _things(schema, status, call, calls):
-            expression = "$response.body#/id"
-            if _is_list(call):
-                expression = "$response.body#/items/0/id"
-            for other in _about(collection, parameter, calls):
+        for one in _things(schema, status, call, calls):
+            *outer, parameter = one.path_parameters()
+            handed_on = {name: f"$request.path.{name}" for name in outer} | {
+                parameter: f"$response.body#/{'items/0/' if _is_list(call) else ''}id"
+            }
+            for other in calls:
+                is_about_it = other.path.startswith(one.path) and (
+                    other.path_parameters() == one.path_parameters()
+                )
                 # Of a list's first item only looking: what is done to it is its owner's choice.
-                if other is not call and (other.method == "get" or not _is_list(call)):
-                    links[other.name] = {
-                        "operationId": other.name,
-                        "parameters": {parameter: expression},
-                    }
+                is_offered = other.method == "get" or not _is_list(call)
+                if other is not call and is_about_it and is_offered:
+                    links[other.name] = {"operationId": other.name, "parameters": handed_on}
         if any(p["name"] == "cursor" for p in call.operation.get("parameters", [])):
             links["next_page"] = {
                 "operationId": call.name,
@@ -235,19 +251,15 @@ def _is_list(call: _Call) -> bool:
     return call.method == "get" and not call.path.endswith("}")
 
 
-def _things(schema: Document, status: str, call: _Call, calls: list[_Call]) -> set[tuple[str, str]]:
-    """Return the collections, and the parameter for one of each, of which something is shown."""
-    found = set()
+def _things(schema: Document, status: str, call: _Call, calls: list[_Call]) -> list[_Call]:
+    """Return calls that work on a thing of which an answer shows one."""
+    found = []
     for one in calls:
-        if len(one.path_parameters()) != 1 or not one.path.endswith("}"):
+        *outer, _last = one.path_parameters() or [""]
+        if not one.path.endswith("}") or not set(outer) <= set(call.path_parameters()):
             continue
-        collection = one.path.rsplit("/", 1)[0]
-        lists_or_makes_it = call.path == collection and (call.method == "get" or status != "200")
+        is_of_it = call.path == one.path.rsplit("/", 1)[0]
+        lists_or_makes_it = is_of_it and (call.method == "get" or status != "200")
         if lists_or_makes_it or (one.method == "get" and schema == _schema(one, "200")):
-            found.add((collection, one.path_parameters()[0]))
+            found.append(one)
     return found
-
-
-def _about(collection: str, parameter: str, calls: list[_Call]) -> list[_Call]:
-    start = f"{collection}/{{{parameter}}}"
-    return [c for c in calls if c.path.startswith(start) and c.path_parameters() == [parameter]]

@@ -19,6 +19,7 @@ from api.metrics import Metrics
 # No one hears this; it is for the log and the metrics, where a 500 would raise an alarm.
 _CLIENT_WENT_AWAY = 499
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PART = re.compile(r"/v1/uploads/[^/]+/parts/[^/]+")
 _log = structlog.get_logger("api")
 
 
@@ -35,13 +36,16 @@ class JsonLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] == "http" and scope["path"] != self._uploads:
+        if scope["type"] == "http" and not self._counts_itself(scope["path"]):
             declared = Headers(scope=scope).get("content-length", "")
             if declared.isdecimal() and int(declared) > self._max_bytes:
                 refused = problems.answer(Request(scope), problems.too_large())
                 await refused(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _counts_itself(self, path: str) -> bool:
+        return path == self._uploads or _PART.fullmatch(path) is not None
 
 
 class RequestLog:

@@ -155,7 +155,7 @@ def _run(args: argparse.Namespace) -> int:
             return _study(args.dir / data, args.dir / "out", spec)
     from gan_core.steps.protocol import main as run_child
 
-    return run_child(args.dir, parent=args.die_with_parent)
+    return run_child(args.dir, parent=args.die_with_parent, confines=True)
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Delete, delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
-from store.access_tables import IdempotentRequest
+from store.answers import forgotten
 from store.removals import promise
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, IdempotencyKey, Job, JobEvent
+from store.uploads import forget_upload_of
 
 
 def hold_jobs(session: Session, which: ColumnElement[bool]) -> Sequence[Job]:
@@ -83,15 +84,9 @@ def delete_dataset(session: Session, dataset: Dataset) -> None:
     set, too: each upload is an object of its own, but what is read from it is used again.
     """
     promise(session, dataset.workspace_id, [dataset.upload_key])
+    forget_upload_of(session, dataset.id)
     for statement in (
         forgotten(dataset.workspace_id, dataset.id),
         delete(Dataset).where(Dataset.id == dataset.id),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
-
-
-def forgotten(workspace_id: str, subject: str) -> Delete:
-    """Return what deletes the answers that tell of a thing, so that their keys are free again."""
-    return delete(IdempotentRequest).where(
-        IdempotentRequest.workspace_id == workspace_id, IdempotentRequest.subject == subject
-    )

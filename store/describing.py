@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gan_core.spec import DatasetFacts
-from store.records import ClaimedStep, InputFile
+from store.records import ClaimedStep, InputFile, InputPart
 from store.step_tables import Step
 from store.tables import Dataset, Job
 
@@ -31,7 +31,11 @@ def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedS
     for label, source in step.inputs.items():
         if source["source"] == "upload":
             upload = InputFile(
-                "upload.zip", dataset.upload_key, dataset.upload_bytes, dataset.upload_sha256
+                "upload.zip",
+                dataset.upload_key,
+                dataset.upload_bytes,
+                dataset.upload_sha256,
+                tuple(InputPart(**part) for part in dataset.upload_parts or ()),
             )
             inputs[label] = (upload,)
             continue

@@ -22,6 +22,7 @@ from store.removals import hold_files
 from store.settling import add_event, settle, steps_of
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, Job
+from store.webhook_events import tell_of_dataset
 
 
 def lock_job(session: Session, job_id: str) -> Job | None:
@@ -178,6 +179,7 @@ def _adopt_dataset(session: Session, job: Job, step: Step, twin: Step) -> bool:
     dataset.files = list(found.files)
     dataset.problems = list(found.problems)
     dataset.ready_at = now_of(session)
+    tell_of_dataset(session, dataset)
     return True
 
 

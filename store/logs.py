@@ -52,3 +52,6 @@ def configure_logs(settings: Settings) -> None:
     root.setLevel(settings.log_level)
     # Our own middleware writes a line a request; theirs would hold the query, and so names.
     logging.getLogger("uvicorn.access").disabled = True
+    # They would write down where webhooks go, which a receiver may take for a secret.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)

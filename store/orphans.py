@@ -17,6 +17,7 @@ from store.objects import Objects
 from store.removals import remove_unreferenced
 from store.step_tables import FINAL_STEP_STATES, Step
 from store.tables import Dataset, Workspace
+from store.upload_tables import UploadPart
 
 # Longer than any upload takes to arrive.
 STRAY_SECONDS = 24 * 3600.0
@@ -65,6 +66,11 @@ def _remove_stray_uploads(
     for keys in objects.pages(prefix, older_than_seconds=older_than_seconds):
         with database.read() as session:
             known = set(
+                session.scalars(
+                    select(UploadPart.object_key).where(UploadPart.object_key.in_(keys))
+                )
+            )
+            known.update(
                 session.scalars(
                     select(Dataset.upload_key).where(
                         Dataset.upload_key.in_(keys), Dataset.upload_removed_at.is_(None)

@@ -19,6 +19,7 @@ from store.clock import now_of
 from store.settling import steps_of
 from store.step_tables import FINAL_STEP_STATES, Step, StepDependency
 from store.tables import Dataset, Job
+from store.uploads import content_id_of
 
 _NEVER = ("failed", "skipped", "cancelled")
 _KINDS: frozenset[str] = frozenset(get_args(StepKind))
@@ -138,7 +139,7 @@ def key_of(session: Session, job: Job, step: Step) -> str:
         if given["source"] == "step":
             digests[label] = keys[given["step"]]
         elif given["source"] == "upload":
-            digests[label] = dataset.upload_sha256
+            digests[label] = content_id_of(dataset)
         else:
             digests[label] = (dataset.facts or {}).get("digest", "")
     kind: Any = step.kind

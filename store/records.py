@@ -47,6 +47,15 @@ class Ingested:
 
 
 @dataclass(frozen=True)
+class InputPart:
+    """An object that is one part of a file."""
+
+    object_key: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class InputFile:
     """A file that a step reads."""
 
@@ -54,6 +63,8 @@ class InputFile:
     object_key: str
     size: int
     sha256: str
+    parts: tuple[InputPart, ...] = ()
+    """The objects that it is put together from, in order; none: it is one object."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from store.database import Database
 from store.objects import Objects
 from store.step_tables import Step
 from store.tables import Dataset, Job, Removal
+from store.uploads import forget_parts_of
 
 _AT_ONCE = 200
 # workspaces/{workspace}/steps/{step}/{attempt}/
@@ -165,8 +166,12 @@ def remove_spent_uploads(database: Database, objects: Objects) -> int:
             select(Dataset.id, Dataset.upload_key).where(_is_spent()).limit(_AT_ONCE)
         ).all()
     for dataset_id, upload_key in spent:
-        objects.delete(upload_key)
+        if upload_key.endswith("/"):  # it came in parts
+            objects.delete_prefix(upload_key)
+        else:
+            objects.delete(upload_key)
         with database.write() as session:
+            forget_parts_of(session, dataset_id)
             session.execute(
                 update(Dataset)
                 .where(Dataset.id == dataset_id)

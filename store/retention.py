@@ -16,6 +16,8 @@ from store.removals import promise
 from store.repositories.audit import AuditTrail
 from store.step_tables import Step
 from store.tables import FINAL_JOB_STATES, Artifact, IdempotencyKey, Job, JobEvent, MeasuredSpeed
+from store.webhook_schedule import KEEP
+from store.webhook_tables import WebhookDelivery, WebhookMessage
 
 _AT_ONCE = 200
 _KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
@@ -117,9 +119,10 @@ def prune(database: Database) -> int:
     """Delete rows that nobody asks for any more; return how many.
 
     These are idempotency keys, and what was answered to them, after a week, of jobs that ended a
-    month ago every event but the last, and speeds of a GAN with settings of its own that were last
-    measured three months ago: every set of settings that was ever tried leaves one. (Rings of the
-    doorbell that were sent go with ``store.sweeping.sweep``.)
+    month ago every event but the last, what webhooks were told a month ago, and speeds of a GAN
+    with settings of its own that were last measured three months ago: every set of settings that
+    was ever tried leaves one. (Rings of the doorbell that were sent go with
+    ``store.sweeping.sweep``.)
     """
     with database.read() as session:
         now = now_of(session)
@@ -137,6 +140,13 @@ def prune(database: Database) -> int:
         delete(MeasuredSpeed).where(
             MeasuredSpeed.workload.contains(SETTINGS_MARK),
             MeasuredSpeed.measured_at < now - _KEEP_SPEEDS,
+        ),
+        delete(WebhookDelivery).where(
+            WebhookDelivery.status != "pending", WebhookDelivery.created_at < now - KEEP
+        ),
+        delete(WebhookMessage).where(
+            WebhookMessage.created_at < now - KEEP,
+            ~exists().where(WebhookDelivery.message_id == WebhookMessage.id),
         ),
     ]
     pruned = 0

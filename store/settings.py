@@ -66,6 +66,17 @@ class Settings(BaseSettings):
     hsts_seconds: int = Field(default=0, ge=0)
     """For how long browsers shall use https alone (HSTS); 0: not said. Set it where https is all
     that reaches the API."""
+    upload_part_bytes: int = Field(default=64 * 1024**2, ge=1024**2, le=1024**3)
+    """Size of the parts of a large upload, where the client asks for none."""
+    upload_days: float = Field(default=7, gt=0)
+    """How long an upload in parts is kept that nobody goes on with."""
+    max_open_uploads: int = Field(default=20, ge=1)
+    """Uploads in parts that a workspace may have begun and not finished."""
+
+    ingest_max_memory_bytes: int = Field(default=8 * 1024**3, ge=256 * 1024**2)
+    """Memory that reading an upload may take. One thread decodes for each gibibyte."""
+    ingest_max_seconds: int = Field(default=4 * 3600, ge=1)
+    """How long reading an upload may take."""
 
     lease_seconds: int = Field(default=60, ge=1, le=LONGEST_LEASE_SECONDS)
     """How long a worker may be silent before its step is given to another."""
@@ -103,10 +114,19 @@ class Settings(BaseSettings):
     """Whether each worker process keeps a child that has loaded its libraries ahead of the next
     step. It takes some 200 MB, and saves a few seconds a step."""
 
+    webhook_allowed_hosts: str = ""
+    """Names of receivers inside the network, separated by commas: webhooks may be sent to these,
+    and to no other, at private addresses."""
+    webhook_ca_file: Path | None = None
+    """Certificates (PEM) of authorities that receivers of webhooks may have theirs from, besides
+    the public ones."""
+    webhook_allow_loopback: bool = False
+    """Let webhooks be sent to this machine itself, without TLS, too: for trying them out."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("data_dir", "cache_dir", "realesrgan_weights")
+    @field_validator("data_dir", "cache_dir", "realesrgan_weights", "webhook_ca_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # Children run in directories of their own, where a relative path would mean another file.

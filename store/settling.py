@@ -1,4 +1,4 @@
-"""What a job's steps mean for the job: its status, its progress, and the events that tell of them.
+"""What a job's steps mean for the job: its status, its progress, and who is told of them.
 
 Every function here expects the caller to hold the job's row (``store.graph.lock_job``).
 """
@@ -15,6 +15,7 @@ from store.clock import now_of
 from store.progress import measure
 from store.step_tables import Step, StepDependency
 from store.tables import Dataset, Job, JobEvent
+from store.webhook_events import tell_of_dataset, tell_of_job
 
 
 def steps_of(session: Session, job_id: str) -> Sequence[Step]:
@@ -59,6 +60,8 @@ def settle(session: Session, job: Job) -> None:
         job.started_at = now_of(session)
     _show_progress(session, job, steps)
     add_event(session, job, "status" if job.status != before else "progress")
+    if job.status != before:
+        tell_of_job(session, job)
 
 
 def _note_failures(job: Job, steps: Sequence[Step]) -> None:
@@ -104,6 +107,7 @@ def _end(session: Session, job: Job, status: Any, steps: Sequence[Step]) -> None
             reason = job.error or {"code": "cancelled", "detail": "The ingest was cancelled."}
             dataset.status = "rejected"
             dataset.problems = [{k: v for k, v in reason.items() if k != "step"}]
+            tell_of_dataset(session, dataset)
 
 
 def _show_progress(session: Session, job: Job, steps: Sequence[Step]) -> None:

@@ -29,6 +29,7 @@ from store.settling import settle
 from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.tables import Dataset, Job
+from store.webhook_events import tell_of_dataset
 
 log = structlog.get_logger(__name__)
 
@@ -372,3 +373,4 @@ class StepLedger:
         dataset.problems = list(ingested.problems)
         dataset.files = list(step.outputs)
         dataset.ready_at = now_of(self._session)
+        tell_of_dataset(self._session, dataset)

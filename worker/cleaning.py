@@ -25,6 +25,7 @@ from store.orphans import remove_orphans
 from store.removals import carry_out, remove_spent_uploads
 from store.retention import expire, prune
 from store.settings import Settings, keep_files_private
+from store.upload_expiry import expire_uploads
 from worker.copies import remove_copies
 from worker.parent_death import die_with_parent
 
@@ -52,6 +53,7 @@ def clean(settings: Settings, database: Database, objects: Objects, *, everythin
         if settings.retention_days is not None:
             done["expired"] = expire(database, retention_days=settings.retention_days)
         done["pruned"] = prune(database)
+        done["uploads_expired"] = expire_uploads(database)
     done["deleted"] = carry_out(database, objects)
     done["uploads"] = remove_spent_uploads(database, objects)
     if everything:

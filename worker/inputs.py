@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from store.objects import Objects
@@ -16,8 +17,16 @@ class InputMissingError(Exception):
     """An object that the database knows is not in the object store."""
 
 
+class DigestMismatchError(Exception):
+    """An upload is not what its client said it would be."""
+
+
 def materialise(
-    files: tuple[InputFile, ...], folder: Path, objects: Objects, cache: ObjectCache | None
+    files: tuple[InputFile, ...],
+    folder: Path,
+    objects: Objects,
+    cache: ObjectCache | None,
+    before_each: Callable[[], None] = lambda: None,
 ) -> None:
     """Put files into a folder as hard links; as copies where the file system has no links.
 
@@ -26,11 +35,15 @@ def materialise(
 
     Raises:
         InputMissingError: An object is gone.
+        DigestMismatchError: A file that came in parts has another SHA-256 than its client said.
         OSError: The disk or the object store.
     """
     for file in files:
         target = folder / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
+        if file.parts:
+            _put_together(file, target, objects, before_each)
+            continue
         local = objects.local_path(file.object_key)
         if local is not None:
             if not local.is_file():
@@ -40,6 +53,38 @@ def materialise(
             cache.place(file, target, objects)
         else:
             _fetch(file, target, objects)
+
+
+def _put_together(
+    file: InputFile, target: Path, objects: Objects, before_each: Callable[[], None]
+) -> None:
+    """Write a file's parts one after the other, and compare what they are with what was said.
+
+    Args:
+        file: Has parts.
+        target: Appears whole and as the client meant it, or not at all.
+        objects: Where the parts lie.
+        before_each: Called before each part; what it raises ends the bringing.
+    """
+    whole = hashlib.sha256()
+    fresh = target.with_name(f"{target.name}.part")
+    with fresh.open("wb") as written:
+        for part in file.parts:
+            before_each()
+            digest = hashlib.sha256()
+            try:
+                for chunk in objects.iterate(part.object_key):
+                    digest.update(chunk)
+                    whole.update(chunk)
+                    written.write(chunk)
+            except FileNotFoundError as error:
+                raise InputMissingError(file.name) from error
+            if digest.hexdigest() != part.sha256:  # as the service itself had counted it
+                raise OSError(f"a part of {file.name} arrived damaged")
+    if whole.hexdigest() != file.sha256:
+        fresh.unlink()
+        raise DigestMismatchError(file.name)
+    fresh.replace(target)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -6,16 +6,18 @@ import errno
 import json
 import math
 import re
+import signal
 from dataclasses import dataclass
 from typing import Any
 
 from store.records import Output, StepError
 from worker.child import ChildEnd, EndReason
-from worker.inputs import InputMissingError
+from worker.inputs import DigestMismatchError, InputMissingError
 
 EXIT_DONE = 0
 EXIT_FAILED = 3
 EXIT_STOPPED = 4
+EXIT_OVERTIME = 5
 _SIGKILLED = -9
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -53,10 +55,21 @@ INPUT_MISSING = StepError(
     "A file that this step reads is not in the object store any more.",
     "Was something deleted there? Upload the data set again, and submit the job with it.",
 )
+DIGEST_MISMATCH = StepError(
+    "upload_digest_mismatch",
+    "The upload's parts together have another SHA-256 than was said.",
+    "Something was damaged on the way, or the file was changed meanwhile: upload it again.",
+)
 STORAGE_SILENT = StepError(
     "storage_unavailable",
     "The worker could not read or write the step's files.",
     "Look whether the object store answers (`graft doctor`), then submit the job again.",
+)
+OVERTIME = StepError(
+    "ingest_time",
+    "Reading the data set took longer than this service allows, and had to be ended.",
+    "An image in it may be made to do harm. Send fewer or smaller images, or ask the service's"
+    " operator to raise GRAFT_INGEST_MAX_SECONDS.",
 )
 INTERRUPTED = StepError(
     "interrupted",
@@ -166,6 +179,9 @@ def _cleaned(value: Any) -> Any:
 def _unexplained(end: ChildEnd) -> Failed:
     if end.returncode == EXIT_STOPPED:
         return Failed(INTERRUPTED, is_retryable=True)
+    if end.returncode in (EXIT_OVERTIME, -signal.SIGXCPU):
+        # The limits of gan_core.steps.limits, which only the reading of an upload has.
+        return Failed(OVERTIME, is_retryable=False)
     last_words = "\n".join(end.stderr_tail)
     if end.returncode == _SIGKILLED or _OUT_OF_MEMORY.search(last_words):
         # The kernel's out-of-memory killer sends SIGKILL, and nobody else here does.
@@ -177,6 +193,8 @@ def _unexplained(end: ChildEnd) -> Failed:
 
 def failure_of(error: Exception) -> Failed:
     """Read what went wrong on our own side, before or after the child."""
+    if isinstance(error, DigestMismatchError):
+        return Failed(DIGEST_MISMATCH, is_retryable=False)
     if isinstance(error, InputMissingError):
         return Failed(INPUT_MISSING, is_retryable=True)
     if _DISK_FULL.search(str(error)) or getattr(error, "errno", None) in _FULL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -243,7 +244,7 @@ class StepRunner:
                     end_reason=lambda: self._end_reason(keeper),
                     on_progress=keeper.tell,
                     grace_seconds=_GRACE_SECONDS,
-                    started=None if self._ready is None else self._ready.take(folder),
+                    started=self._waiting_child(step, folder),
                 )
                 self._notice_shutdown(end)
             finally:
@@ -277,6 +278,12 @@ class StepRunner:
             bound.exception("step_error")
             return failure_of(error), None
         return outcome, ingested
+
+    def _waiting_child(self, step: ClaimedStep, folder: Path) -> subprocess.Popen[bytes] | None:
+        # What a stranger sent is read where as little as possible was loaded before.
+        if self._ready is None or step.kind == "ingest":
+            return None
+        return self._ready.take(folder)
 
     def _go_on(self, keeper: LeaseKeeper) -> None:
         """Raise when the step is not wanted any more, while its inputs are being brought."""

@@ -92,6 +92,8 @@ def describe_step(step: ClaimedStep, settings: Settings) -> dict[str, Any]:
             "threads": settings.threads,
             "realesrgan_weights": None if weights is None else str(weights),
             "checkpoint_seconds": settings.checkpoint_seconds,
+            "ingest_max_memory_bytes": settings.ingest_max_memory_bytes,
+            "ingest_max_seconds": settings.ingest_max_seconds,
         },
     }
 
@@ -126,7 +128,7 @@ def fill_step_dir(
         kept = None if label == "upload" else cache
         for file in files:
             before_each()
-            materialise((file,), folder / "inputs" / label, objects, kept)
+            materialise((file,), folder / "inputs" / label, objects, kept, before_each)
     (folder / "tmp").mkdir(exist_ok=True)
     settings.resolved_cache_dir().mkdir(parents=True, exist_ok=True)
     text = json.dumps(describe_step(step, settings), ensure_ascii=False, indent=1)

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
+from api.datasets.from_parts import FromParts, accepted, from_parts
 from api.datasets.intake import Intake
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
@@ -37,11 +38,17 @@ _MULTIPART: dict[str, Any] = {
     "",
     status_code=202,
     response_model=DatasetView,
-    responses=described(409, 413, 415, 507),
+    responses=described(400, 404, 409, 413, 415, 507),
     openapi_extra={
         "requestBody": {
-            "required": True,
-            "content": {"application/zip": _BINARY, "multipart/form-data": _MULTIPART},
+            "required": False,
+            "description": "The archive; none with `upload_id`.",
+            "content": {
+                "application/zip": _BINARY,
+                "application/gzip": _BINARY,
+                "application/x-tar": _BINARY,
+                "multipart/form-data": _MULTIPART,
+            },
         }
     },
 )
@@ -57,30 +64,64 @@ async def upload_dataset(
     image_size: Annotated[
         int, Query(ge=32, le=512, description="Side in pixels to which images are brought.")
     ] = 224,
+    upload_id: Annotated[
+        str | None,
+        Query(max_length=64, description="An upload in parts that is complete; the body is empty."),
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        Query(
+            pattern=r"^[0-9a-f]{64}$",
+            description="Of an upload in parts as a whole, where it was not said at its beginning.",
+        ),
+    ] = None,
     once: Once,
 ) -> Response:
-    """Upload a zip of class folders. It is read in the background: ask again until it is ready."""
+    """Upload a zip or tar.gz of class folders, or make a data set of an upload in parts.
+
+    It is read in the background: ask again until it is ready.
+    """
     dataset_id = new_id("ds")
-    object_key = f"workspaces/{who.workspace_id}/uploads/{dataset_id}.zip"
-    intake = Intake(request, ctx.settings.max_upload_bytes)
-    await ctx.objects.put_stream(object_key, intake.chunks())
-    upload = Upload(
-        dataset_id, object_key, intake.size, intake.sha256.hexdigest(), name, image_size
-    )
-    outcome = await run_in_threadpool(_register, ctx, who, upload, once)
+    if upload_id is not None:
+        await _refuse_body(request)
+        asked = FromParts(upload_id, sha256, dataset_id, name, image_size)
+        outcome = await run_in_threadpool(from_parts, ctx, who, asked, once)
+    else:
+        object_key = f"workspaces/{who.workspace_id}/uploads/{dataset_id}.zip"
+        intake = Intake(request, ctx.settings.max_upload_bytes)
+        await ctx.objects.put_stream(object_key, intake.chunks())
+        upload = Upload(
+            dataset_id,
+            object_key,
+            intake.size,
+            intake.sha256.hexdigest(),
+            name,
+            image_size,
+            intake.format,
+        )
+        outcome = await run_in_threadpool(_register, ctx, who, upload, once)
     if outcome.is_new:
         ctx.ring_after(tasks)
-        # The same zip may have been read before: then nobody will read this one.
+        # The same bytes may have been read before: then nobody will read these.
         ctx.remove_uploads_after(tasks)
     return outcome.response
+
+
+async def _refuse_body(request: Request) -> None:
+    async for chunk in request.stream():
+        if chunk:
+            raise Problem(
+                422,
+                "body_not_empty",
+                "The request names an upload in parts, and has a body besides.",
+                "Send one of the two.",
+            )
 
 
 def _register(ctx: Context, who: Identity, upload: Upload, once: OnceOnly) -> Outcome:
     def work(session: Session) -> Made:
         dataset, is_new = DatasetService(session, who, ctx.objects).create(upload, once.key)
-        headers = {"Location": f"/v1/datasets/{dataset.id}", "Retry-After": "1"}
-        view = DatasetView.of(dataset)
-        return Made(view, 202, headers, subject=view.id, is_replay=not is_new)
+        return accepted(DatasetView.of(dataset), is_new=is_new)
 
     try:
         # Of the body its digest: the same key with other bytes is another request.

@@ -10,15 +10,38 @@ from fastapi import Request
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
+from api.digests import mismatch, stated_sha256
 from api.problems import Problem
 
-_RAW_TYPES = {
-    "application/zip",
-    "application/x-zip-compressed",
-    "application/octet-stream",
-}
+MEDIA_TYPES = frozenset(
+    (
+        "application/zip",
+        "application/x-zip-compressed",
+        "application/gzip",
+        "application/x-gzip",
+        "application/x-tar",
+        "application/x-gtar",
+        "application/x-compressed-tar",
+        "application/x-tgz",
+        "application/octet-stream",
+    )
+)
+"""Of archives. Which kind it is is told from the first bytes, whatever the client says."""
+
+FIRST_BYTES = 262
 # The first entry's local header; an archive without entries begins with PK\5\6.
-_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP = b"\x1f\x8b\x08"
+_TAR, _TAR_AT = b"ustar", 257
+
+
+def format_of(start: bytes) -> str | None:
+    """Return what an archive's first ``FIRST_BYTES`` bytes say it is; null: none that is read."""
+    if start.startswith(_ZIP):
+        return "zip"
+    if start.startswith(_GZIP):
+        return "tar.gz"
+    return "tar" if start[_TAR_AT:].startswith(_TAR) else None
 
 
 class Intake:
@@ -27,48 +50,58 @@ class Intake:
     Attributes:
         size: Bytes so far.
         sha256: Of the bytes so far.
+        format: ``zip``, ``tar`` or ``tar.gz``, once the first bytes are there.
     """
 
     def __init__(self, request: Request, max_bytes: int) -> None:
         self._request = request
         self._max_bytes = max_bytes
+        self._is_raw = False
         self.size = 0
+        self.format = ""
         self.sha256 = hashlib.sha256()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the zip's bytes.
+        """Yield the archive's bytes.
 
         Raises:
-            Problem: 413, 415, or 422 ``upload_empty`` or ``not_a_zip``.
+            Problem: 400 ``digest_unreadable``, 413, 415, or 422 ``upload_empty``, ``not_a_zip`` or
+                ``digest_mismatch``.
         """
+        said = stated_sha256(self._request.headers)
         start = b""
         async for chunk in self._body():
             self.size += len(chunk)
             if self.size > self._max_bytes:
-                raise self._too_large()
-            if len(start) < 4:
-                start = (start + chunk)[:4]
-                if len(start) == 4 and start not in _SIGNATURES:
+                raise too_large(self._max_bytes)
+            if len(start) < FIRST_BYTES:
+                start = (start + chunk)[:FIRST_BYTES]
+                if len(start) == FIRST_BYTES:
                     # Said at the first bytes, not after gigabytes.
-                    raise _not_a_zip()
+                    self.format = checked_format(start)
             self.sha256.update(chunk)
             yield chunk
         if self.size == 0:
             raise Problem(
-                422, "upload_empty", "The upload is empty.", "Send the zip as the request's body."
+                422,
+                "upload_empty",
+                "The upload is empty.",
+                "Send the archive as the request's body.",
             )
-        if len(start) < 4:
-            raise _not_a_zip()
+        self.format = checked_format(start)
+        if said is not None and self._is_raw and said != self.sha256.hexdigest():
+            raise mismatch()
 
     def _body(self) -> AsyncIterator[bytes]:
         declared = self._request.headers.get("content-length", "")
         # A multipart body is a little longer than its file; the exact count comes while reading.
         if declared.isdecimal() and int(declared) > self._max_bytes + 65536:
-            raise self._too_large()
+            raise too_large(self._max_bytes)
         header = Message()
         header["content-type"] = self._request.headers.get("content-type", "")
         kind = header.get_content_type()
-        if kind in _RAW_TYPES:
+        if kind in MEDIA_TYPES:
+            self._is_raw = True
             return self._request.stream()
         boundary = header.get_param("boundary")
         if kind == "multipart/form-data" and isinstance(boundary, str) and boundary:
@@ -76,28 +109,41 @@ class Intake:
         raise Problem(
             415,
             "media_type_unsupported",
-            "An upload is a zip.",
-            "Send it as the body with `Content-Type: application/zip`, or as the part `file` of"
-            " a `multipart/form-data` body.",
-            headers={"Accept-Post": "application/zip, multipart/form-data"},
-        )
-
-    def _too_large(self) -> Problem:
-        return Problem(
-            413,
-            "upload_too_large",
-            f"The upload is larger than the {self._max_bytes} bytes that this service takes.",
-            "Leave out images, or ask the service's operator to raise GRAFT_MAX_UPLOAD_BYTES.",
+            "An upload is a zip, a tar or a tar.gz.",
+            "Send it as the body with `Content-Type: application/zip` (or `application/gzip`), or"
+            " as the part `file` of a `multipart/form-data` body.",
+            headers={
+                "Accept-Post": "application/zip, application/gzip, application/x-tar,"
+                " multipart/form-data"
+            },
         )
 
 
-def _not_a_zip() -> Problem:
+def too_large(max_bytes: int) -> Problem:
+    """Return the answer for an upload that is larger than any that is taken."""
     return Problem(
-        422,
-        "not_a_zip",
-        "The upload is not a zip file.",
-        "Send a zip that holds one folder of images for each class.",
+        413,
+        "upload_too_large",
+        f"The upload is larger than the {max_bytes} bytes that this service takes.",
+        "Leave out images, or ask the service's operator to raise GRAFT_MAX_UPLOAD_BYTES.",
     )
+
+
+def checked_format(start: bytes) -> str:
+    """Return what an archive's first bytes say it is.
+
+    Raises:
+        Problem: 422 ``not_a_zip``.
+    """
+    found = format_of(start)
+    if found is None:
+        raise Problem(
+            422,
+            "not_a_zip",
+            "The upload is neither a zip nor a tar.gz.",
+            "Send an archive that holds one folder of images for each class.",
+        )
+    return found
 
 
 async def _file_part(stream: AsyncIterator[bytes], boundary: str) -> AsyncIterator[bytes]:
@@ -153,5 +199,5 @@ async def _file_part(stream: AsyncIterator[bytes], boundary: str) -> AsyncIterat
             422,
             "multipart_unreadable",
             "The multipart body does not hold exactly one part named `file`.",
-            "Send the zip as the part `file`, or as the body with `Content-Type: application/zip`.",
+            "Send the archive as the part `file`, or as the body with its `Content-Type`.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -17,18 +18,33 @@ from store.objects import Objects
 from store.repositories import AuditTrail, DatasetRepository, Identity, JobRepository
 from store.repositories.paging import Page, Period
 from store.tables import Dataset, Job
+from store.upload_tables import UploadPart
+from store.uploads import content_id_of
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A zip that lies in the object store."""
+    """An archive that lies in the object store."""
 
     dataset_id: str
     object_key: str
+    """Of parts: what their keys begin with."""
     size: int
     sha256: str
     name: str
     image_size: int
+    format: str = "zip"
+    parts: tuple[UploadPart, ...] = ()
+    """In order; none: it came in one piece."""
+
+    def described_parts(self) -> list[dict[str, Any]] | None:
+        """Return what is kept of the parts with the data set."""
+        if not self.parts:
+            return None
+        return [
+            {"object_key": part.object_key, "size": part.size, "sha256": part.sha256}
+            for part in self.parts
+        ]
 
     def request_sha256(self) -> str:
         """Return a hash of everything that was asked for."""
@@ -70,6 +86,8 @@ class DatasetService:
             upload_sha256=upload.sha256,
             upload_bytes=upload.size,
             image_size=upload.image_size,
+            upload_format=upload.format,
+            upload_parts=upload.described_parts(),
         )
         self._datasets.add(dataset)
         job = Job(
@@ -83,7 +101,7 @@ class DatasetService:
             created_by=self._identity.key_id,
         )
         dataset.job_id = job.id
-        plan = plan_ingest(upload.sha256, upload.size, upload.image_size)
+        plan = plan_ingest(content_id_of(dataset), upload.size, upload.image_size)
         self._jobs.add(job, plan, self._objects)
         if idempotency_key is not None:
             self._jobs.remember(idempotency_key, upload.request_sha256(), job.id)

@@ -1,4 +1,4 @@
-"""A zip or a folder as a list of numbered entries whose bytes are read under limits.
+"""A zip, a tar or a folder as a list of numbered entries whose bytes are read under limits.
 
 Nothing is ever written to, or opened at, a name from an archive; nested archives stay closed.
 """
@@ -8,15 +8,20 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Protocol
 
+from gan_core.progress import OnProgress, ShouldStop, ignore_progress, never_stop
+from gan_core.reading.budget import Budget
+from gan_core.reading.gunzip import GZIP_MAGIC
 from gan_core.reading.options import ReadOptions
+from gan_core.reading.tar import TarContents, open_tar
+from gan_core.reading.tar_header import BLOCK, MAGIC, MAGIC_AT
 from gan_core.reading.unreadable import UnreadableError
 from gan_core.reading.zip_directory import DEFLATED, ZipRecord, read_directory
 from gan_core.spec.errors import GraftError
@@ -58,13 +63,29 @@ class Archive(Protocol):
 
 
 @contextmanager
-def open_archive(source: Path, options: ReadOptions) -> Iterator[Archive]:
-    """Open a zip or a folder.
+def open_archive(
+    source: Path,
+    options: ReadOptions,
+    *,
+    scratch: Path | None = None,
+    on_progress: OnProgress = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> Iterator[Archive]:
+    """Open a zip, a tar, a tar.gz or a folder. Its first bytes say which, not its name.
 
     A folder is for the local command line alone: it is trusted not to change under the reader.
 
+    Args:
+        source: The file or folder.
+        options: Limits.
+        scratch: Folder on whose file system a tar.gz is unpacked; None: the system's own.
+        on_progress: Told how far a tar was looked through.
+        should_stop: Asked while a tar is looked through.
+
     Raises:
-        GraftError: ``source_not_found``, ``not_a_zip``, ``empty_archive`` or ``archive_…``.
+        GraftError: ``source_not_found``, ``not_a_zip``, ``not_a_tar``, ``empty_archive`` or
+            ``archive_…``.
+        Stopped: ``should_stop`` said so.
     """
     if source.is_dir():
         yield _Folder(source, options)
@@ -80,40 +101,42 @@ def open_archive(source: Path, options: ReadOptions) -> Iterator[Archive]:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise GraftError("not_a_zip", "The source is no file.", "Name a zip file or a folder.")
-        yield _Zip(descriptor, options)
+        start = os.pread(descriptor, BLOCK, 0)
+        is_gzip = start.startswith(GZIP_MAGIC)
+        is_tar = start.startswith(MAGIC, MAGIC_AT) and not start.startswith(b"PK")
+        if not is_gzip and not is_tar:
+            yield _Zip(descriptor, options)
+            return
+        with open_tar(
+            descriptor,
+            options,
+            is_gzip=is_gzip,
+            scratch=scratch or Path(gettempdir()),
+            on_progress=on_progress,
+            should_stop=should_stop,
+        ) as contents:
+            yield _Tar(contents)
     finally:
         os.close(descriptor)
 
 
-class _Budget:
-    """Counts unpacked bytes, of one entry and of all, as they come."""
+class _Tar:
+    def __init__(self, contents: TarContents) -> None:
+        self._descriptor = contents.descriptor
+        self._records = {record.number: record for record in contents.records}
+        self.entries = [Entry(record.number, record.name) for record in contents.records]
+        self.skipped_links = 0
 
-    def __init__(self, options: ReadOptions) -> None:
-        self._options = options
-        self._total = 0
-        self._lock = threading.Lock()
-
-    def spend(self, number: int, chunk: int, entry_bytes: int) -> None:
-        """Count ``chunk`` bytes more, ``entry_bytes`` of this entry in all.
-
-        Raises:
-            GraftError: ``archive_entry_too_large``, ``archive_too_large``.
-        """
-        with self._lock:
-            self._total += chunk
-            total = self._total
-        if entry_bytes > self._options.max_entry_bytes:
-            raise GraftError(
-                "archive_entry_too_large",
-                f"Entry {number} unpacks to more than {self._options.max_entry_bytes:,} bytes.",
-                "Leave it out, or make the image smaller.",
-            )
-        if total > self._options.max_unpacked_bytes:
-            raise GraftError(
-                "archive_too_large",
-                f"The set unpacks to more than {self._options.max_unpacked_bytes:,} bytes.",
-                "Send fewer or smaller images.",
-            )
+    def read(self, entry: Entry) -> bytes:
+        record = self._records[entry.number]
+        # Its size was counted when the file was looked through.
+        data = os.pread(self._descriptor, record.size, record.offset)
+        while len(data) < record.size:
+            more = os.pread(self._descriptor, record.size - len(data), record.offset + len(data))
+            if not more:
+                raise UnreadableError("entry_damaged", "Its data are cut off.")
+            data += more
+        return data
 
 
 class _Zip:
@@ -123,7 +146,7 @@ class _Zip:
         self._descriptor = descriptor
         self._records = {record.number: record for record in records}
         self._max_ratio = options.max_ratio
-        self._budget = _Budget(options)
+        self._budget = Budget(options)
         self.entries = [Entry(r.number, r.name) for r in records if not r.is_folder]
         self.skipped_links = 0
 
@@ -182,7 +205,7 @@ class _Zip:
 class _Folder:
     def __init__(self, root: Path, options: ReadOptions) -> None:
         self._root = root
-        self._budget = _Budget(options)
+        self._budget = Budget(options)
         self.entries: list[Entry] = []
         self.skipped_links = 0
         for name in self._walk(""):

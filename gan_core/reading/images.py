@@ -80,6 +80,7 @@ def decode(data: bytes, size: int, *, max_pixels: int = 50_000_000) -> Decoded:
             ``image_damaged`` (truncated ones too).
     """
     try:
+        _check_canvas(data, max_pixels)
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_pixels(image, max_pixels)
             image.load()
@@ -89,7 +90,7 @@ def decode(data: bytes, size: int, *, max_pixels: int = 50_000_000) -> Decoded:
             # transpose() drops what the conversion needs to know (tRNS, bits a sample).
             rgb = _to_rgb(upright, image)
             return Decoded(np.asarray(_square(rgb, size)), is_phantom)
-    except UnreadableError:
+    except (UnreadableError, MemoryError):  # memory is the whole process's, not this image's
         raise
     except UnidentifiedImageError:
         raise UnreadableError(
@@ -107,6 +108,29 @@ def _too_large(max_pixels: int) -> UnreadableError:
 
 def _check_pixels(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
+    if width * height > max_pixels:
+        raise _too_large(max_pixels)
+
+
+def _check_canvas(data: bytes, max_pixels: int) -> None:
+    """Look at the size of a WebP, for whose decoder Pillow allocates two canvases on opening.
+
+    RFC 9649: the first chunk says it. What is no sound WebP is left to the decoder.
+    """
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
+        return
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width = 1 + int.from_bytes(data[24:27], "little")
+        height = 1 + int.from_bytes(data[27:30], "little")
+    elif kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    elif kind == b"VP8 ":
+        width = int.from_bytes(data[26:28], "little") & 0x3FFF
+        height = int.from_bytes(data[28:30], "little") & 0x3FFF
+    else:
+        return
     if width * height > max_pixels:
         raise _too_large(max_pixels)
 

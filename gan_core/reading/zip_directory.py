@@ -14,6 +14,13 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from gan_core.reading.entry_names import (
+    checked_name,
+    duplicate_name,
+    empty_archive,
+    irregular_entry,
+    too_many_entries,
+)
 from gan_core.reading.zip_end import find_central, inconsistent, read_exactly
 from gan_core.spec.errors import GraftError
 
@@ -85,13 +92,9 @@ def read_directory(file: BinaryIO, *, max_entries: int) -> list[ZipRecord]:
     """
     start, end, count = find_central(file)
     if count > max_entries or end - start > max_entries * _MAX_RECORD_BYTES:
-        raise GraftError(
-            "archive_too_many_entries",
-            f"The archive holds more than {max_entries:,} entries.",
-            "Leave out what is no image, or split the set.",
-        )
+        raise too_many_entries(max_entries)
     if count == 0:
-        raise GraftError("empty_archive", "The archive is empty.", "Add folders of images.")
+        raise empty_archive()
     centrals = _read_central(read_exactly(file, start, end - start), count)
     return _check_locals(file, centrals, start)
 
@@ -149,11 +152,7 @@ def _check_locals(file: BinaryIO, centrals: list[_Central], start: int) -> list[
     for central in sorted(centrals, key=lambda c: c.offset):
         name = _checked_name(central)
         if name in names:
-            raise GraftError(
-                "archive_duplicate_names",
-                f"Entry {central.number} has the name of another entry.",
-                "Zip the folder anew.",
-            )
+            raise duplicate_name(central.number)
         names.add(name)
         _check_kind(central)
         if central.offset != expected or central.packed > start:
@@ -235,37 +234,9 @@ def _descriptor_size(file: BinaryIO, central: _Central, at: int) -> int:
 
 
 def _checked_name(central: _Central) -> str:
-    number = central.number
-    try:
-        name = central.raw_name.decode("utf-8")
-    except UnicodeDecodeError:
-        if central.flags & _UTF8:
-            raise GraftError(
-                "archive_control_character",
-                f"The name of entry {number} is not valid UTF-8.",
-                "Zip the folder anew.",
-            ) from None
-        name = central.raw_name.decode("cp437")
-    if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in name):
-        raise GraftError(
-            "archive_control_character",
-            f"The name of entry {number} holds a control character.",
-            "Rename the file.",
-        )
-    if "\\" in name:
-        raise GraftError(
-            "archive_backslash",
-            f"The name of entry {number} holds a backslash.",
-            "Zip the folder with a tool that writes forward slashes.",
-        )
-    parts = name.removesuffix("/").split("/")
-    if not name or name[1:2] == ":" or any(part in ("", ".", "..") for part in parts):
-        raise GraftError(
-            "archive_unsafe_name",
-            f"The name of entry {number} is absolute, or leads out of the archive.",
-            "Zip the folder anew, with relative names.",
-        )
-    return name
+    return checked_name(
+        central.raw_name, central.number, fallback=None if central.flags & _UTF8 else "cp437"
+    )
 
 
 def _check_kind(central: _Central) -> None:
@@ -277,11 +248,7 @@ def _check_kind(central: _Central) -> None:
     kind = stat.S_IFMT(central.mode)
     is_folder = central.raw_name.endswith(b"/")
     if kind not in (0, stat.S_IFDIR if is_folder else stat.S_IFREG):
-        raise GraftError(
-            "archive_irregular_entry",
-            f"Entry {number} is a link, a device or something else that is no file.",
-            "Zip plain files.",
-        )
+        raise irregular_entry(number)
     if is_folder and central.unpacked:
         raise inconsistent(f"entry {number} is a folder that holds data")
     if central.method not in (STORED, DEFLATED):

@@ -55,7 +55,11 @@ def find_central(file: BinaryIO) -> tuple[int, int, int]:
                 "The file begins as a zip, but its table of contents is missing.",
                 "The upload may have been cut off: send it again.",
             )
-        raise GraftError("not_a_zip", "The file is not a zip archive.", "Send a .zip file.")
+        raise GraftError(
+            "not_a_zip",
+            "The file is neither a zip nor a tar archive.",
+            "Send a .zip or .tar.gz file.",
+        )
     fields = _END.unpack_from(tail, at)
     _, disk, central_disk, count_here, count, central_size, central_offset, comment = fields
     if at + _END.size + comment != len(tail):

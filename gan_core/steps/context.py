@@ -49,6 +49,10 @@ class StepSettings(BaseModel):
     """Largest image that the ingest step decodes, in pixels."""
     max_entries: int = Field(default=100_000, ge=1)
     max_unpacked_bytes: int = Field(default=20 * 2**30, ge=1)
+    ingest_max_memory_bytes: int = Field(default=8 * 2**30, ge=1)
+    """Memory that the ingest step may take besides what the program itself takes."""
+    ingest_max_seconds: int = Field(default=4 * 3600, ge=1)
+    """How long the ingest step may take."""
 
     def torch_device(self) -> torch.device:
         """Return the device to compute on.

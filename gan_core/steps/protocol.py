@@ -75,11 +75,17 @@ def die_with_parent(parent: int) -> None:
         os._exit(EXIT_STOPPED)
 
 
-def main(step_dir: Path, *, parent: int | None) -> int:
+def main(step_dir: Path, *, parent: int | None, confines: bool = False) -> int:
     """Run the step in ``step_dir`` and return the process's exit code.
 
+    Args:
+        step_dir: The step's folder.
+        parent: With whose end to end; None: with nobody's.
+        confines: Whether a step that reads what strangers sent limits the process first.
+
     0: done. 3: failed in a way that another try would repeat. 4: stopped when asked, can go on.
-    Anything else is a crash, whose traceback is on stderr.
+    5: the time was over (``gan_core.steps.limits``). Anything else is a crash, whose traceback is
+    on stderr.
     """
     if parent is not None:
         die_with_parent(parent)
@@ -89,6 +95,10 @@ def main(step_dir: Path, *, parent: int | None) -> int:
     should_stop = StopRequest()
     try:
         context = load_step(step_dir, on_progress=events.progress, should_stop=should_stop)
+        if confines and context.kind == "ingest":
+            from gan_core.steps.ingest import confined
+
+            context = confined(context)
         outputs = run_step(context)
     except Stopped:
         return EXIT_STOPPED

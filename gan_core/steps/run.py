@@ -88,7 +88,7 @@ def run_step(context: StepContext) -> list[dict[str, Any]]:
     """
     if context.kind not in KINDS:
         raise GraftError("unknown_step", f"There is no step of the kind {context.kind!r}.")
-    if context.settings.threads is not None:
+    if context.settings.threads is not None and context.kind != "ingest":
         import torch
 
         torch.set_num_threads(context.settings.threads)

@@ -37,7 +37,7 @@ def wait_and_run(*, parent: int | None) -> int:
     os.chdir(folder)
     os.environ["TMPDIR"] = str(folder / "tmp")
     tempfile.tempdir = None  # looked up anew
-    return main(folder, parent=None)
+    return main(folder, parent=None, confines=True)
 
 
 def _rehearse() -> None:

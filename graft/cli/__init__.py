@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from graft.cli import datasets, jobs, keys, models, service, tools
+from graft.cli import datasets, jobs, keys, models, service, tools, webhooks
 from graft.cli.group import GraftGroup
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 service.add_to(app)
 tools.add_to(app)
 

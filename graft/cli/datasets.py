@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="Upload, look at and delete data se
 
 @app.command()
 def upload(
-    source: Annotated[Path, typer.Argument(help="A zip, or a folder, of one folder a class.")],
+    source: Annotated[Path, typer.Argument(help="A zip, tar.gz or folder, of one folder a class.")],
     name: Annotated[str | None, typer.Option(help="A name; default: the file's.")] = None,
     image_size: Annotated[
         int | None,
@@ -41,7 +41,10 @@ def upload(
     key_file: KeyFileOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Upload a data set."""
+    """Upload a data set.
+
+    A large one that broke off goes on where it was when the same command is run again.
+    """
     with connect(url, key_file, data_dir) as client:
         dataset = upload_with_bars(client, source, name, wait=wait, image_size=image_size)
     if as_json:
@@ -56,6 +59,11 @@ def left_out_line(count: int) -> str:
     """Return what is said of files that are not uploaded."""
     what = "1 file that is no image was" if count == 1 else f"{count} files that are no images were"
     return f"{what} left out"
+
+
+def resumed_line(done: int, total: int) -> str:
+    """Return what is said of an upload that goes on."""
+    return f"going on with an earlier upload: {done / total:.0%} of it is there"
 
 
 def upload_with_bars(
@@ -76,6 +84,8 @@ def upload_with_bars(
             image_size=image_size,
             on_pack=bars.of("packing"),
             on_left_out=lambda count: bars.say(left_out_line(count)),
+            on_check=bars.of("checking"),
+            on_resumed=lambda done, total: bars.say(resumed_line(done, total)),
             on_bytes=bars.of("uploading"),
         )
         if wait:

@@ -21,6 +21,7 @@ from graft.client.models import (
     PlannedJob,
 )
 from graft.client.synchronous import Client
+from graft.client.webhook_models import Delivery, NewWebhook, Webhook
 
 __all__ = [
     "ApiError",
@@ -29,6 +30,7 @@ __all__ = [
     "Client",
     "Dataset",
     "DatasetProblem",
+    "Delivery",
     "Event",
     "Job",
     "JobError",
@@ -36,6 +38,8 @@ __all__ = [
     "Key",
     "Model",
     "NewKey",
+    "NewWebhook",
     "Page",
     "PlannedJob",
+    "Webhook",
 ]

@@ -15,7 +15,18 @@ from gan_core.spec.results import Results
 from graft.client.calls import Calls, Spec, Waiting, id_of
 from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
-from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
+from graft.client.flow import (
+    Digests,
+    Effect,
+    Fetch,
+    FileDigests,
+    Flow,
+    OnBytes,
+    Patience,
+    Reply,
+    Send,
+    Sleep,
+)
 from graft.client.model_calls import AsyncModels
 from graft.client.models import (
     TERMINAL_JOB_STATES,
@@ -28,8 +39,10 @@ from graft.client.models import (
     Page,
     PlannedJob,
 )
+from graft.client.parts import Archive, UploadWatch
 from graft.client.sse import EventParser
-from graft.client.transfer import OnLeftOut, PartFile, as_zip, read_chunks
+from graft.client.transfer import OnLeftOut, PartFile, as_zip, digests_of, read_chunks
+from graft.client.webhook_calls import AsyncWebhooks
 
 T = TypeVar("T")
 
@@ -41,7 +54,7 @@ ArtifactList = list[Artifact]
 
 async def _chunks(effect: Send) -> AsyncIterator[bytes]:
     assert effect.file is not None  # noqa: S101 - asked for by the caller
-    chunks = read_chunks(effect.file, effect.on_bytes)
+    chunks = read_chunks(effect.file, effect.on_bytes, effect.start, effect.length)
     # A slow disk must not hold up the event loop.
     while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
         yield chunk
@@ -78,6 +91,7 @@ class AsyncClient:
         self.artifacts = AsyncArtifacts(self)
         self.keys = AsyncKeys(self)
         self.models = AsyncModels(self)
+        self.webhooks = AsyncWebhooks(self)
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.
@@ -98,7 +112,7 @@ class AsyncClient:
             result: T = done.value
             return result
 
-    async def _perform(self, effect: Effect) -> Reply | None:
+    async def _perform(self, effect: Effect) -> Reply | FileDigests | None:
         match effect:
             case Sleep(seconds):
                 await asyncio.sleep(seconds)
@@ -115,6 +129,8 @@ class AsyncClient:
                 return Reply(response.status_code, response.headers, response.content)
             case Fetch():
                 return await self._fetch(effect)
+            case Digests():
+                return await asyncio.to_thread(digests_of, effect)
 
     async def _fetch(self, fetch: Fetch) -> Reply:
         with PartFile(fetch) as part:
@@ -185,24 +201,31 @@ class AsyncDatasets:
         image_size: int | None = None,
         on_pack: OnBytes | None = None,
         on_left_out: OnLeftOut | None = None,
+        on_check: OnBytes | None = None,
+        on_resumed: OnBytes | None = None,
         on_bytes: OnBytes | None = None,
     ) -> Dataset:
-        """Upload a zip of class folders, or the images of a folder, which are packed first.
+        """Upload a zip or tar.gz of class folders, or the images of a folder, packed first.
+
+        Of a large archive that was begun to be uploaded before, only what is missing is sent.
 
         Args:
-            source: The zip or folder.
+            source: The archive or folder.
             name: A label; default: the file's name.
             image_size: Side in pixels to which images are brought; default: the service's (224).
             on_pack: Called while a folder is packed.
             on_left_out: Called with how many files of a folder are no images and stay here.
-            on_bytes: Called while the zip is sent.
+            on_check: Called while a large archive is read for its checksum.
+            on_resumed: Called once if a part of it was there already, with how many bytes.
+            on_bytes: Called while the archive is sent.
         """
         with ExitStack() as stack:
             packed = as_zip(Path(source), on_pack, on_left_out)
             path = await asyncio.to_thread(stack.enter_context, packed)
             called = Path(source).stem if name is None else name
+            watch = UploadWatch(on_bytes, on_check, on_resumed)
             return await self._client.run(
-                self._client.calls.upload(path, called, image_size, on_bytes)
+                self._client.calls.upload(Archive(path, called, image_size), watch)
             )
 
     async def get(self, dataset_id: str) -> Dataset:

@@ -29,6 +29,7 @@ from graft.client.flow import (
     retry_after,
 )
 from graft.client.models import Artifact, Dataset, Job, Key, NewKey, Page, PlannedJob
+from graft.client.parts import Archive, UploadWatch, upload
 from graft.client.transfer import sha256_of
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -91,27 +92,9 @@ class Calls:
 
     # --- data sets -----------------------------------------------------------------------------
 
-    def upload(
-        self, zip_path: Path, name: str, image_size: int | None, on_bytes: OnBytes | None
-    ) -> Flow[Dataset]:
-        """``POST /v1/datasets`` with a zip as the body."""
-        params = {"name": name}
-        if image_size is not None:
-            params["image_size"] = str(image_size)
-        request = Send(
-            "POST",
-            "/v1/datasets",
-            params=params,
-            headers={
-                "Content-Type": "application/zip",
-                "Content-Length": str(zip_path.stat().st_size),
-                "Idempotency-Key": str(uuid.uuid4()),
-            },
-            file=zip_path,
-            on_bytes=on_bytes,
-        )
-        reply = yield from self.send(request)
-        return self.parse(Dataset, reply)
+    def upload(self, archive: Archive, watch: UploadWatch) -> Flow[Dataset]:
+        """``POST /v1/datasets``, or ``/v1/uploads`` before it for a large archive."""
+        return upload(self, archive, watch)
 
     def dataset(self, dataset_id: str) -> Flow[Dataset]:
         """``GET /v1/datasets/{id}``."""

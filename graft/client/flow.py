@@ -6,6 +6,7 @@ A flow does no input or output of its own, so the same flow serves both clients.
 
 from __future__ import annotations
 
+import base64
 import itertools
 import random
 from collections.abc import Callable, Generator, Mapping
@@ -49,6 +50,10 @@ class Send:
     json: Any = None
     file: Path | None = None
     """Streamed as the body."""
+    start: int = 0
+    """Byte of the file with which the body begins."""
+    length: int | None = None
+    """Bytes of the body; None: to the file's end."""
     on_bytes: OnBytes | None = None
     is_repeatable: bool = True
     """Whether sending it twice has the effect of sending it once."""
@@ -65,13 +70,34 @@ class Fetch:
 
 
 @dataclass(frozen=True)
+class FileDigests:
+    """SHA-256 of a file and of its parts, hex."""
+
+    whole: str
+    parts: list[str]
+
+    def header(self, number: int) -> str:
+        """Return ``Repr-Digest`` (RFC 9530) of a part, counted from 1."""
+        return f"sha-256=:{base64.b64encode(bytes.fromhex(self.parts[number - 1])).decode()}:"
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Read a file for its checksums, answer with ``FileDigests``."""
+
+    path: Path
+    part_size: int
+    on_bytes: OnBytes | None = None
+
+
+@dataclass(frozen=True)
 class Sleep:
     """Wait."""
 
     seconds: float
 
 
-Effect = Send | Fetch | Sleep
+Effect = Send | Fetch | Digests | Sleep
 Flow = Generator[Effect, Any, T]
 
 

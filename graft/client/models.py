@@ -57,6 +57,26 @@ class Dataset(_Answer):
         return self.status != "ingesting"
 
 
+class UploadedPart(_Answer):
+    """A part of an upload that has arrived whole."""
+
+    number: int
+    size: int
+    sha256: str
+
+
+class Upload(_Answer):
+    """An archive on its way in parts."""
+
+    id: str
+    status: Literal["open", "completed", "aborted"]
+    size: int
+    part_size: int
+    sha256: str | None = None
+    dataset_id: str | None = None
+    parts: list[UploadedPart] = []
+
+
 class JobProgress(_Answer):
     """How far a job is."""
 

@@ -14,7 +14,18 @@ from gan_core.spec.results import Results
 from graft.client.calls import Calls, Spec, Waiting, id_of
 from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
-from graft.client.flow import Effect, Fetch, Flow, OnBytes, Patience, Reply, Send, Sleep
+from graft.client.flow import (
+    Digests,
+    Effect,
+    Fetch,
+    FileDigests,
+    Flow,
+    OnBytes,
+    Patience,
+    Reply,
+    Send,
+    Sleep,
+)
 from graft.client.model_calls import Models
 from graft.client.models import (
     TERMINAL_JOB_STATES,
@@ -27,8 +38,10 @@ from graft.client.models import (
     Page,
     PlannedJob,
 )
+from graft.client.parts import Archive, UploadWatch
 from graft.client.sse import EventParser
-from graft.client.transfer import OnLeftOut, PartFile, as_zip, read_chunks
+from graft.client.transfer import OnLeftOut, PartFile, as_zip, digests_of, read_chunks
+from graft.client.webhook_calls import Webhooks
 
 T = TypeVar("T")
 
@@ -69,6 +82,7 @@ class Client:
         self.artifacts = Artifacts(self)
         self.keys = Keys(self)
         self.models = Models(self)
+        self.webhooks = Webhooks(self)
 
     def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.
@@ -89,7 +103,7 @@ class Client:
             result: T = done.value
             return result
 
-    def _perform(self, effect: Effect) -> Reply | None:
+    def _perform(self, effect: Effect) -> Reply | FileDigests | None:
         match effect:
             case Sleep(seconds):
                 time.sleep(seconds)
@@ -101,11 +115,15 @@ class Client:
                     params=effect.params or None,
                     headers=effect.headers,
                     json=effect.json,
-                    content=read_chunks(effect.file, effect.on_bytes) if effect.file else None,
+                    content=read_chunks(effect.file, effect.on_bytes, effect.start, effect.length)
+                    if effect.file
+                    else None,
                 )
                 return Reply(response.status_code, response.headers, response.content)
             case Fetch():
                 return self._fetch(effect)
+            case Digests():
+                return digests_of(effect)
 
     def _fetch(self, fetch: Fetch) -> Reply:
         with (
@@ -178,21 +196,30 @@ class Datasets:
         image_size: int | None = None,
         on_pack: OnBytes | None = None,
         on_left_out: OnLeftOut | None = None,
+        on_check: OnBytes | None = None,
+        on_resumed: OnBytes | None = None,
         on_bytes: OnBytes | None = None,
     ) -> Dataset:
-        """Upload a zip of class folders, or the images of a folder, which are packed first.
+        """Upload a zip or tar.gz of class folders, or the images of a folder, packed first.
+
+        Of a large archive that was begun to be uploaded before, only what is missing is sent.
 
         Args:
-            source: The zip or folder.
+            source: The archive or folder.
             name: A label; default: the file's name.
             image_size: Side in pixels to which images are brought; default: the service's (224).
             on_pack: Called while a folder is packed.
             on_left_out: Called with how many files of a folder are no images and stay here.
-            on_bytes: Called while the zip is sent.
+            on_check: Called while a large archive is read for its checksum.
+            on_resumed: Called once if a part of it was there already, with how many bytes.
+            on_bytes: Called while the archive is sent.
         """
         with as_zip(Path(source), on_pack, on_left_out) as path:
             called = Path(source).stem if name is None else name
-            return self._client.run(self._client.calls.upload(path, called, image_size, on_bytes))
+            watch = UploadWatch(on_bytes, on_check, on_resumed)
+            return self._client.run(
+                self._client.calls.upload(Archive(path, called, image_size), watch)
+            )
 
     def get(self, dataset_id: str) -> Dataset:
         """Return a data set as it stands."""

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from gan_core.spec.errors import GraftError
-from graft.client.flow import Fetch, OnBytes
+from graft.client.flow import Digests, Fetch, FileDigests, OnBytes
 
 _CHUNK = 1 << 20
 # The earliest moment that a zip can hold: a folder packed twice gives the same bytes.
@@ -80,13 +80,13 @@ def _reading(path: Path) -> Iterator[None]:
 def as_zip(
     source: Path, on_bytes: OnBytes | None = None, on_left_out: OnLeftOut | None = None
 ) -> Iterator[Path]:
-    """Give a zip for an upload: the file itself, or a folder packed into a temporary file.
+    """Give an archive for an upload: the file itself, or a folder packed into a temporary file.
 
     Of a folder nothing but images is packed: what lies beside them may name patients. Hidden
     files and links are left out. Images are stored, not deflated: they are compressed already.
 
     Args:
-        source: A zip, sent as it is, or a folder.
+        source: A zip, tar or tar.gz, sent as it is, or a folder.
         on_bytes: Called while a folder is packed.
         on_left_out: Called once before that, if there is anything that is not packed.
 
@@ -143,16 +143,36 @@ def _chunks_into(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -
             yield len(chunk)
 
 
-def read_chunks(path: Path, on_bytes: OnBytes | None) -> Iterator[bytes]:
-    """Yield a file's bytes, saying how far it is."""
-    total = path.stat().st_size
+def read_chunks(
+    path: Path, on_bytes: OnBytes | None, start: int = 0, length: int | None = None
+) -> Iterator[bytes]:
+    """Yield a file's bytes, or some of them, saying how far it is."""
+    total = path.stat().st_size - start if length is None else length
     done = 0
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        file.seek(start)
+        while chunk := file.read(min(_CHUNK, total - done)):
             yield chunk
             done += len(chunk)
             if on_bytes is not None:
                 on_bytes(done, total)
+
+
+def digests_of(wanted: Digests) -> FileDigests:
+    """Return a file's SHA-256, and those of its parts, in one reading."""
+    whole = hashlib.sha256()
+    parts: list[str] = []
+    size = wanted.path.stat().st_size
+    for start in range(0, size, wanted.part_size):
+        length = min(wanted.part_size, size - start)
+        part = hashlib.sha256()
+        for chunk in read_chunks(wanted.path, None, start, length):
+            whole.update(chunk)
+            part.update(chunk)
+        parts.append(part.hexdigest())
+        if wanted.on_bytes is not None:
+            wanted.on_bytes(start + length, size)
+    return FileDigests(whole.hexdigest(), parts)
 
 
 def sha256_of(path: Path) -> str:

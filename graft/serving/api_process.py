@@ -24,7 +24,7 @@ def main() -> None:
     settings = prepare(Settings())
     configure_logs(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, sends_webhooks=True),
         **server_options(),
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
     )

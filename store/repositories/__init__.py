@@ -10,6 +10,8 @@ from store.repositories.datasets import DatasetRepository
 from store.repositories.jobs import JobRepository
 from store.repositories.keys import Identity, KeyRepository, authenticate
 from store.repositories.models import ModelRepository
+from store.repositories.uploads import UploadRepository
+from store.repositories.webhooks import WebhookRepository
 
 __all__ = [
     "ArtifactRepository",
@@ -19,5 +21,7 @@ __all__ = [
     "JobRepository",
     "KeyRepository",
     "ModelRepository",
+    "UploadRepository",
+    "WebhookRepository",
     "authenticate",
 ]

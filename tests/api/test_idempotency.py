@@ -20,6 +20,7 @@ from store.database import Database
 from store.repositories import JobRepository
 from store.repositories.idempotency import IdempotentRequests
 from store.tables import ApiKey, Job, Workspace
+from store.upload_tables import UploadSession
 
 ONCE = {"Idempotency-Key": "k-1"}
 # What they do twice is the same as once.
@@ -62,12 +63,17 @@ def _key(hospital: Any) -> Callable[[], Any]:
     return lambda: hospital.client.post("/v1/keys", json={"name": "portal"}, headers=ONCE)
 
 
-@pytest.mark.parametrize("prepared", [_upload, _submit, _retry, _images, _key])
+def _begin_upload(hospital: Any) -> Callable[[], Any]:
+    asked = {"size": 5, "media_type": "application/zip"}
+    return lambda: hospital.client.post("/v1/uploads", json=asked, headers=ONCE)
+
+
+@pytest.mark.parametrize("prepared", [_upload, _submit, _retry, _images, _key, _begin_upload])
 def test_the_same_request_gets_the_same_answer_and_makes_nothing_more(
     hospital: Any, prepared: Callable[[Any], Callable[[], Any]]
 ) -> None:
     send = prepared(hospital)
-    tables = (Job, ApiKey)
+    tables = (Job, ApiKey, UploadSession)
     before = [len(_rows(hospital.database, table)) for table in tables]
     first = send()
     assert first.status_code in {201, 202}, first.text

@@ -144,6 +144,10 @@ def test_a_strangers_key_finds_nothing_of_ours_on_any_route(
         "model_id": hospital.model(job_id)["id"],
         "key_id": hospital.client.get("/v1/keys").json()["items"][0]["id"],
     }
+    webhook = hospital.client.post("/v1/webhooks", json={"url": "https://portal.example.org/"})
+    ours["webhook_id"] = webhook.json()["id"]
+    tried = hospital.client.post(f"/v1/webhooks/{ours['webhook_id']}/test")
+    ours["delivery_id"] = tried.json()["id"]
     before = hospital.client.get(f"/v1/jobs/{job_id}").json()
     visited = 0
     for method, path in _calls(app):
@@ -153,7 +157,7 @@ def test_a_strangers_key_finds_nothing_of_ours_on_any_route(
         assert answer.status_code == 404, (method, path)
         visited += 1
     assert visited >= 13
-    for path in ("/v1/datasets", "/v1/jobs", "/v1/models"):
+    for path in ("/v1/datasets", "/v1/jobs", "/v1/models", "/v1/webhooks"):
         assert stranger.get(path).json()["items"] == []
     assert len(stranger.get("/v1/keys").json()["items"]) == 1
     body = {"dataset_id": job["dataset_id"], "real_counts": [10]}

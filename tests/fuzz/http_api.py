@@ -108,15 +108,16 @@ def _round(served: Served, home: Path, seed: int, examples: int, phases: str) ->
 def _strict(document: dict[str, Any]) -> dict[str, Any]:
     """Return a document in which only the statuses that are named one by one are described.
 
-    A stream of events is a text there, and here, where each event is looked at, anything.
+    A stream of events is a text there, and here, where each event is looked at, anything; so are
+    files, some of which are JSON.
     """
     strict = copy.deepcopy(document)
     for calls in strict["paths"].values():
         for call in calls.values():
             del call["responses"]["default"]
             for answer in call["responses"].values():
-                if "text/event-stream" in answer.get("content", {}):
-                    answer["content"]["text/event-stream"] = {}
+                for kind in {"text/event-stream", "*/*"} & set(answer.get("content", {})):
+                    answer["content"][kind] = {}
     return strict
 
 

@@ -28,11 +28,6 @@ NOT_ASKED = {
     "principals",
     "usage",
     "tallies",
-    "uploads",
-    "upload_parts",
-    "webhooks",
-    "webhook_messages",
-    "webhook_deliveries",
 }
 
 

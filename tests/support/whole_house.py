@@ -30,6 +30,9 @@ from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.sweeping import is_at_work, over_among, ring_when_idle, sweep
 from store.tables import Job, WorkerSeen, Workspace
+from store.upload_expiry import expire_uploads
+from store.upload_tables import UploadSession
+from store.webhook_queue import Outcome, WebhookQueue
 from store.workers import WorkerRegister
 
 _BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
@@ -50,6 +53,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         house = House(client, database, Objects.from_settings(settings))
         _keys(house, settings)
         dataset_id = _datasets(house)
+        _uploads(house)
         done = _a_job_that_succeeds(house, dataset_id)
         _what_it_left(house, done)
         _models(house, dataset_id)
@@ -60,6 +64,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         _sweeping(house, dataset_id)
         _workers(house)
         _lists(house, dataset_id)
+        _webhooks(house, dataset_id)
         _tidying(house, dataset_id, done)
         _trail(house)
 
@@ -104,6 +109,36 @@ def _datasets(house: House) -> str:
     house.ask("GET", f"/v1/datasets?limit=1&status=ready&cursor={page['next_cursor']}", 200)
     house.ask("GET", "/v1/datasets/ds_none", 404)
     return dataset_id
+
+
+def _uploads(house: House) -> None:
+    """Uploads in parts: one is read, one waits, one is deleted, one is forgotten and expires."""
+    upload_id, job_id = house.upload_in_parts("read")
+    house.run(job_id)
+    remove_spent_uploads(house.database, house.objects)
+    waiting, unread = house.upload_in_parts("waiting")
+    house.ask("POST", f"/v1/jobs/{unread}/cancel", 202)
+    found = house.ask("GET", f"/v1/uploads/{waiting}", 200)
+    house.ask("DELETE", f"/v1/datasets/{found['dataset_id']}", 204)
+    deleted, _ = house.upload_in_parts("deleted", finish=False)
+    for _ in range(2):
+        house.ask("DELETE", f"/v1/uploads/{deleted}", 204)
+    forgotten, _ = house.upload_in_parts("forgotten", finish=False)
+    with house.database.write() as session:
+        row = session.get_one(UploadSession, forgotten)
+        row.expires_at = utc_now() - timedelta(days=1)
+    assert expire_uploads(house.database) == 1
+    with house.database.write() as session:
+        session.get_one(UploadSession, forgotten).expires_at = utc_now() - timedelta(days=30)
+    expire_uploads(house.database)
+    open_, _ = house.upload_in_parts("open", finish=False)
+    remove_orphans(house.database, house.objects, older_than_seconds=0.0)
+    page = house.ask("GET", "/v1/uploads?limit=1", 200)
+    sha256 = house.ask("GET", f"/v1/uploads/{open_}", 200)["sha256"]
+    cursor = page["next_cursor"]
+    house.ask("GET", f"/v1/uploads?status=open&sha256={sha256}&cursor={cursor}", 200)
+    house.ask("GET", f"/v1/uploads/{upload_id}", 200)
+    house.ask("GET", "/v1/uploads/up_none", 404)
 
 
 def _a_job_that_succeeds(house: House, dataset_id: str) -> str:
@@ -320,6 +355,54 @@ def _lists(house: House, dataset_id: str) -> None:
     for chosen in ["", *filters, "&".join(filters)]:
         page = house.ask("GET", f"/v1/jobs?limit=1&{chosen}", 200)
         house.ask("GET", f"/v1/jobs?limit=1&{chosen}&cursor={page['next_cursor']}", 200)
+
+
+def _webhooks(house: House, dataset_id: str) -> None:
+    asked = {"url": "https://portal.example.org/", "events": ["job.running", "job.cancelled"]}
+    made = house.ask("POST", "/v1/webhooks", 201, json=asked)
+    other = house.ask("POST", "/v1/webhooks", 201, json=asked)
+    page = house.ask("GET", "/v1/webhooks?limit=1", 200)
+    house.ask("GET", f"/v1/webhooks?limit=1&cursor={page['next_cursor']}", 200)
+    path = f"/v1/webhooks/{made['id']}"
+    house.ask("GET", path, 200)
+    house.ask("PATCH", path, 200, json={"events": [], "description": "portal"})
+    house.ask("POST", f"{path}/rotate-secret", 200)
+    job_id = house.submit_small(dataset_id, "told of")
+    house.claim(job_id)
+    house.ask("POST", f"/v1/jobs/{job_id}/cancel", 202)
+    tried = house.ask("POST", f"{path}/test", 202)
+    outcomes = [
+        Outcome(200),
+        Outcome(503, "status", retry_after=60.0),
+        Outcome(error="timeout"),
+    ]
+    for outcome in outcomes:
+        _send_one(house, outcome)
+    page = house.ask("GET", f"{path}/deliveries?limit=1", 200)
+    house.ask("GET", f"{path}/deliveries?limit=1&status=pending", 200)
+    house.ask("GET", f"{path}/deliveries?limit=1&cursor={page['next_cursor']}", 200)
+    house.ask("GET", f"{path}/deliveries/{tried['id']}", 200)
+    house.ask("POST", f"{path}/deliveries/{tried['id']}/replay", 202)
+    house.ask("POST", f"{path}/replay?since=2026-01-01T00:00:00Z", 202)
+    house.ask("DELETE", f"/v1/webhooks/{other['id']}", 204)
+    assert _send_one(house, Outcome(410, "gone")) == "gone"
+    house.ask("POST", f"{path}/test", 409)
+    house.ask("PATCH", path, 200, json={"disabled": False})
+
+
+def _send_one(house: House, outcome: Outcome) -> str | None:
+    """What the sender does with one delivery that is due."""
+    with house.database.read() as session:
+        (due, *_) = WebhookQueue(session).due(1)
+    with house.database.write() as session:
+        claimed = WebhookQueue(session).claim(due)
+        assert claimed is not None
+        WebhookQueue(session).release(claimed)
+    with house.database.write() as session:
+        claimed = WebhookQueue(session).claim(due)
+        assert claimed is not None
+    with house.database.write() as session:
+        return WebhookQueue(session).record(claimed, outcome)
 
 
 def _trail(house: House) -> None:

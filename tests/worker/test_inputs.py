@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from store.objects import Objects
-from store.records import InputFile
-from worker.inputs import InputMissingError, ObjectCache, materialise
+from store.records import InputFile, InputPart
+from worker.inputs import DigestMismatchError, InputMissingError, ObjectCache, materialise
 
 
 class FarAway(Objects):
@@ -92,3 +93,52 @@ def test_the_least_recently_used_makes_room(tmp_path: Path, bucket: FarAway) -> 
     assert {path.name for path in folder.iterdir()} == {name_of(files[0]), name_of(files[2])}
     # What a step has linked stays whole although its name in the cache is gone.
     assert (tmp_path / "in" / "1.npy").read_bytes() == b"\x01" * 100
+
+
+@pytest.fixture
+def in_parts(tmp_path: Path) -> tuple[Objects, InputFile]:
+    objects = Objects((tmp_path / "objects").as_uri())
+    whole = os.urandom(25_000)
+    files = [
+        stored(objects, tmp_path, f"part-{k}", whole[at : at + 10_000])
+        for k, at in enumerate(range(0, len(whole), 10_000))
+    ]
+    parts = tuple(InputPart(file.object_key, file.size, file.sha256) for file in files)
+    sha256 = hashlib.sha256(whole).hexdigest()
+    return objects, InputFile("upload.zip", "steps/1/", len(whole), sha256, parts)
+
+
+def test_parts_are_put_together_in_order_and_left_where_they_are(
+    tmp_path: Path, in_parts: tuple[Objects, InputFile]
+) -> None:
+    objects, file = in_parts
+    asked: list[int] = []
+    materialise((file,), tmp_path / "in", objects, None, lambda: asked.append(1))
+    target = tmp_path / "in" / "upload.zip"
+    assert hashlib.sha256(target.read_bytes()).hexdigest() == file.sha256
+    assert [path.name for path in target.parent.iterdir()] == ["upload.zip"]
+    assert len(objects.list("steps/1/")) == len(asked) == 3
+
+
+def test_parts_that_are_not_what_was_said_become_no_file(
+    tmp_path: Path, in_parts: tuple[Objects, InputFile]
+) -> None:
+    objects, file = in_parts
+    swapped = replace(file, parts=(file.parts[1], file.parts[0], file.parts[2]))
+    with pytest.raises(DigestMismatchError):
+        materialise((swapped,), tmp_path / "in", objects, None)
+    assert list((tmp_path / "in").iterdir()) == []
+
+
+def test_a_part_that_was_damaged_in_the_store_is_not_the_client_s_fault(
+    tmp_path: Path, in_parts: tuple[Objects, InputFile]
+) -> None:
+    objects, file = in_parts
+    path = objects.local_path(file.parts[1].object_key)
+    assert path is not None
+    path.write_bytes(b"damaged")
+    with pytest.raises(OSError, match="damaged"):
+        materialise((file,), tmp_path / "in", objects, None)
+    path.unlink()
+    with pytest.raises(InputMissingError):
+        materialise((file,), tmp_path / "in", objects, None)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import signal
 from collections import deque
 
 import pytest
 
+from gan_core.steps import limits
 from store.records import Output
 from worker.child import ChildEnd, EndReason
-from worker.inputs import InputMissingError
-from worker.outcome import Done, Ended, Failed, failure_of, outcome_of
+from worker.inputs import DigestMismatchError, InputMissingError
+from worker.outcome import EXIT_OVERTIME, Done, Ended, Failed, failure_of, outcome_of
 
 FILE = {"name": "a", "kind": "internal", "media_type": "text/plain", "size": 1, "sha256": "00"}
 
@@ -83,3 +85,16 @@ def test_an_unexplained_end_has_a_reason_that_a_person_can_act_on(
 )
 def test_our_own_troubles_have_reasons_too(error: Exception, code: str) -> None:
     assert failure_of(error).error.code == code
+
+
+@pytest.mark.parametrize("returncode", [EXIT_OVERTIME, -signal.SIGXCPU])
+def test_a_reading_that_had_to_be_ended_for_its_time_is_not_tried_again(returncode: int) -> None:
+    outcome = outcome_of(ChildEnd(returncode=returncode))
+    assert isinstance(outcome, Failed)
+    assert (outcome.error.code, outcome.is_retryable) == ("ingest_time", False)
+    assert EXIT_OVERTIME == limits.EXIT_OVERTIME
+
+
+def test_an_upload_that_is_not_what_was_said_is_not_tried_again() -> None:
+    outcome = failure_of(DigestMismatchError("upload.zip"))
+    assert (outcome.error.code, outcome.is_retryable) == ("upload_digest_mismatch", False)

@@ -395,7 +395,17 @@ def test_an_ingest_fills_the_data_set_from_its_index(house: House) -> None:
         "problems": [{"code": "unreadable", "detail": "No image.", "entry": 4}],
     }
     code = f"finish(**{{'index.json': json.dumps({index!r})}})"
-    assert house.run(job_id, code) == "done"
+
+    class Waiting:
+        """A child with everything loaded, which is not the place for what a stranger sent."""
+
+        def take(self, _folder: Path) -> None:
+            raise AssertionError("the waiting child was given an upload to read")
+
+        def prepare(self) -> None:
+            return
+
+    assert house.run(job_id, code, ready=Waiting()) == "done"
     with house.database.read() as session:
         dataset = session.get_one(Dataset, house.dataset_id)
         assert dataset.status == "ready"

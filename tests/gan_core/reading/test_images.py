@@ -1,11 +1,13 @@
 """One image of every kind becomes the right square of pixels, and nothing else survives."""
 
 import io
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from hostile_files import hostile_images, private_image, webp_of_size
+from PIL import Image, ImageFile, PngImagePlugin
 
 from gan_core.reading.images import PHANTOM_NOTE, decode, warnings_are_errors
 from gan_core.reading.unreadable import UnreadableError
@@ -220,3 +222,62 @@ def test_a_phantom_is_known_by_its_note(scene: np.ndarray) -> None:
     assert decode(_file(image, pnginfo=text), 48).is_phantom
     assert not decode(_file(image, "JPEG", comment="a camera"), 48).is_phantom
     assert not decode(_file(image), 48).is_phantom
+
+
+_HOSTILE = hostile_images()
+
+
+@pytest.mark.parametrize("name", _HOSTILE)
+def test_a_hostile_image_is_refused_with_a_code_and_in_little_memory(name: str) -> None:
+    data, codes = _HOSTILE[name]
+    tracemalloc.start()
+    try:
+        assert _code(data) in codes
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 80_000_000
+
+
+@pytest.mark.parametrize("width", [16_383, 16_000])
+def test_the_canvas_of_a_webp_is_looked_at_before_its_decoder_allocates_it(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the file was given to the decoder")
+
+    monkeypatch.setattr(Image, "open", never)
+    assert _code(webp_of_size(width, 16_383)) == "image_too_large"
+    for options in ({"lossless": True}, {"lossless": False}):
+        data = _file(Image.new("RGB", (300, 200)), "WEBP", **options)
+        assert _code(data, max_pixels=59_999) == "image_too_large"
+
+
+def test_a_webp_of_just_the_allowed_size_is_decoded() -> None:
+    for options in ({"lossless": True}, {"lossless": False}):
+        data = _file(Image.new("RGB", (300, 200)), "WEBP", **options)
+        assert _pixels(data, 32, max_pixels=60_000).shape == (32, 32, 3)
+    frames = [Image.new("RGB", (300, 200), colour) for colour in ("red", "blue")]
+    data = _file(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    assert data[12:16] == b"VP8X"
+    assert _pixels(data, 32, max_pixels=60_000).shape == (32, 32, 3)
+    assert _code(data, max_pixels=59_999) == "image_too_large"
+
+
+def test_half_images_are_never_completed() -> None:
+    """Pillow's switch that makes grey of what is missing, which some library may turn on."""
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_a_lack_of_memory_is_not_taken_for_a_damaged_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", full)
+    with pytest.raises(MemoryError):
+        decode(b"any", 32)
+
+
+def test_of_metadata_nothing_is_left() -> None:
+    pixels = _pixels(private_image(), 40)
+    assert b"PATIENT" not in pixels.tobytes()

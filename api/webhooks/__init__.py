@@ -1,0 +1,1 @@
+"""Webhooks (Standard Webhooks): managing them, and the sender that delivers to them."""

@@ -1,0 +1,57 @@
+"""What the service answers about webhooks. Fields that a newer service adds are ignored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+DeliveryStatus = Literal["pending", "delivered", "failed"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True, frozen=True)
+
+
+class Webhook(_Answer):
+    """An address that is told of jobs and data sets."""
+
+    id: str
+    url: str
+    events: list[str] = []
+    """Empty: everything."""
+    description: str = ""
+    disabled_at: datetime | None = None
+    disabled_because: str | None = None
+    """``asked``, ``gone`` (it answered 410) or ``failing`` (for five days)."""
+    created_at: datetime | None = None
+
+
+class NewWebhook(Webhook):
+    """A webhook whose signing secret was made just now; ``secret`` is never shown again."""
+
+    secret: str
+
+
+class Delivery(_Answer):
+    """A message to a webhook, and how far it got."""
+
+    id: str
+    message_id: str
+    """The ``webhook-id`` of every attempt."""
+    type: str
+    status: DeliveryStatus
+    attempts: int = 0
+    next_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+    last_status_code: int | None = None
+    last_error: str | None = None
+    delivered_at: datetime | None = None
+    created_at: datetime | None = None
+
+
+class Replayed(_Answer):
+    """What a replay did."""
+
+    replayed: int
