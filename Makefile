@@ -57,6 +57,7 @@ format: $(SYNCED) ## Format the code, mend what can be mended, write openapi.jso
 	$(RUN)/ruff check --fix-only .
 	$(RUN)/ruff format .
 	$(RUN)/python -m api.openapi > openapi.json.part && mv openapi.json.part openapi.json
+	$(RUN)/python -m api.roles > docs/roles.md.part && mv docs/roles.md.part docs/roles.md
 
 # Each benchmark adds its lines to one file; the last command shows them as one table. The packages
 # that two of them are compared with are no dependencies of ours: they lie in a folder of their own,

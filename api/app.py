@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api import health, pages, problems
 from api.artifacts import endpoints as artifacts
+from api.audit import endpoints as audit
 from api.context import API_VERSION, Context
 from api.datasets import endpoints as datasets
 from api.describing import describe, operation_id
@@ -18,9 +19,13 @@ from api.entity_tags import EntityTags
 from api.guards import MAX_HEAD_BYTES, HeadLimit, SecurityHeaders, TrustedHosts, cross_origin
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
+from api.limits import endpoints as limits
+from api.limits.gate import RateLimitFields, admit_anonymous
+from api.me import endpoints as me
 from api.metrics import HouseCollector, Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
+from api.people import endpoints as people
 from api.uploads import endpoints as uploads
 from api.webhooks import endpoints as webhooks
 from api.webhooks.sender import WebhookSender
@@ -70,6 +75,7 @@ def create_app(
         yield
         if sender is not None:
             await asyncio.to_thread(sender.stop)
+        context.gate.close()
         context.doorbell.close()
         context.database.dispose()
 
@@ -104,6 +110,7 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
     app.state.metrics = metrics
     problems.install(app)
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
+    app.add_middleware(RateLimitFields)
     app.add_middleware(EntityTags)
     app.add_middleware(TrustedHosts, names=settings.trusted_hosts)
     app.add_middleware(HeadLimit, max_bytes=MAX_HEAD_BYTES)
@@ -111,11 +118,16 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
     # Added last, so they are the outermost: what the log answers itself carries them, too.
     app.add_middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)
     app.add_middleware(cross_origin, origins=settings.cors_origins)
+    limited = problems.described(429)
     # These two count their own bytes.
-    app.include_router(datasets.router)
-    app.include_router(uploads.parts_router)
-    for domain in (uploads, jobs, models, artifacts, keys, webhooks, health, pages):
-        app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES)
+    app.include_router(datasets.router, responses=limited)
+    app.include_router(uploads.parts_router, responses=limited)
+    for domain in (uploads, jobs, models, artifacts, keys, me, people, webhooks, limits, audit):
+        app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES, responses=limited)
+    app.include_router(health.router, max_body_size=_MAX_JSON_BYTES)
+    app.include_router(
+        pages.router, max_body_size=_MAX_JSON_BYTES, dependencies=[Depends(admit_anonymous)]
+    )
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

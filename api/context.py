@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import structlog
 from fastapi import BackgroundTasks, Depends, Request
 
+from api.limits.gate import Gate
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
 from store.outbox import relay_outbox
 from store.removals import remove_spent_uploads
 from store.settings import Settings
+
+if TYPE_CHECKING:
+    from api.oidc.tokens import TokenChecker
 
 API_VERSION = "1.0"
 _log = structlog.get_logger("api")
@@ -44,6 +48,20 @@ class Context:
     def weights_sha256(self) -> str | None:
         """Digest of the operator's own upscaler weights, read once; GraftError when unreadable."""
         return self.settings.realesrgan_weights_sha256()
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What counts requests."""
+        return Gate(self.settings, self.database)
+
+    @cached_property
+    def tokens(self) -> TokenChecker | None:
+        """What checks people's tokens; null while no issuer is set, and then nothing is loaded."""
+        if self.settings.oidc_issuer is None:
+            return None
+        from api.oidc.tokens import TokenChecker
+
+        return TokenChecker(self.settings)
 
     @property
     def pepper(self) -> str:

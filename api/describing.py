@@ -28,9 +28,8 @@ _TAGS = {
     "artifacts": "The files that jobs leave.",
     "webhooks": "Messages to the portal when something has ended (Standard Webhooks).",
     "keys": "API keys: making, listing, revoking.",
-    "me": "Who is asking.",
-    "limits": "What may be used, and how much of it is left.",
-    "usage": "What was used.",
+    "identity": "Who is asking, and the people whom an issuer has vouched for.",
+    "limits": "What may be used, how much of it is left, and what was used.",
     "audit": "The append-only trail: who did what.",
     "health": "For probes and scrapers.",
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +105,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
+        # SQLite's own waiting is a lottery, in which one of many writers can lose for seconds.
+        is_sqlite = self.engine.dialect.name == "sqlite"
+        self._turnstile = threading.Lock() if is_sqlite else None
+        self._process = os.getpid()
         self._reader = self.engine.execution_options(graft_read_only=True)
 
     @classmethod
@@ -113,8 +119,30 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction that is committed on leaving, and rolled back on an exception."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            self._turn(),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have the writers of this process wait in a row, where the database has one writer."""
+        if self._turnstile is None:
+            yield
+            return
+        if self._process != os.getpid():
+            # Forked, perhaps while a thread held it that is not here.
+            self._turnstile, self._process = threading.Lock(), os.getpid()
+        turnstile = self._turnstile
+        # After that each tries for itself: one that hangs must not keep all others.
+        is_next = turnstile.acquire(timeout=_BUSY_SECONDS)
+        try:
+            yield
+        finally:
+            if is_next:
+                turnstile.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

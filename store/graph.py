@@ -22,6 +22,7 @@ from store.removals import hold_files
 from store.settling import add_event, settle, steps_of
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, Job
+from store.usage import book_time
 from store.webhook_events import tell_of_dataset
 
 
@@ -92,6 +93,7 @@ def ring(session: Session, step: Step, *, after_seconds: float = 0.0) -> None:
         # Where the attempt ended; the next claim keeps how long it ran.
         now = now_of(session)
         step.finished_at = min(now, step.lease_expires_at or now)
+        book_time(session, step, step.finished_at)
     step.status = "queued"
     step.lease_token = None
     step.lease_expires_at = None

@@ -12,9 +12,10 @@ from typing import Annotated, Literal, Self
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gan_core.spec.errors import GraftError
+from store.identity_settings import IdentitySettings
 
 SECRET_FILE = "secret.key"  # noqa: S105  # a name, not the secret
 LONGEST_LEASE_SECONDS = 3600
@@ -22,7 +23,7 @@ _SHORTEST_SECRET = 32
 _WELL_KNOWN_SECRETS = ("change", "secret", "default", "example", "password", "insecure")
 
 
-class Settings(BaseSettings):
+class Settings(IdentitySettings):
     """Settings from ``GRAFT_…`` variables; arguments given to the constructor win over them."""
 
     model_config = SettingsConfigDict(
@@ -57,10 +58,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1)
-    trusted_hosts: Annotated[list[str], NoDecode] = []
+    trusted_hosts: Annotated[list[str], NoDecode] = Field(default=[])
     """Names under which the API answers, separated by commas; ``*.example.org`` for all below it;
     none: any."""
-    cors_origins: Annotated[list[str], NoDecode] = []
+    cors_origins: Annotated[list[str], NoDecode] = Field(default=[])
     """Origins whose scripts may call the API from a browser, such as
     ``https://portal.example.org``, separated by commas; none: no script of another origin."""
     hsts_seconds: int = Field(default=0, ge=0)
@@ -77,6 +78,22 @@ class Settings(BaseSettings):
     """Memory that reading an upload may take. One thread decodes for each gibibyte."""
     ingest_max_seconds: int = Field(default=4 * 3600, ge=1)
     """How long reading an upload may take."""
+
+    limit_requests_per_minute: int | None = Field(default=1200, ge=1)
+    """Of one key or person; null, here and below: no limit."""
+    limit_workspace_requests_per_minute: int | None = Field(default=6000, ge=1)
+    """Of all keys of a workspace together."""
+    limit_refused_per_minute: int | None = Field(default=30, ge=1)
+    """Requests without a key that is good, from one client address."""
+    limit_anonymous_per_minute: int | None = Field(default=600, ge=1)
+    """Requests for pages that need no key, from one client address."""
+    limit_upload_bytes_per_day: int | None = Field(default=None, ge=1)
+    """Of a workspace, as are all that follow; days and months are those of UTC."""
+    limit_unfinished_jobs: int | None = Field(default=1000, ge=1)
+    """Jobs that wait or run, the reading of uploads included."""
+    limit_gpu_minutes_per_day: int | None = Field(default=None, ge=1)
+    """Once they are used up no new job is taken; what was taken is carried out."""
+    limit_gpu_minutes_per_month: int | None = Field(default=None, ge=1)
 
     lease_seconds: int = Field(default=60, ge=1, le=LONGEST_LEASE_SECONDS)
     """How long a worker may be silent before its step is given to another."""
@@ -126,7 +143,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("data_dir", "cache_dir", "realesrgan_weights", "webhook_ca_file")
+    @field_validator(
+        "data_dir", "cache_dir", "realesrgan_weights", "webhook_ca_file", "oidc_ca_file"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # Children run in directories of their own, where a relative path would mean another file.

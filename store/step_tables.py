@@ -79,6 +79,8 @@ class Step(Base):
     started_at: Mapped[datetime | None]
     """Moved on by the breaks between attempts, so that it tells how long the step ran."""
     finished_at: Mapped[datetime | None]
+    booked_seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
+    """Of how long it ran, what is in the ledger already; see ``store.usage``."""
 
     @property
     def is_final(self) -> bool:

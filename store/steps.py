@@ -29,6 +29,7 @@ from store.settling import settle
 from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.tables import Dataset, Job
+from store.usage import book_time
 from store.webhook_events import tell_of_dataset
 
 log = structlog.get_logger(__name__)
@@ -313,7 +314,7 @@ class StepLedger:
         if job.status != "running":
             outcome = "cancelled"
             step.status = "cancelled"
-            self._let_go(step)
+            self._let_go(step, was_silent=True)
         elif may_try_again(step, max_attempts):
             outcome = "requeued"
             ring(self._session, step)
@@ -321,7 +322,7 @@ class StepLedger:
             outcome = "failed"
             step.status = "failed"
             step.error = WORKER_LOST.described()
-            self._let_go(step)
+            self._let_go(step, was_silent=True)
         advance(self._session, job)
         return outcome
 
@@ -359,10 +360,14 @@ class StepLedger:
             return None
         return job, step
 
-    def _let_go(self, step: Step) -> None:
+    def _let_go(self, step: Step, *, was_silent: bool = False) -> None:
+        now = now_of(self._session)
+        # Of a worker that fell silent nobody knows when it ended, but that its lease did.
+        lease_end = step.lease_expires_at if was_silent else None
+        book_time(self._session, step, min(now, lease_end or now))
         step.lease_token = None
         step.lease_expires_at = None
-        step.finished_at = now_of(self._session)
+        step.finished_at = now
         self._session.flush()
         ring_for_twins(self._session, step)
 

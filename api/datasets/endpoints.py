@@ -16,6 +16,7 @@ from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
 from api.http_rules import CreatedAfter, CreatedBefore, Cursor, Id, Limit, PageOf, retry_after
 from api.idempotency import Made, Once, OnceOnly, Outcome
+from api.limits.quotas import Quotas, UploadRoom
 from api.problems import Problem, described
 from store.columns import new_id
 from store.repositories import Identity
@@ -88,8 +89,10 @@ async def upload_dataset(
         outcome = await run_in_threadpool(from_parts, ctx, who, asked, once)
     else:
         object_key = f"workspaces/{who.workspace_id}/uploads/{dataset_id}.zip"
+        room = await run_in_threadpool(_room, ctx, who)
+        room.refuse_declared(request)
         intake = Intake(request, ctx.settings.max_upload_bytes)
-        await ctx.objects.put_stream(object_key, intake.chunks())
+        await ctx.objects.put_stream(object_key, room.counted(intake.chunks()))
         upload = Upload(
             dataset_id,
             object_key,
@@ -116,6 +119,11 @@ async def _refuse_body(request: Request) -> None:
                 "The request names an upload in parts, and has a body besides.",
                 "Send one of the two.",
             )
+
+
+def _room(ctx: Context, who: Identity) -> UploadRoom:
+    with ctx.database.read() as session:
+        return Quotas(session, who).upload_room()
 
 
 def _register(ctx: Context, who: Identity, upload: Upload, once: OnceOnly) -> Outcome:

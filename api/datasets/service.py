@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.idempotency import key_reused
+from api.limits.quotas import Quotas
 from api.problems import Problem, not_found
 from gan_core.spec.plan import plan_ingest
 from store.columns import new_id
@@ -61,6 +62,7 @@ class DatasetService:
         self._datasets = DatasetRepository(session, identity.workspace_id)
         self._jobs = JobRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
+        self._quotas = Quotas(session, identity)
 
     def create(self, upload: Upload, idempotency_key: str | None) -> tuple[Dataset, bool]:
         """Register an upload and the job that reads it.
@@ -89,6 +91,12 @@ class DatasetService:
             upload_format=upload.format,
             upload_parts=upload.described_parts(),
         )
+        plan = plan_ingest(content_id_of(dataset), upload.size, upload.image_size)
+        self._quotas.refuse_new_job(plan)
+        # Parts were booked as they came.
+        booked = 0 if upload.described_parts() else upload.size
+        if booked:
+            self._quotas.book_upload(booked)
         self._datasets.add(dataset)
         job = Job(
             id=new_id("job"),
@@ -101,7 +109,6 @@ class DatasetService:
             created_by=self._identity.key_id,
         )
         dataset.job_id = job.id
-        plan = plan_ingest(content_id_of(dataset), upload.size, upload.image_size)
         self._jobs.add(job, plan, self._objects)
         if idempotency_key is not None:
             self._jobs.remember(idempotency_key, upload.request_sha256(), job.id)
@@ -111,6 +118,7 @@ class DatasetService:
             dataset.id,
             {"sha256": upload.sha256, "size": upload.size},
         )
+        self._quotas.refuse_surplus(uploaded=booked)
         return dataset, True
 
     def get(self, dataset_id: str) -> Dataset:
@@ -161,11 +169,12 @@ class DatasetService:
             )
         for job in jobs:
             self._jobs.delete(job)
-            if job.kind != "ingest":
-                self._audit.append(
-                    self._identity.key_id, "job.delete", job.id, {"dataset_id": dataset_id}
-                )
         self._datasets.delete(dataset)
+        # Last: whatever else the workspace does waits for these lines until the commit.
+        for job in asked_for:
+            self._audit.append(
+                self._identity.key_id, "job.delete", job.id, {"dataset_id": dataset_id}
+            )
         self._audit.append(
             self._identity.key_id, "dataset.delete", dataset_id, {"jobs": len(asked_for)}
         )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.artifacts.service import gone, refuse_expired
 from api.jobs.once import earlier_job, hash_of
+from api.limits.quotas import Quotas
 from api.models.starting import ImagesStarter
 from api.problems import Problem, not_found
 from gan_core.spec import DatasetFacts, ImagesSpec, JobSpec, Plan, Results, plan_study, resolve
@@ -51,6 +52,7 @@ class JobService:
         self._artifacts = ArtifactRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
         self._speeds = SpeedBook(session)
+        self._quotas = Quotas(session, identity)
         self._images = ImagesStarter(session, identity, objects)
 
     def plan(self, asked: JobSpec, *, weights_sha256: str | None = None) -> PlannedJob:
@@ -95,6 +97,7 @@ class JobService:
         self._audit.append(
             self._identity.key_id, "job.submit", job.id, {"dataset_id": job.dataset_id}
         )
+        self._quotas.refuse_surplus()
         return job, True
 
     def retry(
@@ -141,6 +144,7 @@ class JobService:
         if idempotency_key is not None:
             self._jobs.remember(idempotency_key, request_sha256, job.id)
         self._audit.append(self._identity.key_id, "job.retry", job.id, {"retry_of": old.id})
+        self._quotas.refuse_surplus()
         return job, True
 
     def _again(self, old: Job, weights_sha256: str | None) -> Job:
@@ -157,6 +161,7 @@ class JobService:
     ) -> Job:
         planned = asked if retried is None else _as_chosen(asked, retried)
         spec, plan = self._thought_through(planned, weights_sha256)
+        self._quotas.refuse_new_job(plan)
         job = Job(
             id=new_id("job"),
             kind="study",

@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from api.auth import Scope
+from api.limits.schemas import ChosenLimits
 from store.tables import ApiKey
 
 
@@ -22,6 +23,8 @@ class KeyRequest(BaseModel):
     """``admin`` includes ``researcher``, which includes ``reader``."""
     expires_at: AwareDatetime | None = None
     """Null: never."""
+    limits: ChosenLimits | None = None
+    """What this key alone may use, where that is less than its workspace may."""
 
     @field_validator("expires_at")
     @classmethod
@@ -30,6 +33,15 @@ class KeyRequest(BaseModel):
             return None if moment is None else moment.astimezone(UTC)
         except OverflowError:
             raise ValueError("lies beyond the years that can be stored") from None
+
+
+class RotationRequest(BaseModel):
+    """How a key is to be replaced."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    overlap_seconds: int = Field(default=24 * 3600, ge=0, le=30 * 24 * 3600)
+    """How much longer the old key works, if it does not run out before; 0: not at all."""
 
 
 class KeyView(BaseModel):
@@ -46,6 +58,10 @@ class KeyView(BaseModel):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    limits: dict[str, int] = {}
+    """What this key alone may use; what is not named is shared with the workspace."""
+    replaces: str | None
+    """The key of which this one is the rotation."""
 
     @classmethod
     def of(cls, row: ApiKey, **more: Any) -> Self:
@@ -59,6 +75,8 @@ class KeyView(BaseModel):
             expires_at=row.expires_at,
             last_used_at=row.last_used_at,
             revoked_at=row.revoked_at,
+            limits=row.limits or {},
+            replaces=row.replaces,
             **more,
         )
 

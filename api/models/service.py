@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.jobs.once import earlier_job, hash_of
+from api.limits.quotas import Quotas
 from api.models.starting import ImagesStarter, read_card, resolved
 from gan_core.spec import ImagesSpec, Plan
 from store.objects import Objects
@@ -36,6 +37,7 @@ class ModelService:
         self._jobs = JobRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
         self._starter = ImagesStarter(session, identity, objects)
+        self._quotas = Quotas(session, identity)
 
     def page(
         self,
@@ -108,4 +110,5 @@ class ModelService:
             job.id,
             {"model_id": model_id, "dataset_id": job.dataset_id, "count": asked.total()},
         )
+        self._quotas.refuse_surplus()
         return job, True

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.artifacts.service import gone
+from api.limits.quotas import Quotas
 from api.models.schemas import source_of
 from api.problems import Problem, not_found
 from gan_core.spec import DatasetFacts, ImagesSpec, Plan, plan_images
@@ -51,6 +52,7 @@ class ImagesStarter:
         self._identity = identity
         self._objects = objects
         self._speeds = SpeedBook(session)
+        self._quotas = Quotas(session, identity)
         self._jobs = JobRepository(session, identity.workspace_id)
         self._datasets = DatasetRepository(session, identity.workspace_id)
         self._models = ModelRepository(session, identity.workspace_id)
@@ -107,6 +109,7 @@ class ImagesStarter:
         """
         model = self.model(model_id)
         plan = self.think_through(model, asked, weights_sha256)
+        self._quotas.refuse_new_job(plan)
         job = Job(
             id=new_id("job"),
             kind="images",

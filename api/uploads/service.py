@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from api.datasets.intake import MEDIA_TYPES, too_large
+from api.limits.quotas import Quotas
 from api.problems import Problem, not_found
 from api.uploads.schemas import (
     MAX_PART_BYTES,
@@ -32,6 +33,7 @@ class UploadService:
         self._keep = timedelta(days=settings.upload_days)
         self._uploads = UploadRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
+        self._quotas = Quotas(session, identity)
 
     def create(self, asked: UploadRequest) -> UploadSession:
         """Begin an upload.
@@ -112,7 +114,8 @@ class UploadService:
         """Return how many bytes a part must have that is about to come.
 
         Raises:
-            Problem: 404; 409 ``upload_not_open``; 422 ``part_number_too_large``.
+            Problem: 404; 409 ``upload_not_open``; 422 ``part_number_too_large``; 429
+                ``upload_quota``.
         """
         upload = self.get(upload_id)
         _check_open(upload)
@@ -123,16 +126,21 @@ class UploadService:
                 f"The upload consists of {part_count(upload)} parts.",
                 "Parts are numbered from 1; all but the last have `part_size` bytes.",
             )
-        return size_of_part(upload, number)
+        size = size_of_part(upload, number)
+        self._quotas.upload_room().refuse(size)
+        return size
 
     def put_part(self, upload_id: str, part: UploadPart) -> UploadPart:
         """Note a part whose object has been written.
 
         Raises:
-            Problem: 404; 409 ``upload_not_open``.
+            Problem: 404; 409 ``upload_not_open``; 429 ``upload_quota``.
         """
         upload = self._held(upload_id)
         _check_open(upload)
+        # Here and not when they are put together: what comes counts, also for an upload that is
+        # never finished. One that is larger than a day's limit can come over several days.
+        self._quotas.book_upload(part.size)
         return self._uploads.put_part(upload, part, keep=self._keep)
 
     def abort(self, upload_id: str) -> None:

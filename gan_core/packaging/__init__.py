@@ -10,7 +10,7 @@ from gan_core.packaging.data import (
     SyntheticImage,
 )
 from gan_core.packaging.redrawing import Regenerate, regenerator
-from gan_core.packaging.sizes import resized
+from gan_core.packaging.sizes import greyed, resized
 from gan_core.packaging.verify import (
     Check,
     VerifyReport,
@@ -28,6 +28,7 @@ __all__ = [
     "RejectedImage",
     "SyntheticImage",
     "VerifyReport",
+    "greyed",
     "models_in",
     "regenerator",
     "resized",

@@ -50,6 +50,7 @@ def manifest(
         "rare_class": facts.rare_class,
         "folders": folders,
         "images": {
+            **({} if facts.output_format == "png" else {"format": facts.output_format}),
             "written": counts.written,
             "by_class": counts.by_class,
             "by_model": counts.by_model,
@@ -178,10 +179,20 @@ def dataset_card(facts: PackageFacts, counts: Counts, folders: dict[str, str]) -
         "- `croissant.json`: the same for machines (MLCommons Croissant).",
         "- `SHA256SUMS`: checksums of all files: `sha256sum -c SHA256SUMS`.",
         "",
-        "Every image carries the IPTC digital source type `trainedAlgorithmicMedia`.",
+        *_labels(facts),
         "",
     ]
     return "\n".join(lines)
+
+
+def _labels(facts: PackageFacts) -> list[str]:
+    if facts.output_format == "png":
+        return ["Every image carries the IPTC digital source type `trainedAlgorithmicMedia`."]
+    return [
+        "Every image is a DICOM secondary capture with `SyntheticData` (0008,001C) = YES. Its",
+        "patient, study and series are made up, one of each for an image; `metadata.jsonl` names",
+        "the SOP instance UID. There is no patient behind any of them.",
+    ]
 
 
 def _learnt_from(facts: PackageFacts) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gan_core.packaging.cards import standing_limits
 from gan_core.packaging.data import Counts, PackageFacts
+from gan_core.packaging.names import SUFFIXES
 
 # The context that the specification recommends (Croissant 1.0, appendix 1).
 _CONTEXT: dict[str, Any] = {
@@ -70,7 +71,10 @@ def croissant(
     """Return ``croissant.json`` (MLCommons Croissant 1.0), with paths relative to itself."""
     # A zip has no address on the web; its own name in the urn space stands in for one.
     name = f"{facts.dataset_digest}/{metadata_sha256}"
-    includes = [f"{folders[class_name]}/*.png" for class_name in sorted(counts.by_class)]
+    is_png = facts.output_format == "png"
+    suffix = SUFFIXES[facts.output_format]
+    includes = [f"{folders[class_name]}/*.{suffix}" for class_name in sorted(counts.by_class)]
+    image = _field("images", "image", "sc:ImageObject", "The image.", _file("content"))
     description = " ".join(
         [f"{counts.written} synthetic images of “{facts.rare_class}”.", *standing_limits(facts)]
     )
@@ -102,7 +106,7 @@ def croissant(
                 "@id": "image-files",
                 "name": "image-files",
                 "description": "The synthetic images.",
-                "encodingFormat": "image/png",
+                "encodingFormat": "image/png" if is_png else "application/dicom",
                 "includes": includes,
             },
         ],
@@ -127,7 +131,8 @@ def croissant(
                 "key": {"@id": "images/file_name"},
                 "field": [
                     _field("images", "file_name", "sc:Text", _PATH, _file("fullpath")),
-                    _field("images", "image", "sc:ImageObject", "The image.", _file("content")),
+                    # Readers decode an ImageObject, and of DICOM they know nothing.
+                    *([image] if is_png else []),
                 ],
             },
         ],

@@ -80,6 +80,7 @@ class ModelFacts:
             "interpolate"), where that is not as the model was trained.
         screening: How its images were chosen among those that were drawn ("drawn", "kept",
             "needed", "is_short", "rejected", "rules"); empty: all were taken.
+        is_grey: Whether its images were made grey at the end: all of its training images are.
     """
 
     sha256: str
@@ -94,10 +95,14 @@ class ModelFacts:
     drawing: dict[str, Any] = field(default_factory=dict)
     learnt_from: dict[str, int] = field(default_factory=dict)
     screening: dict[str, Any] = field(default_factory=dict)
+    is_grey: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the model's entry in the manifest."""
-        return asdict(self)
+        entry = asdict(self)
+        if not self.is_grey:
+            del entry["is_grey"]
+        return entry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +120,7 @@ class PackageFacts:
         environment: Versions and machine.
         steps: Name of each step of the job → its key.
         models: Every generator that an image comes from.
+        output_format: Of the images in the zip: "png" or "dicom".
         near_copy_rms: Images within this distance of a training image were left out; None: no
             such check was made.
         verdicts: The report's sentences on whether the images helped.
@@ -132,6 +138,7 @@ class PackageFacts:
     steps: dict[str, str]
     models: list[ModelFacts]
     near_copy_rms: float | None
+    output_format: str = "png"
     verdicts: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
 

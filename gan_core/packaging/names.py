@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LONGEST = 64
+SUFFIXES = {"png": "png", "dicom": "dcm"}
+"""Of the images' file names, by output format."""
+
 # Windows opens devices under these names, whatever the extension.
 _RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{i}" for d in ("com", "lpt") for i in range(10)}
 

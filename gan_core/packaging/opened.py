@@ -23,7 +23,7 @@ _FILES = {MANIFEST, METADATA, SUMS, "dataset-card.md", "croissant.json"}
 # Zips of before have no list of what was left out.
 _ALLOWED = _FILES | {REJECTED}
 
-_IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9._-]*\.png")
+_IMAGE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9._-]*\.(png|dcm)")
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 _MAX_ENTRIES = 1_000_000

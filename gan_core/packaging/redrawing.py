@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from gan_core.packaging.data import NO_UPSCALER
-from gan_core.packaging.sizes import resized
+from gan_core.packaging.sizes import greyed, resized
 from gan_core.spec.errors import GraftError
 from gan_core.spec.images import ImagesSpec, drawing_of
 
@@ -47,12 +47,16 @@ def regenerator(
         from gan_core.generating import TrainedGenerator
         from gan_core.upscaling import create
 
+        def finished(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            sized = resized(images, model["output_size"])
+            return greyed(sized) if model.get("is_grey") is True else sized
+
         engine = model["upscale"]["engine"]
         images = redrawn(
             TrainedGenerator.load(path), numbers, model.get("drawing") or {}, device=device
         )
         if engine == NO_UPSCALER:
-            return resized(images, model["output_size"])
+            return finished(images)
         weights = realesrgan_weights if engine == "realesrgan" else None
         upscaler = create(engine, cache_dir=cache_dir, weights=weights, device=device)
         if upscaler.fingerprint != model["upscale"].get("fingerprint"):
@@ -63,7 +67,7 @@ def regenerator(
                 "Verify with the version and on the kind of machine that made the zip.",
             )
         upscaled = upscaler.upscale(images, size=model["upscale"]["size"])
-        return resized(upscaled, model["output_size"])
+        return finished(upscaled)
 
     return regenerate
 

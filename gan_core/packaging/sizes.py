@@ -1,4 +1,4 @@
-"""The last resize before an image leaves, the same when it is written and when it is checked."""
+"""The last change before an image leaves, the same when it is written and when it is checked."""
 
 from __future__ import annotations
 
@@ -18,4 +18,12 @@ def resized(images: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
     for i, image in enumerate(images):
         fitted = Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS)
         out[i] = np.asarray(fitted)
+    return out
+
+
+def greyed(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return uint8 [N, S, S, 3] with three equal channels: the luma of ITU-R BT.601."""
+    out = np.empty_like(images)
+    for i, image in enumerate(images):
+        out[i] = np.asarray(Image.fromarray(image).convert("L"))[..., None]
     return out

@@ -146,7 +146,7 @@ class _Verifier:
 
     def contents(self) -> str:
         names = self.opened.names()
-        self.image_names = {name for name in names if name.endswith(".png")}
+        self.image_names = {name for name in names if name.endswith((".png", ".dcm"))}
         self.images = len(self.image_names)
         return f"{self.images} images, and the files that belong to them."
 
@@ -283,7 +283,12 @@ class _Verifier:
 
     def _image(self, entry: Entry) -> tuple[NDArray[np.uint8], Any]:
         try:
-            return read_png(self.opened.read(entry.file_name))
+            data = self.opened.read(entry.file_name)
+            if entry.file_name.endswith(".dcm"):
+                from gan_core.packaging.dicom import read_labelled_dicom
+
+                return read_labelled_dicom(data)
+            return read_png(data)
         except ValueError as error:
             raise DamagedError(f"{shown(entry.file_name)} is {error}.") from error
 

@@ -22,7 +22,7 @@ from gan_core.packaging.data import (
     SyntheticImage,
 )
 from gan_core.packaging.labels import labelled_png, source_text
-from gan_core.packaging.names import folder_names, is_safe_id
+from gan_core.packaging.names import SUFFIXES, folder_names, is_safe_id
 from gan_core.progress import (
     OnProgress,
     Progress,
@@ -135,6 +135,7 @@ class _Writer:
         self.rejections = _Lines(rejections)
         self.facts = facts
         self.folders = folder_names(facts.dataset_classes)
+        self.suffix = SUFFIXES[facts.output_format]
         self.models = {model.sha256 for model in facts.models}
         self.counts = Counts()
         self.sums: list[str] = []
@@ -158,16 +159,14 @@ class _Writer:
         self.counts.add(image)
         if not is_safe_id(image.id):
             raise ValueError(f"{image.id!r} is no safe file name")
-        name = f"{self.folders[image.class_name]}/{image.id}.png"
+        name = f"{self.folders[image.class_name]}/{image.id}.{self.suffix}"
         if name in self.archive.NameToInfo:
             raise ValueError(f"two images have the id {image.id!r}")
-        png = labelled_png(
-            image.pixels,
-            source=source_text(image.gan, image.model, image.seed, image.position),
-            software=f"Graft {self.facts.version}",
-        )
-        # PNG is compressed already.
-        sha256 = self._store(name, png, zipfile.ZIP_STORED)
+        stored, more = self._encoded(image)
+        # PNG is compressed already; DICOM is not.
+        is_png = self.suffix == "png"
+        packing = zipfile.ZIP_STORED if is_png else zipfile.ZIP_DEFLATED
+        sha256 = self._store(name, stored, packing)
         line = {
             "file_name": name,
             "class": image.class_name,
@@ -180,9 +179,30 @@ class _Writer:
             "real_count_label": image.real_count_label,
             "subset": image.subset,
             "screening": image.screening,
+            **more,
             "sha256": sha256,
         }
         self.metadata.add(line)
+
+    def _encoded(self, image: SyntheticImage) -> tuple[bytes, dict[str, str]]:
+        """Return an image's file, and what its line in the metadata says of it besides."""
+        source = source_text(image.gan, image.model, image.seed, image.position)
+        if self.suffix == "png":
+            software = f"Graft {self.facts.version}"
+            return labelled_png(image.pixels, source=source, software=software), {}
+        from gan_core.packaging.dicom import Origin, instance_uid, labelled_dicom
+
+        origin = Origin(
+            source=source,
+            gan=image.gan,
+            model=image.model,
+            real_count=image.real_count,
+            version=self.facts.version,
+            created_at=self.facts.created_at,
+            is_phantom=self.facts.is_phantom,
+        )
+        stored = labelled_dicom(image.pixels, origin)
+        return stored, {"sop_instance_uid": instance_uid(stored)}
 
     def reject(self, image: RejectedImage) -> None:
         if image.model not in self.models:

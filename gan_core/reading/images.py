@@ -89,12 +89,12 @@ def decode(data: bytes, size: int, *, max_pixels: int = 50_000_000) -> Decoded:
             upright = image if turn is None else image.transpose(turn)
             # transpose() drops what the conversion needs to know (tRNS, bits a sample).
             rgb = _to_rgb(upright, image)
-            return Decoded(np.asarray(_square(rgb, size)), is_phantom)
+            return Decoded(np.asarray(square(rgb, size)), is_phantom)
     except (UnreadableError, MemoryError):  # memory is the whole process's, not this image's
         raise
     except UnidentifiedImageError:
         raise UnreadableError(
-            "not_an_image", "It is no JPEG, PNG, TIFF, BMP or WebP image."
+            "not_an_image", "It is no JPEG, PNG, TIFF, BMP, WebP or DICOM image."
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(max_pixels) from None
@@ -166,7 +166,8 @@ def _bits(image: Image.Image) -> int:
     return int(bits[0])
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
+def square(image: Image.Image, size: int) -> Image.Image:
+    """Resize the shorter side to ``size`` (antialiased bicubic) and keep the centre square."""
     width, height = image.size
     if width == height == size:
         return image

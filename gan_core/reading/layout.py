@@ -32,9 +32,9 @@ _SPLITS: dict[str, Split] = {
 _VALIDATION = ("val", "valid", "validation")
 _IMAGES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".dib", ".webp")
-)
+) | frozenset((".dcm", ".dicom", ".dic", ".ima"))
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"))
-_CLUTTER = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
+_CLUTTER = frozenset(("__macosx", "thumbs.db", "desktop.ini", "dicomdir"))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def lay_out(entries: list[Entry]) -> Layout:
         raise GraftError(
             "no_images",
             "There is no image in a folder of its class.",
-            "Put JPEG, PNG, TIFF, BMP or WebP files into one folder for each class.",
+            "Put JPEG, PNG, TIFF, BMP, WebP or DICOM files into one folder for each class.",
         )
     problems += _not_images(found)
     images = _without_root(images)
@@ -119,7 +119,9 @@ def _suffix(parts: list[str]) -> str:
 
 def _may_be_image(parts: list[str]) -> bool:
     # A file without a suffix gets its chance: the decoder looks at the content anyway.
-    return len(parts) > 1 and _suffix(parts) in _IMAGES | {""}
+    # Many DICOM files are called by their UID, which ends with a number.
+    suffix = _suffix(parts)
+    return len(parts) > 1 and (suffix in _IMAGES | {""} or suffix[1:].isdecimal())
 
 
 def _not_images(found: list[tuple[Entry, list[str]]]) -> list[Problem]:

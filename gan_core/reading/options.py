@@ -15,6 +15,7 @@ class ReadOptions:
         max_unpacked_bytes: Most unpacked bytes of all entries that are read.
         max_ratio: Largest ratio of unpacked to packed bytes of an entry.
         max_pixels: Most pixels of an image, looked up in its header before it is decoded.
+        max_frames: Most frames of a DICOM file; each is an image.
         unreadable_share: Share of the images, in [0, 1], that may be skipped as unreadable; with
             more than that the set is rejected.
         test_share: Share of each class, in (0, 1), that becomes the test split of a set that
@@ -30,6 +31,7 @@ class ReadOptions:
     max_unpacked_bytes: int = 20 * 2**30
     max_ratio: float = 200.0
     max_pixels: int = 50_000_000
+    max_frames: int = 256
     unreadable_share: float = 0.05
     test_share: float = 0.2
     split_seed: int = 0

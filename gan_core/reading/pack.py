@@ -29,6 +29,7 @@ from gan_core.reading.images import warnings_are_errors
 from gan_core.reading.index import MAX_PROBLEMS, DatasetIndex, Problem, SplitIndex
 from gan_core.reading.layout import Layout, lay_out
 from gan_core.reading.options import ReadOptions
+from gan_core.reading.patients import across_splits, draw_test_patients, joined, people_of
 from gan_core.reading.splitting import draw_test_split
 from gan_core.reading.twins import Twins, find_twins
 from gan_core.spec.errors import GraftError
@@ -117,7 +118,9 @@ def pack(
             part(on_progress, _DECODED, _COMPARED),
             should_stop,
         )
-        is_test = _is_test(rows, labels, layout, twins, options)
+        people = people_of(rows)
+        is_test = _is_test(rows, people, labels, twins, layout=layout, options=options)
+        rows.notes += across_splits(people, is_test)
         _check_enough(labels, is_test, layout.classes)
         index = _index(rows, labels, is_test, layout, twins=twins, image_size=image_size)
         on_progress(Progress(_COMPARED, "writing the arrays"))
@@ -165,13 +168,18 @@ def _labels(rows: Rows, layout: Layout) -> NDArray[np.int64]:
 
 def _is_test(
     rows: Rows,
+    people: list[str],
     labels: NDArray[np.int64],
-    layout: Layout,
     twins: Twins,
+    *,
+    layout: Layout,
     options: ReadOptions,
 ) -> NDArray[np.bool_]:
     if layout.has_own_split:
         return np.array([item.split == "test" for item in rows.items], dtype=bool)
+    if any(people):
+        groups = joined(twins.groups, people)
+        return draw_test_patients(labels, groups, share=options.test_share, seed=options.split_seed)
     return draw_test_split(labels, twins.groups, share=options.test_share, seed=options.split_seed)
 
 
@@ -216,7 +224,7 @@ def _index(
         name: {split: splits[split].labels.count(place) for split in ("train", "test")}
         for place, name in enumerate(layout.classes)
     }
-    problems = rows.problems + layout.problems
+    problems = rows.notes + rows.problems + layout.problems
     return DatasetIndex(
         image_size=image_size,
         classes=layout.classes,

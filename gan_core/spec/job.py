@@ -281,7 +281,8 @@ class StudyScreenSpec(ScreenSpec):
 class OutputSpec(Strict):
     """What the synthetic images in the zip look like."""
 
-    format: Literal["png"] = "png"
+    format: Literal["png", "dicom"] = "png"
+    """``dicom``: secondary captures that say of themselves that they are synthetic."""
     size: int | None = Field(default=None, ge=32, le=1024)
     """Side in pixels; null: as the upscaler left them."""
     limit: int | None = Field(default=None, ge=1, le=1_000_000)

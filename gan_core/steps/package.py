@@ -18,6 +18,7 @@ from gan_core.packaging import (
     PackageFacts,
     RejectedImage,
     SyntheticImage,
+    greyed,
     resized,
     write_zip,
 )
@@ -49,7 +50,8 @@ def run(context: StepContext) -> list[Output]:
     rows = rows_to_compare_with(dataset.labels("train"), rare_index, trainings)
     # Shrunk once; every block of images is compared with the same.
     training = thumbnails_of(dataset.images("train"), rows)
-    models = {label: _model_facts(context, label, spec) for label in labels}
+    is_grey = spec["output"].get("format") == "dicom" and _are_grey(dataset.images("train"), rows)
+    models = {label: _model_facts(context, label, spec, is_grey=is_grey) for label in labels}
     facts = PackageFacts(
         version=__version__,
         created_at=context.job.get("created_at", ""),
@@ -62,6 +64,7 @@ def run(context: StepContext) -> list[Output]:
         steps=context.job.get("steps", {}),
         models=list(models.values()),
         near_copy_rms=spec["screen"]["near_copy_rms"] if spec["screen"]["near_copies"] else None,
+        output_format=spec["output"].get("format", "png"),
         verdicts=_verdicts(context),
     )
     shown: list[NDArray[np.uint8]] = []
@@ -133,7 +136,18 @@ def _card(context: StepContext, label: str) -> dict[str, Any]:
     return card
 
 
-def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> ModelFacts:
+def _are_grey(images: np.ndarray, rows: np.ndarray) -> bool:
+    """Say whether all of some images have three equal channels, block by block."""
+    for start in range(0, len(rows), _BLOCK):
+        block = np.asarray(images[rows[start : start + _BLOCK]])
+        if not (block == block[..., :1]).all():
+            return False
+    return True
+
+
+def _model_facts(
+    context: StepContext, label: str, spec: dict[str, Any], *, is_grey: bool
+) -> ModelFacts:
     model = model_in(context.inputs[f"train-{label}"])
     card = _card(context, label)
     with model.open("rb") as file:
@@ -158,6 +172,7 @@ def _model_facts(context: StepContext, label: str, spec: dict[str, Any]) -> Mode
         upscale={**upscaler, "size": size},
         output_size=spec["output"]["size"] or size,
         drawing=drawing_of(spec),
+        is_grey=is_grey,
         screening={} if screened is None else {**screened.counts(), "rules": screened.rules},
     )
 
@@ -215,6 +230,7 @@ def _images(
             block = np.asarray(images[start:stop])
             distances, _ = near_copies(block, training)
             sized = resized(block, model.output_size)
+            sized = greyed(sized) if model.is_grey else sized
             places = range(start, stop)
             for place, pixels, distance in zip(places, sized, distances, strict=True):
                 seed = int(seeds[place])

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from graft.cli import datasets, jobs, keys, models, service, tools, webhooks
+from graft.cli import (
+    audit,
+    datasets,
+    jobs,
+    keys,
+    limits,
+    models,
+    service,
+    tools,
+    webhooks,
+    workspaces,
+)
 from graft.cli.group import GraftGroup
 
 app = typer.Typer(
@@ -18,6 +29,9 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(audit.app, name="audit")
+app.add_typer(limits.app, name="limits")
+app.add_typer(workspaces.app, name="workspaces")
 service.add_to(app)
 tools.add_to(app)
 

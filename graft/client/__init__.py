@@ -5,9 +5,12 @@ that yields effects (``graft.client.flow``); the two clients differ in how they 
 """
 
 from graft.client.asynchronous import AsyncClient
+from graft.client.audit_calls import AuditFilter
+from graft.client.audit_chain import Head, verify_lines
 from graft.client.errors import ApiError
 from graft.client.models import (
     Artifact,
+    AuditLine,
     Dataset,
     DatasetProblem,
     Event,
@@ -15,10 +18,12 @@ from graft.client.models import (
     JobError,
     JobProgress,
     Key,
+    Limit,
     Model,
     NewKey,
     Page,
     PlannedJob,
+    Used,
 )
 from graft.client.synchronous import Client
 from graft.client.webhook_models import Delivery, NewWebhook, Webhook
@@ -27,19 +32,25 @@ __all__ = [
     "ApiError",
     "Artifact",
     "AsyncClient",
+    "AuditFilter",
+    "AuditLine",
     "Client",
     "Dataset",
     "DatasetProblem",
     "Delivery",
     "Event",
+    "Head",
     "Job",
     "JobError",
     "JobProgress",
     "Key",
+    "Limit",
     "Model",
     "NewKey",
     "NewWebhook",
     "Page",
     "PlannedJob",
+    "Used",
     "Webhook",
+    "verify_lines",
 ]

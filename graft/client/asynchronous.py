@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 import httpx
 
 from gan_core.spec.results import Results
+from graft.client.audit_calls import AsyncAudit
 from graft.client.calls import Calls, Spec, Waiting, id_of
 from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
@@ -27,6 +28,7 @@ from graft.client.flow import (
     Send,
     Sleep,
 )
+from graft.client.limit_calls import AsyncLimits
 from graft.client.model_calls import AsyncModels
 from graft.client.models import (
     TERMINAL_JOB_STATES,
@@ -92,6 +94,8 @@ class AsyncClient:
         self.keys = AsyncKeys(self)
         self.models = AsyncModels(self)
         self.webhooks = AsyncWebhooks(self)
+        self.audit = AsyncAudit(self)
+        self.limits = AsyncLimits(self)
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.
@@ -170,6 +174,10 @@ class AsyncClient:
             if (await self.jobs.get(job_id)).is_over:
                 return
             await asyncio.sleep(parser.retry_seconds)
+
+    def stream(self, method: str, path: str) -> AbstractAsyncContextManager[httpx.Response]:
+        """Open an answer that is read while it arrives."""
+        return self._http.stream(method, path)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -130,9 +130,10 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
     """Carry out a request, trying again where that is safe and may help.
 
     Tried again: no connection, and 429, 502, 503, 504, after the seconds that the service asks
-    for, else after a doubling wait; and 409 while another try of the same request, whose answer
-    was lost, is still under way. A connection that broke in the middle is tried again only for
-    requests that may be repeated. A DELETE that then finds nothing has done its work before.
+    for, else after a doubling wait; a 429 that asks for more than a minute is told at once; and 409
+    while another try of the same request, whose answer was lost, is still under way. A connection
+    that broke in the middle is tried again only for requests that may be repeated. A DELETE that
+    then finds nothing has done its work before.
 
     Raises:
         ApiError: The service refused, or did not answer in the end.
@@ -154,10 +155,12 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
                 return reply
             # A gateway does not know whether the service behind it did what it was asked.
             may_have_arrived = may_have_arrived or reply.status in {502, 504}
-            is_retried = reply.status in RETRIED_STATUSES or _is_under_way(reply)
-            if not is_retried or attempt >= patience.retries:
-                raise from_reply(reply.status, reply.body)
             asked = retry_after(reply.headers)
+            # A quota of the day is not waited for: that is for the person to decide.
+            is_long = reply.status == 429 and asked is not None and asked > _LONGEST_WAIT
+            is_retried = reply.status in RETRIED_STATUSES or _is_under_way(reply)
+            if not is_retried or is_long or attempt >= patience.retries:
+                raise from_reply(reply.status, reply.body)
             wait = wait if asked is None else min(asked, _LONGEST_WAIT)
         yield Sleep(wait)
     raise AssertionError("unreachable")  # pragma: no cover - count() does not end

@@ -218,6 +218,45 @@ class Model(_Answer):
     links: dict[str, str] = {}
 
 
+class AuditLine(_Answer):
+    """One line of the audit trail."""
+
+    workspace_id: str
+    number: int
+    at: str
+    """ISO 8601 in UTC, to the letter as it went into the hash."""
+    actor: str
+    """Id of the key or person; ``system``: the service itself."""
+    action: str
+    subject: str
+    detail: dict[str, Any] = {}
+    prev_hash: str
+    hash: str
+
+
+class Limit(_Answer):
+    """One limit, and how much of it is used now."""
+
+    name: str
+    scope: str
+    """``key`` or ``workspace``: whose use is counted."""
+    limit: int
+    used: float
+    left: float
+    frees_at: datetime | None = None
+
+
+class Used(_Answer):
+    """What was used on a day (UTC)."""
+
+    day: str
+    kind: str
+    """``upload_bytes``, ``gpu_seconds``, ``cpu_seconds``."""
+    actor: str | None = None
+    """Id of the key or person, for administrators; None: all together."""
+    amount: float
+
+
 class Key(_Answer):
     """An API key, without the key itself."""
 

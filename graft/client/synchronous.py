@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -11,6 +12,7 @@ from typing import Self, TypeVar
 import httpx
 
 from gan_core.spec.results import Results
+from graft.client.audit_calls import Audit
 from graft.client.calls import Calls, Spec, Waiting, id_of
 from graft.client.connection import TIMEOUT, ignore_update, is_loopback, request_headers
 from graft.client.errors import from_reply, unreachable
@@ -26,6 +28,7 @@ from graft.client.flow import (
     Send,
     Sleep,
 )
+from graft.client.limit_calls import Limits
 from graft.client.model_calls import Models
 from graft.client.models import (
     TERMINAL_JOB_STATES,
@@ -83,6 +86,8 @@ class Client:
         self.keys = Keys(self)
         self.models = Models(self)
         self.webhooks = Webhooks(self)
+        self.audit = Audit(self)
+        self.limits = Limits(self)
 
     def run(self, flow: Flow[T]) -> T:
         """Carry out a flow.
@@ -165,6 +170,10 @@ class Client:
             if self.jobs.get(job_id).is_over:
                 return
             time.sleep(parser.retry_seconds)
+
+    def stream(self, method: str, path: str) -> AbstractContextManager[httpx.Response]:
+        """Open an answer that is read while it arrives."""
+        return self._http.stream(method, path)
 
     def close(self) -> None:
         """Close the connections."""

@@ -24,7 +24,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 # somebody's work holds too many of those that are none.
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".dib", ".webp")
-)
+) | frozenset((".dcm", ".dicom", ".dic", ".ima"))
 
 OnLeftOut = Callable[[int], None]
 """Called with how many files of a folder are no images and were not packed."""

@@ -31,6 +31,10 @@ def _columns() -> list[tuple[str, sa.Column[Any]]]:
         ("datasets", sa.Column("upload_parts", _JSON, nullable=True)),
         ("jobs", sa.Column("request_id", sa.String(length=64), nullable=True)),
         ("steps", sa.Column("queued_at", UtcDateTime(), nullable=True)),
+        (
+            "steps",
+            sa.Column("booked_seconds", sa.Float(), server_default="0", nullable=False),
+        ),
         ("workers", sa.Column("usage", _JSON, nullable=True)),
     ]
 

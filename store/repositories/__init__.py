@@ -11,6 +11,7 @@ from store.repositories.jobs import JobRepository
 from store.repositories.keys import Identity, KeyRepository, authenticate
 from store.repositories.models import ModelRepository
 from store.repositories.uploads import UploadRepository
+from store.repositories.usage import UsageLedger
 from store.repositories.webhooks import WebhookRepository
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "KeyRepository",
     "ModelRepository",
     "UploadRepository",
+    "UsageLedger",
     "WebhookRepository",
     "authenticate",
 ]

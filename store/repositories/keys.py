@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -13,18 +14,27 @@ from sqlalchemy.orm import Session
 from store.columns import new_id, utc_now
 from store.database import FOR_NO_KEY_UPDATE
 from store.key_texts import NewKey, digest_of, make_key, prefix_of
+from store.limits import Allowance
 from store.repositories.paging import Page, page_of
 from store.tables import ApiKey, Workspace
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who is asking, and what the key allows."""
+    """Who is asking, in which workspace, and what that allows."""
 
     workspace_id: str
     key_id: str
+    """The actor: a key's id, or that of a person."""
     scopes: frozenset[str]
     last_used_at: datetime | None = None
+    allowance: Allowance | None = None
+    """How much they may use; null: it was not looked up, and they may use everything."""
+    kind: Literal["key", "person"] = "key"
+    name: str = ""
+    """Of the key, or as the issuer calls the person."""
+    expires_at: datetime | None = None
+    """Of the key or of the token; null: never."""
 
 
 def authenticate(session: Session, text: str, pepper: str) -> Identity | None:
@@ -37,7 +47,14 @@ def authenticate(session: Session, text: str, pepper: str) -> Identity | None:
         return None
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= utc_now()):
         return None
-    return Identity(row.workspace_id, row.id, frozenset(row.scopes), row.last_used_at)
+    return Identity(
+        row.workspace_id,
+        row.id,
+        frozenset(row.scopes),
+        row.last_used_at,
+        name=row.name,
+        expires_at=row.expires_at,
+    )
 
 
 class KeyRepository:
@@ -90,6 +107,44 @@ class KeyRepository:
         """Hold the workspace's keys: two revocations at once must not both spare the last one."""
         self._session.get_one(Workspace, self._workspace_id, with_for_update=FOR_NO_KEY_UPDATE)
 
+    def made_for(self, row: ApiKey) -> timedelta | None:
+        """Return how long a key was made to last; null: for ever.
+
+        A rotation cuts a key's own span short; its successor has the whole of it.
+        """
+        later: ApiKey | None = row
+        while later is not None:
+            row = later
+            later = self._session.scalar(
+                select(ApiKey)
+                .where(ApiKey.workspace_id == self._workspace_id, ApiKey.replaces == row.id)
+                .order_by(ApiKey.id)
+                .limit(1)
+            )
+        return None if row.expires_at is None else row.expires_at - row.created_at
+
+    def rotate(
+        self, old: ApiKey, pepper: str, overlap: timedelta, expires_at: datetime | None
+    ) -> tuple[ApiKey, str]:
+        """Make a key that may do what another one may, and let that one run out.
+
+        Args:
+            old: Usable.
+            pepper: Of the digests.
+            overlap: How much longer the old key works; never longer than it would have.
+            expires_at: Of the new key.
+
+        Returns:
+            The new key's row, and its text, which is kept nowhere.
+        """
+        made = make_key(pepper)
+        row = self.keep(made, old.name, old.scopes, expires_at)
+        row.limits, row.replaces = old.limits, old.id
+        until = utc_now() + overlap
+        old.expires_at = until if old.expires_at is None else min(old.expires_at, until)
+        self._session.flush()
+        return row, made.text
+
     def revoke(self, row: ApiKey) -> bool:
         """Revoke a key; return whether it was not already."""
         if row.revoked_at is not None:
@@ -97,17 +152,20 @@ class KeyRepository:
         row.revoked_at = utc_now()
         return True
 
-    def count_usable_admins(self) -> int:
-        """Return how many keys can still manage keys."""
-        now = utc_now()
+    def lasting_admins(self) -> set[str]:
+        """Return the ids of the usable keys that can manage keys, and go on doing so.
+
+        A key that was rotated runs out soon: it does not count beside its successor.
+        """
         rows = self._session.scalars(
             select(ApiKey).where(
                 ApiKey.workspace_id == self._workspace_id,
                 ApiKey.revoked_at.is_(None),
-                or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now),
+                or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now()),
             )
-        )
-        return sum("admin" in row.scopes for row in rows)
+        ).all()
+        replaced = {row.replaces for row in rows}
+        return {row.id for row in rows if "admin" in row.scopes and row.id not in replaced}
 
     def touch(self, key_id: str) -> None:
         """Note that a key was used now."""

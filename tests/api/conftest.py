@@ -128,8 +128,9 @@ def client(anonymous: TestClient, admin_key: str) -> TestClient:
 
 
 @pytest.fixture
-def stranger(app: FastAPI, database: Database, settings: Settings) -> TestClient:
+def stranger(app: FastAPI, database: Database, settings: Settings, admin_key: str) -> TestClient:
     """A client with an administrator's key of another workspace."""
+    assert admin_key  # of ours, which is made only while there is no other
     assert settings.secret_key is not None
     with database.write() as session:
         workspace = Workspace(id=new_id("ws"), name="theirs")

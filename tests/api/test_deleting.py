@@ -349,7 +349,7 @@ def _live_through_much(hospital: Any, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_after_everything_was_deleted_only_the_workspace_its_keys_and_the_trail_are_left(
+def test_after_everything_was_deleted_only_the_workspace_its_keys_its_usage_and_the_trail_are_left(
     hospital: Any, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -375,7 +375,7 @@ def test_after_everything_was_deleted_only_the_workspace_its_keys_and_the_trail_
             for table in Base.metadata.sorted_tables
             if session.scalar(select(func.count()).select_from(table))
         }
-        assert left == {"workspaces", "api_keys", "audit_events"}
+        assert left == {"workspaces", "api_keys", "usage", "audit_events"}
         (workspace_id,) = session.scalars(select(Workspace.id))
         assert AuditTrail(session, workspace_id).first_broken() is None
         assert session.scalars(select(Dataset.id)).all() == []

@@ -63,12 +63,19 @@ def _key(hospital: Any) -> Callable[[], Any]:
     return lambda: hospital.client.post("/v1/keys", json={"name": "portal"}, headers=ONCE)
 
 
+def _rotate(hospital: Any) -> Callable[[], Any]:
+    key_id = hospital.client.post("/v1/keys", json={"name": "portal"}).json()["id"]
+    return lambda: hospital.client.post(f"/v1/keys/{key_id}/rotate", headers=ONCE)
+
+
 def _begin_upload(hospital: Any) -> Callable[[], Any]:
     asked = {"size": 5, "media_type": "application/zip"}
     return lambda: hospital.client.post("/v1/uploads", json=asked, headers=ONCE)
 
 
-@pytest.mark.parametrize("prepared", [_upload, _submit, _retry, _images, _key, _begin_upload])
+@pytest.mark.parametrize(
+    "prepared", [_upload, _submit, _retry, _images, _key, _rotate, _begin_upload]
+)
 def test_the_same_request_gets_the_same_answer_and_makes_nothing_more(
     hospital: Any, prepared: Callable[[Any], Callable[[], Any]]
 ) -> None:

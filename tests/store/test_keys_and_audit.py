@@ -100,7 +100,7 @@ def _trail(house: Any, lines: int) -> None:
     for number in range(lines):
         with house.database.write() as session:
             AuditTrail(session, house.workspace_id).append(
-                "key_x", "job.submit", f"job_{number}", {"n": number, "a": [1.5, None]}
+                "key_x", "job.submit", f"job_{number}", {"n": number, "a": [15, None]}
             )
 
 

@@ -70,7 +70,8 @@ class House:
     def ask(self, method: str, path: str, status: int, **more: Any) -> Any:
         answer = self.client.request(method, path, follow_redirects=False, **more)
         assert answer.status_code == status, (method, path, answer.status_code, answer.text)
-        is_json = bool(answer.content) and "json" in answer.headers.get("content-type", "")
+        kind = answer.headers.get("content-type", "")
+        is_json = bool(answer.content) and "json" in kind and "ndjson" not in kind
         return answer.json() if is_json else answer.text
 
     def upload(self, note: str, **headers: str) -> tuple[str, str]:

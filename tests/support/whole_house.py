@@ -7,23 +7,30 @@ and over the store where it has none. What they ask for is trivial; every query 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 from driven_house import SPEC, Bell, House
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.oidc.people import identify
+from api.oidc.tokens import Claims
 from gan_core.spec import DeviceFacts
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.database import Database
 from store.fairness import next_steps
+from store.granting import grant, read_grants
+from store.identity_settings import IdentitySettings
 from store.objects import Objects
 from store.orphans import remove_orphans
 from store.outbox import relay_outbox
 from store.records import StepError
 from store.removals import carry_out, is_pending, remove_spent_uploads
 from store.repositories import AuditTrail, JobRepository, KeyRepository
+from store.repositories.principals import PrincipalRepository
+from store.repositories.workspaces import add_workspace, all_workspaces
 from store.retention import expire, prune
 from store.settings import Settings
 from store.speeds import SpeedBook
@@ -52,6 +59,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
     with TestClient(app, headers={"Authorization": f"Bearer {key}"}) as client:
         house = House(client, database, Objects.from_settings(settings))
         _keys(house, settings)
+        _people(house)
         dataset_id = _datasets(house)
         _uploads(house)
         done = _a_job_that_succeeds(house, dataset_id)
@@ -65,6 +73,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         _workers(house)
         _lists(house, dataset_id)
         _webhooks(house, dataset_id)
+        _limits(house, settings)
         _tidying(house, dataset_id, done)
         _trail(house)
 
@@ -77,6 +86,10 @@ def _keys(house: House, settings: Settings) -> None:
     house.ask("GET", "/v1/keys", 403, headers=theirs)
     page = house.ask("GET", "/v1/keys?limit=1", 200)
     house.ask("GET", f"/v1/keys?limit=1&cursor={page['next_cursor']}", 200)
+    house.ask("GET", f"/v1/keys/{made['id']}", 200)
+    house.ask("GET", "/v1/me", 200, headers=theirs)
+    for _ in range(2):
+        house.ask("POST", f"/v1/keys/{made['id']}/rotate", 201)
     for _ in range(2):
         house.ask("DELETE", f"/v1/keys/{made['id']}", 204)
     house.ask("GET", "/v1/jobs", 401, headers=theirs)
@@ -89,6 +102,23 @@ def _keys(house: House, settings: Settings) -> None:
         session.flush()
         pepper = settings.secret_key.get_secret_value()
         KeyRepository(session, workspace.id).add("theirs", ["admin"], pepper)
+
+
+def _people(house: House) -> None:
+    groups = {"physicians": ["default:researcher", "another hospital:reader"]}
+    settings = IdentitySettings(oidc_groups=groups)
+    claims = Claims("https://sso", "mira", "Mira", ["physicians"], utc_now() + timedelta(hours=1))
+    met = [identify(house.database, settings, claims, "default") for _ in range(2)]
+    assert met[0].key_id == met[1].key_id
+    with house.database.write() as session:
+        PrincipalRepository(session, met[0].workspace_id).touch(met[0].key_id, "Mira Kim")
+    house.ask("GET", f"/v1/people/{met[0].key_id}", 200)
+    identify(house.database, settings, replace(claims, subject="jun"), "default")
+    page = house.ask("GET", "/v1/people?limit=1", 200)
+    house.ask("GET", f"/v1/people?limit=1&cursor={page['next_cursor']}", 200)
+    with house.database.write() as session:
+        assert len(all_workspaces(session)) == 2
+        add_workspace(session, "a third one")
 
 
 def _datasets(house: House) -> str:
@@ -405,7 +435,29 @@ def _send_one(house: House, outcome: Outcome) -> str | None:
         return WebhookQueue(session).record(claimed, outcome)
 
 
+def _limits(house: House, settings: Settings) -> None:
+    grant(house.database, settings, "another hospital", read_grants(["unfinished_jobs=9"]))
+    # Whatever has a limit is counted.
+    many = {"upload_bytes_per_day": 10**9, "unfinished_jobs": 900, "gpu_minutes_per_day": 10**6}
+    many["gpu_minutes_per_month"] = 10**6
+    house.ask("PATCH", "/v1/limits", 200, json={"limits": many})
+    asked = {"name": "limited", "limits": many}
+    theirs = {"Authorization": f"Bearer {house.ask('POST', '/v1/keys', 201, json=asked)['key']}"}
+    for headers in ({}, theirs):
+        house.upload("limited", **headers)
+        house.ask("GET", "/v1/limits", 200, headers=headers)
+        house.ask("GET", "/v1/usage", 200, headers=headers)
+
+
 def _trail(house: House) -> None:
+    for order in ("newest", "oldest"):
+        page = house.ask("GET", f"/v1/audit?limit=1&order={order}", 200)
+        house.ask("GET", f"/v1/audit?order={order}&cursor={page['next_cursor']}", 200)
+    wanted = ["action=job.submit", "action=job.*", "actor=system", "subject=job_none"]
+    wanted += ["from=2020-01-01T00:00:00Z&to=2999-01-01T00:00:00Z"]
+    for chosen in wanted:
+        house.ask("GET", f"/v1/audit?{chosen}", 200)
+    house.ask("GET", "/v1/audit/export", 200)
     with house.database.read() as session:
         for workspace in session.query(Workspace).all():
             assert AuditTrail(session, workspace.id).first_broken() is None

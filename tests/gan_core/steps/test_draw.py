@@ -115,6 +115,7 @@ ASKED: list[dict[str, Any]] = [
     {"seeds": [9, 4_000_000_000, 2], "truncation": 0.6},
     {"count": 3, "category": 4, "codes": [0.5, -1.0], "upscale": {"size": 48}},
     {"interpolate": {"from_seed": 3, "to_seed": 8, "steps": 4}, "output": {"size": 40}},
+    {"count": 3, "upscale": {"size": 48}, "output": {"format": "dicom", "size": 40}},
 ]
 
 

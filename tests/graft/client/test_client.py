@@ -156,6 +156,13 @@ def test_a_submission_whose_first_try_is_still_under_way_is_waited_for() -> None
     assert len(other.requests) == 1
 
 
+def test_a_quota_of_the_day_is_told_at_once_and_not_waited_for() -> None:
+    service = Service(problem(429, "upload_quota", **{"Retry-After": "3600"}))
+    with pytest.raises(ApiError) as caught:
+        client_of(service).jobs.get("job_1")
+    assert (caught.value.code, len(service.requests)) == ("upload_quota", 1)
+
+
 def test_patience_has_an_end() -> None:
     service = Service(problem(503, "busy", **{"Retry-After": "0"}))
     with pytest.raises(ApiError) as caught:

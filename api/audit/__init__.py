@@ -1,0 +1,1 @@
+"""The audit trail: looking at it, and taking it along."""

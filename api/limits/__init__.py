@@ -1,0 +1,1 @@
+"""How much may be used: requests a minute, uploads a day, jobs at a time, time on GPUs."""

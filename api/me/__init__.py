@@ -1,0 +1,1 @@
+"""Who is asking, as the service sees it."""
