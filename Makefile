@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 FAST := not slow and not gpu and not browser and not chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all chaos lint format bench lock-check clean distclean
+.PHONY: help demo serve test test-all chaos fuzz lint format bench lock-check clean distclean
 
 help: ## List the targets
 	@echo "Graft. Targets:"
@@ -38,14 +38,19 @@ test-all: $(SYNCED) ## Run every test that this machine can run
 chaos: $(SYNCED) ## Hurt a real service a hundred times, then compare; CHAOS="--faults 20 --seed 3 …"
 	@$(RUN)/python tests/chaos/main.py $(CHAOS)
 
+fuzz: $(SYNCED) ## Send and read what nobody should; FUZZ="--cases 1000 --only api --seed 3"
+	@$(RUN)/python tests/fuzz/main.py $(FUZZ)
+
 # Everything is checked before the first complaint ends it: one run then tells everything.
-lint: $(SYNCED) ## Check style, types, import contracts and openapi.json
+lint: $(SYNCED) ## Check style, types, import contracts, openapi.json and its promise
 	@status=0; \
 	for check in "ruff check" "ruff format --check" "mypy" "lint-imports"; do \
 		echo "== $$check"; $(RUN)/$$check || status=1; \
 	done; \
 	echo "== openapi.json is current"; \
 	$(RUN)/python -m api.openapi | diff -u openapi.json - || status=1; \
+	echo "== openapi.json keeps the promise of docs/contract/v1.json"; \
+	$(RUN)/python tests/support/contract_changes.py docs/contract/v1.json openapi.json || status=1; \
 	exit $$status
 
 format: $(SYNCED) ## Format the code, mend what can be mended, write openapi.json anew

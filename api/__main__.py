@@ -11,6 +11,7 @@ import sys
 import uvicorn
 
 from api.app import create_app
+from api.serving import server_options
 from gan_core.spec.errors import GraftError
 from store.bootstrap import ensure_admin
 from store.database import Database
@@ -40,9 +41,7 @@ def main() -> int:
         app,
         host=settings.host,
         port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
+        **server_options(),
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
     )
     return 0

@@ -14,6 +14,9 @@ from api.artifacts import endpoints as artifacts
 from api.audit import endpoints as audit
 from api.context import API_VERSION, Context
 from api.datasets import endpoints as datasets
+from api.describing import describe, operation_id
+from api.entity_tags import EntityTags
+from api.guards import MAX_HEAD_BYTES, HeadLimit, SecurityHeaders, TrustedHosts, cross_origin
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
 from api.limits import endpoints as limits
@@ -79,7 +82,7 @@ def create_app(
         context.database.dispose()
         app.state.tracing.close()
 
-    app = assemble(lifespan=lifespan)
+    app = assemble(settings, lifespan=lifespan)
     app.state.context = context
     app.state.metrics.watch(context)
     app.state.probes = Probes(context)
@@ -87,8 +90,14 @@ def create_app(
     return app
 
 
-def assemble(**options: Any) -> FastAPI:
-    """Return the app without what it works on, from which ``/openapi.json`` can be made."""
+def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
+    """Return the app without what it works on, from which ``/openapi.json`` can be made.
+
+    Args:
+        settings: Of names, origins and the like; null: the defaults.
+        options: Arguments of ``FastAPI``.
+    """
+    settings = settings or Settings.model_construct()
     metrics = Metrics()
     app = FastAPI(
         title="Graft",
@@ -100,6 +109,7 @@ def assemble(**options: Any) -> FastAPI:
         separate_input_output_schemas=False,
         # A redirect would name a host that the client chose, and lose the body of an upload.
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         **options,
     )
     app.state.metrics = metrics
@@ -107,7 +117,13 @@ def assemble(**options: Any) -> FastAPI:
     problems.install(app)
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RateLimitFields)
-    app.add_middleware(RequestLog, metrics=metrics)  # added last, so it is the outermost
+    app.add_middleware(EntityTags)
+    app.add_middleware(TrustedHosts, names=settings.trusted_hosts)
+    app.add_middleware(HeadLimit, max_bytes=MAX_HEAD_BYTES)
+    app.add_middleware(RequestLog, metrics=metrics)
+    # Added last, so they are the outermost: what the log answers itself carries them, too.
+    app.add_middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(cross_origin, origins=settings.cors_origins)
     limited = problems.described(429)
     # These two count their own bytes.
     app.include_router(datasets.router, responses=limited)
@@ -122,14 +138,7 @@ def assemble(**options: Any) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = plain()
-            schemas = document["components"]["schemas"]
-            described = problems.ProblemDocument.model_json_schema(
-                ref_template="#/components/schemas/{model}"
-            )
-            schemas |= described.pop("$defs", {})
-            schemas["ProblemDocument"] = described
-            app.openapi_schema = document
+            app.openapi_schema = describe(plain())
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

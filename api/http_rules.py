@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 from fastapi import Path, Query
-from pydantic import BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator
 
 ItemT = TypeVar("ItemT")
 
@@ -15,6 +16,36 @@ Cursor = Annotated[
     str | None, Query(max_length=100, description="`next_cursor` of the page before.")
 ]
 Id = Annotated[str, Path(min_length=1, max_length=64, description="An opaque id.")]
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a moment in UTC.
+
+    Raises:
+        ValueError: It has no place there.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies beyond the years that can be stored") from None
+
+
+def _written_out(text: object) -> object:
+    """Refuse the bare numbers that would be taken for seconds since 1970."""
+    if isinstance(text, str) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", text, re.ASCII):
+        raise ValueError("is not a moment such as 2026-11-28T09:30:00Z (RFC 3339)")
+    return text
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(in_utc), BeforeValidator(_written_out)]
+CreatedAfter = Annotated[
+    _Moment | None,
+    Query(description="Only what was made later than this moment (RFC 3339, with a time zone)."),
+]
+CreatedBefore = Annotated[
+    _Moment | None,
+    Query(description="Only what was made earlier than this moment (RFC 3339, with a time zone)."),
+]
 
 
 class PageOf(BaseModel, Generic[ItemT]):

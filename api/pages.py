@@ -25,7 +25,11 @@ padding:.5rem 0}summary{cursor:pointer}b.m{display:inline-block;min-width:4.5rem
 @media(prefers-color-scheme:dark){body{color:#e4e8ee;background:#14181f}a{color:#7db8f5}
 pre{background:#1f2530}details{border-color:#333c49}}
 """
-_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 
 
 @router.get("/")

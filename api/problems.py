@@ -120,6 +120,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        if any(found["loc"] == ("body",) for found in error.errors()) and not _is_json(request):
+            return answer(request, _not_json())
         return answer(request, _invalid(error))
 
     @app.exception_handler(HTTPException)
@@ -198,6 +200,25 @@ def _unstorable() -> Problem:
     )
 
 
+def _is_json(request: Request) -> bool:
+    """Say whether a body claims to be JSON; none at all claims nothing else."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    has_body = request.headers.get("content-length", "0") != "0" or (
+        "transfer-encoding" in request.headers
+    )
+    return not has_body or kind == "application/json" or kind.endswith("+json")
+
+
+def _not_json() -> Problem:
+    return Problem(
+        415,
+        "media_type_unsupported",
+        "The body is JSON, and has to say so.",
+        "Send the header `Content-Type: application/json`.",
+        headers={"Accept-Post": "application/json"},
+    )
+
+
 def _invalid(error: RequestValidationError) -> Problem:
     errors = []
     for found in error.errors():
@@ -253,7 +274,7 @@ def _allowed(request: Request) -> str:
 
 def _of_status(status: int, headers: Mapping[str, str]) -> Problem:
     texts = {
-        400: ("bad_request", "The request could not be read.", ""),
+        400: ("bad_request", "The request could not be read.", "JSON is sent in UTF-8."),
         404: ("not_found", "There is nothing at this address.", "/docs lists every address."),
         405: (
             "method_not_allowed",

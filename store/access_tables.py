@@ -55,7 +55,10 @@ class IdempotentRequest(Base):
     """
 
     __tablename__ = "idempotent_requests"
-    __table_args__ = (Index("ix_idempotent_requests_created_at", "created_at"),)
+    __table_args__ = (
+        Index("ix_idempotent_requests_created_at", "created_at"),
+        Index("ix_idempotent_requests_subject", "subject"),
+    )
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
@@ -64,6 +67,8 @@ class IdempotentRequest(Base):
     """Of the attempt that is under way."""
     locked_until: Mapped[datetime | None]
     """Until then it is under way; null: answered."""
+    subject: Mapped[str | None] = mapped_column(ID)
+    """Id of what was made. When that is deleted, so is the answer, which tells of it."""
     status_code: Mapped[int | None]
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[str | None]

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
+from store.answers import forgotten
 from store.removals import promise
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, IdempotencyKey, Job, JobEvent
@@ -63,6 +64,7 @@ def delete_job(session: Session, job: Job) -> None:
         delete(OutboxRow).where(OutboxRow.step_id.in_(of_its_steps)),
         delete(JobEvent).where(JobEvent.job_id == job.id),
         delete(IdempotencyKey).where(IdempotencyKey.job_id == job.id),
+        forgotten(job.workspace_id, job.id),
         delete(Step).where(Step.job_id == job.id),
         delete(Job).where(Job.id == job.id),
     ):
@@ -83,6 +85,8 @@ def delete_dataset(session: Session, dataset: Dataset) -> None:
     """
     promise(session, dataset.workspace_id, [dataset.upload_key])
     forget_upload_of(session, dataset.id)
-    session.execute(
-        delete(Dataset).where(Dataset.id == dataset.id).execution_options(synchronize_session=False)
-    )
+    for statement in (
+        forgotten(dataset.workspace_id, dataset.id),
+        delete(Dataset).where(Dataset.id == dataset.id),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Delete, and_, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from gan_core.spec.speeds import SETTINGS_MARK
+from store.access_tables import IdempotentRequest
 from store.clock import now_of
 from store.database import Database
 from store.removals import promise
@@ -117,10 +118,11 @@ def _expire_job(session: Session, job_id: str, before: datetime) -> int:
 def prune(database: Database) -> int:
     """Delete rows that nobody asks for any more; return how many.
 
-    These are idempotency keys after a week, of jobs that ended a month ago every event but the
-    last, what webhooks were told a month ago, and speeds of a GAN with settings of its own that
-    were last measured three months ago: every set of settings that was ever tried leaves one.
-    (Rings of the doorbell that were sent go with ``store.sweeping.sweep``.)
+    These are idempotency keys, and what was answered to them, after a week, of jobs that ended a
+    month ago every event but the last, what webhooks were told a month ago, and speeds of a GAN
+    with settings of its own that were last measured three months ago: every set of settings that
+    was ever tried leaves one. (Rings of the doorbell that were sent go with
+    ``store.sweeping.sweep``.)
     """
     with database.read() as session:
         now = now_of(session)
@@ -129,6 +131,9 @@ def prune(database: Database) -> int:
     last = select(func.max(later.id)).where(later.job_id == JobEvent.job_id).scalar_subquery()
     statements: list[Delete] = [
         delete(IdempotencyKey).where(IdempotencyKey.created_at < now - _KEEP_IDEMPOTENCY_KEYS),
+        delete(IdempotentRequest).where(
+            IdempotentRequest.created_at < now - _KEEP_IDEMPOTENCY_KEYS
+        ),
         delete(JobEvent).where(
             JobEvent.job_id.in_(select(Job.id).where(is_over)), JobEvent.id < last
         ),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import re
 import secrets
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gan_core.spec.errors import GraftError
 from store.identity_settings import IdentitySettings
@@ -57,6 +58,15 @@ class Settings(IdentitySettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     max_upload_bytes: int = Field(default=20 * 1024**3, ge=1)
+    trusted_hosts: Annotated[list[str], NoDecode] = Field(default=[])
+    """Names under which the API answers, separated by commas; ``*.example.org`` for all below it;
+    none: any."""
+    cors_origins: Annotated[list[str], NoDecode] = Field(default=[])
+    """Origins whose scripts may call the API from a browser, such as
+    ``https://portal.example.org``, separated by commas; none: no script of another origin."""
+    hsts_seconds: int = Field(default=0, ge=0)
+    """For how long browsers shall use https alone (HSTS); 0: not said. Set it where https is all
+    that reaches the API."""
     upload_part_bytes: int = Field(default=64 * 1024**2, ge=1024**2, le=1024**3)
     """Size of the parts of a large upload, where the client asks for none."""
     upload_days: float = Field(default=7, gt=0)
@@ -148,6 +158,30 @@ class Settings(IdentitySettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         # Children run in directories of their own, where a relative path would mean another file.
         return None if path is None else path.expanduser().absolute()
+
+    @field_validator("trusted_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _names_alone(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not re.fullmatch(r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", name):
+                raise ValueError(f"{name!r} is no host name (no scheme, no port)")
+        return names
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            # As browsers write it (RFC 6454, 6.2); a star would let every page try stolen keys.
+            if not re.fullmatch(r"https?://[a-z0-9._-]+(:\d{1,5})?", origin):
+                raise ValueError(f"{origin!r} is no origin such as https://portal.example.org")
+        return origins
 
     @model_validator(mode="after")
     def _heartbeats_keep_the_lease(self) -> Self:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from store.answers import forgotten
 from store.tables import Dataset
 from store.upload_tables import UploadPart, UploadSession
 
@@ -51,17 +52,19 @@ def forget_parts(session: Session, upload_id: str) -> None:
 
 def forget_upload_of(session: Session, dataset_id: str) -> None:
     """Delete the rows of the upload of which a data set was made, if it came in parts."""
-    upload_id = session.scalar(
-        select(UploadSession.id).where(UploadSession.dataset_id == dataset_id)
-    )
-    if upload_id is None:
+    upload = session.execute(
+        select(UploadSession.id, UploadSession.workspace_id).where(
+            UploadSession.dataset_id == dataset_id
+        )
+    ).first()
+    if upload is None:
         return
-    forget_parts(session, upload_id)
-    session.execute(
-        delete(UploadSession)
-        .where(UploadSession.id == upload_id)
-        .execution_options(synchronize_session=False)
-    )
+    forget_parts(session, upload.id)
+    for statement in (
+        forgotten(upload.workspace_id, upload.id),
+        delete(UploadSession).where(UploadSession.id == upload.id),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
 
 
 def forget_parts_of(session: Session, dataset_id: str) -> None:

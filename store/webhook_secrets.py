@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from store.sealing import Seal
 
 PREFIX = "whsec_"
 _BYTES = 32
@@ -38,12 +36,11 @@ class Sealer:
     """
 
     def __init__(self, secret_key: str) -> None:
-        derived = HKDF(hashes.SHA256(), 32, salt=None, info=b"graft webhook secrets, 1")
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived.derive(secret_key.encode())))
+        self._seal = Seal(secret_key, "webhook secrets, 1")
 
     def seal(self, secret: str) -> str:
         """Return a secret as it is stored."""
-        return self._fernet.encrypt(secret.encode()).decode()
+        return self._seal.close(secret)
 
     def open(self, sealed: str) -> str:
         """Return a stored secret.
@@ -51,10 +48,10 @@ class Sealer:
         Raises:
             SecretUnreadableError: The service's own secret has been changed since.
         """
-        try:
-            return self._fernet.decrypt(sealed.encode()).decode()
-        except InvalidToken as error:
-            raise SecretUnreadableError from error
+        secret = self._seal.open(sealed)
+        if secret is None:
+            raise SecretUnreadableError
+        return secret
 
 
 def kept(sealed: str, now: datetime) -> dict[str, Any]:

@@ -99,5 +99,5 @@ def _headers(artifact: Artifact) -> dict[str, str]:
         # The name is one of ours (it is made by our own steps), so it needs no escaping.
         "Content-Disposition": f'attachment; filename="{artifact.name}"',
         # Should a browser show it after all: no script of it runs with our origin.
-        "Content-Security-Policy": "sandbox",
+        "Content-Security-Policy": "sandbox; frame-ancestors 'none'",
     }

@@ -4,34 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Header, Query, Request, Response
-from sqlalchemy.exc import IntegrityError
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
-from api.datasets.from_parts import FromParts, from_parts
+from api.datasets.from_parts import FromParts, accepted, from_parts
 from api.datasets.intake import Intake
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
-from api.http_rules import Cursor, Id, Limit, PageOf, retry_after
+from api.http_rules import CreatedAfter, CreatedBefore, Cursor, Id, Limit, PageOf, retry_after
+from api.idempotency import Made, Once, OnceOnly, Outcome
 from api.limits.quotas import Quotas, UploadRoom
 from api.problems import Problem, described
 from store.columns import new_id
 from store.repositories import Identity
+from store.repositories.paging import Period
 from store.tables import DatasetStatus
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=described(401, 403, 422))
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        description="Any string of your own; a request that is repeated with it is carried out"
-        " once.",
-    ),
-]
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _MULTIPART: dict[str, Any] = {
     "schema": {
@@ -45,6 +38,7 @@ _MULTIPART: dict[str, Any] = {
 @router.post(
     "",
     status_code=202,
+    response_model=DatasetView,
     responses=described(400, 404, 409, 413, 415, 507),
     openapi_extra={
         "requestBody": {
@@ -62,7 +56,6 @@ _MULTIPART: dict[str, Any] = {
 async def upload_dataset(
     *,
     request: Request,
-    response: Response,
     tasks: BackgroundTasks,
     ctx: Ctx,
     who: Researcher,
@@ -83,8 +76,8 @@ async def upload_dataset(
             description="Of an upload in parts as a whole, where it was not said at its beginning.",
         ),
     ] = None,
-    idempotency_key: IdempotencyKey = None,
-) -> DatasetView:
+    once: Once,
+) -> Response:
     """Upload a zip or tar.gz of class folders, or make a data set of an upload in parts.
 
     It is read in the background: ask again until it is ready.
@@ -93,7 +86,7 @@ async def upload_dataset(
     if upload_id is not None:
         await _refuse_body(request)
         asked = FromParts(upload_id, sha256, dataset_id, name, image_size)
-        view = await run_in_threadpool(from_parts, ctx, who, asked)
+        outcome = await run_in_threadpool(from_parts, ctx, who, asked, once)
     else:
         object_key = f"workspaces/{who.workspace_id}/uploads/{dataset_id}.zip"
         room = await run_in_threadpool(_room, ctx, who)
@@ -109,13 +102,12 @@ async def upload_dataset(
             image_size,
             intake.format,
         )
-        view = await run_in_threadpool(_register, ctx, who, upload, idempotency_key)
-    ctx.ring_after(tasks)
-    if view.status != "ingesting":
+        outcome = await run_in_threadpool(_register, ctx, who, upload, once)
+    if outcome.is_new:
+        ctx.ring_after(tasks)
+        # The same bytes may have been read before: then nobody will read these.
         ctx.remove_uploads_after(tasks)
-    response.headers["Location"] = f"/v1/datasets/{view.id}"
-    response.headers["Retry-After"] = "1"
-    return view
+    return outcome.response
 
 
 async def _refuse_body(request: Request) -> None:
@@ -134,45 +126,40 @@ def _room(ctx: Context, who: Identity) -> UploadRoom:
         return Quotas(session, who).upload_room()
 
 
-def _register(
-    ctx: Context, who: Identity, upload: Upload, idempotency_key: str | None
-) -> DatasetView:
+def _register(ctx: Context, who: Identity, upload: Upload, once: OnceOnly) -> Outcome:
+    def work(session: Session) -> Made:
+        dataset, is_new = DatasetService(session, who, ctx.objects).create(upload, once.key)
+        return accepted(DatasetView.of(dataset), is_new=is_new)
+
     try:
-        try:
-            view, is_new = _create(ctx, who, upload, idempotency_key)
-        except IntegrityError:
-            # The same request came twice at once, and the other was first.
-            view, is_new = _create(ctx, who, upload, idempotency_key)
+        # Of the body its digest: the same key with other bytes is another request.
+        outcome = once.carry_out(who, upload.sha256, work)
     except Problem:
         ctx.objects.delete(upload.object_key)
         raise
     # Not when the database has fallen silent: it may have kept the data set, whose upload this is.
     # If it has not, the sweep for orphans finds it.
-    if not is_new:
+    if not outcome.is_new:
         ctx.objects.delete(upload.object_key)
-    return view
-
-
-def _create(
-    ctx: Context, who: Identity, upload: Upload, idempotency_key: str | None
-) -> tuple[DatasetView, bool]:
-    with ctx.database.write() as session:
-        service = DatasetService(session, who, ctx.objects)
-        dataset, is_new = service.create(upload, idempotency_key)
-        return DatasetView.of(dataset), is_new
+    return outcome
 
 
 @router.get("")
 def list_datasets(
+    *,
     ctx: Ctx,
     who: Reader,
     limit: Limit = 50,
     cursor: Cursor = None,
     status: DatasetStatus | None = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
 ) -> PageOf[DatasetView]:
     """List data sets, the newest first."""
     with ctx.database.read() as session:
-        page = DatasetService(session, who, ctx.objects).page(limit, cursor, status)
+        page = DatasetService(session, who, ctx.objects).page(
+            limit, cursor, status, Period(created_after, created_before)
+        )
         return PageOf(
             items=[DatasetView.of(row) for row in page.items], next_cursor=page.next_cursor
         )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from api.context import Context
 from api.datasets.intake import FIRST_BYTES, checked_format
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
+from api.idempotency import Made, OnceOnly, Outcome
 from api.problems import Problem
 from api.uploads.service import UploadService
 from store.repositories import Identity
@@ -33,7 +36,13 @@ class FromParts:
     image_size: int
 
 
-def from_parts(ctx: Context, who: Identity, asked: FromParts) -> DatasetView:
+def accepted(view: DatasetView, *, is_new: bool) -> Made:
+    """Say where the data set is and when to look again."""
+    headers = {"Location": f"/v1/datasets/{view.id}", "Retry-After": "1"}
+    return Made(view, 202, headers, subject=view.id, is_replay=not is_new)
+
+
+def from_parts(ctx: Context, who: Identity, asked: FromParts, once: OnceOnly) -> Outcome:
     """Make a data set of an upload, or return the one that was made of it before.
 
     Nothing is copied here: the worker that reads the archive puts it together.
@@ -52,7 +61,8 @@ def from_parts(ctx: Context, who: Identity, asked: FromParts) -> DatasetView:
         except FileNotFoundError:  # it has been read and deleted meanwhile
             start = None
         archive_format = None if start is None else checked_format(start)
-    with ctx.database.write() as session:
+
+    def work(session: Session) -> Made:
         uploads = UploadService(session, who, ctx.settings)
         datasets = DatasetService(session, who, ctx.objects)
         done = uploads.finish(asked.upload_id, asked.sha256, asked.dataset_id)
@@ -66,7 +76,7 @@ def from_parts(ctx: Context, who: Identity, asked: FromParts) -> DatasetView:
                     "Upload the archive again; with the same bytes it is ready at once.",
                     dataset_id=dataset.id,
                 )
-            return DatasetView.of(dataset)
+            return accepted(DatasetView.of(dataset), is_new=False)
         upload = Upload(
             asked.dataset_id,
             prefix_of(who.workspace_id, done.upload.id),
@@ -77,5 +87,8 @@ def from_parts(ctx: Context, who: Identity, asked: FromParts) -> DatasetView:
             archive_format or "zip",
             tuple(done.parts),
         )
-        dataset, _ = datasets.create(upload, None)
-        return DatasetView.of(dataset)
+        dataset, is_new = datasets.create(upload, None)
+        return accepted(DatasetView.of(dataset), is_new=is_new)
+
+    # What is asked for is all in the query.
+    return once.carry_out(who, None, work)

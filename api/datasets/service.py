@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api.idempotency import key_reused
 from api.limits.quotas import Quotas
 from api.problems import Problem, not_found
 from gan_core.spec.plan import plan_ingest
@@ -16,7 +17,7 @@ from store.columns import new_id
 from store.fairness import INTERACTIVE
 from store.objects import Objects
 from store.repositories import AuditTrail, DatasetRepository, Identity, JobRepository
-from store.repositories.paging import Page
+from store.repositories.paging import Page, Period
 from store.tables import Dataset, Job
 from store.upload_tables import UploadPart
 from store.uploads import content_id_of
@@ -178,16 +179,8 @@ class DatasetService:
             self._identity.key_id, "dataset.delete", dataset_id, {"jobs": len(asked_for)}
         )
 
-    def page(self, limit: int, cursor: str | None, status: str | None) -> Page[Dataset]:
+    def page(
+        self, limit: int, cursor: str | None, status: str | None, created: Period
+    ) -> Page[Dataset]:
         """Return data sets, the newest first."""
-        return self._datasets.page(limit, cursor, status)
-
-
-def key_reused() -> Problem:
-    """Return the answer for an idempotency key that was sent with another request."""
-    return Problem(
-        422,
-        "idempotency_key_reused",
-        "This Idempotency-Key was used for another request.",
-        "Use a new key for a new request, and the same only to repeat one.",
-    )
+        return self._datasets.page(limit, cursor, status, created)

@@ -6,13 +6,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from api.artifacts.schemas import ArtifactView
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
-from api.datasets.endpoints import IdempotencyKey
-from api.http_rules import Cursor, Id, Limit, PageOf, has_tag, retry_after
+from api.http_rules import (
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Id,
+    Limit,
+    PageOf,
+    has_tag,
+    retry_after,
+)
+from api.idempotency import Made, Once
 from api.jobs.answering import accepted
 from api.jobs.schemas import (
     EstimateView,
@@ -26,6 +35,7 @@ from api.jobs.service import JobService
 from api.problems import described
 from gan_core.spec import JobSpec, Results
 from store.repositories import Identity
+from store.repositories.paging import Period
 from store.tables import JobKind, JobStatus
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=described(401, 403, 422))
@@ -42,23 +52,27 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=described(401, 40
 )
 def submit_job(
     *,
-    response: Response,
     tasks: BackgroundTasks,
     ctx: Ctx,
     who: Researcher,
     spec: JobSpec,
     dry_run: Annotated[bool, Query(description="Answer the plan, and start nothing.")] = False,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView | JSONResponse:
+    once: Once,
+) -> Response:
     """Submit a study of a data set that is ready."""
     if dry_run:
         return JSONResponse(_planned(ctx, who, spec).model_dump(mode="json"))
-    try:
-        view, is_new = _submit(ctx, who, spec, idempotency_key)
-    except IntegrityError:
-        # The same request came twice at once, and the other was first; or the data set was deleted.
-        view, is_new = _submit(ctx, who, spec, idempotency_key)
-    return accepted(ctx, response, tasks, view, is_new=is_new)
+
+    def work(session: Session) -> Made:
+        job, is_new = JobService(session, who, ctx.objects).submit(
+            spec, once.key, weights_sha256=ctx.weights_sha256
+        )
+        return accepted(JobView.of(job), is_new=is_new)
+
+    outcome = once.carry_out(who, spec, work)
+    if outcome.is_new:
+        ctx.ring_after(tasks)
+    return outcome.response
 
 
 def _planned(ctx: Context, who: Identity, spec: JobSpec) -> PlannedJobView:
@@ -80,16 +94,6 @@ def _planned(ctx: Context, who: Identity, spec: JobSpec) -> PlannedJobView:
     )
 
 
-def _submit(
-    ctx: Context, who: Identity, spec: JobSpec, idempotency_key: str | None
-) -> tuple[JobView, bool]:
-    with ctx.database.write() as session:
-        job, is_new = JobService(session, who, ctx.objects).submit(
-            spec, idempotency_key, weights_sha256=ctx.weights_sha256
-        )
-        return JobView.of(job), is_new
-
-
 @router.get("")
 def list_jobs(
     *,
@@ -100,11 +104,18 @@ def list_jobs(
     status: JobStatus | None = None,
     dataset_id: Annotated[str | None, Query(max_length=64)] = None,
     kind: JobKind | None = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
 ) -> PageOf[JobView]:
     """List jobs, the newest first."""
     with ctx.database.read() as session:
         page = JobService(session, who, ctx.objects).page(
-            limit, cursor, status=status, dataset_id=dataset_id, kind=kind
+            limit,
+            cursor,
+            status=status,
+            dataset_id=dataset_id,
+            kind=kind,
+            created=Period(created_after, created_before),
         )
         return PageOf(items=[JobView.of(row) for row in page.items], next_cursor=page.next_cursor)
 
@@ -185,39 +196,32 @@ def cancel_job(
     if view.kind == "ingest":
         ctx.remove_uploads_after(tasks)
     response.headers["Location"] = f"/v1/jobs/{view.id}"
+    if view.status == "cancelling":
+        response.headers["Retry-After"] = retry_after(None)
     return view
 
 
-@router.post("/{job_id}/retry", status_code=202, responses=described(404, 409))
+@router.post(
+    "/{job_id}/retry", status_code=202, response_model=JobView, responses=described(404, 409)
+)
 def retry_job(
-    *,
-    ctx: Ctx,
-    who: Researcher,
-    response: Response,
-    tasks: BackgroundTasks,
-    job_id: Id,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView:
+    *, ctx: Ctx, who: Researcher, tasks: BackgroundTasks, job_id: Id, once: Once
+) -> Response:
     """Ask once more for what a job that is over was asked for, as a new job.
 
     What was finished is reused, so only what failed, or is not kept any more, is carried out.
     """
-    try:
-        view, is_new = _retry(ctx, who, job_id, idempotency_key)
-    except IntegrityError:
-        # The same request came twice at once, or the data set was just deleted.
-        view, is_new = _retry(ctx, who, job_id, idempotency_key)
-    return accepted(ctx, response, tasks, view, is_new=is_new)
 
-
-def _retry(
-    ctx: Context, who: Identity, job_id: str, idempotency_key: str | None
-) -> tuple[JobView, bool]:
-    with ctx.database.write() as session:
+    def work(session: Session) -> Made:
         job, is_new = JobService(session, who, ctx.objects).retry(
-            job_id, idempotency_key, weights_sha256=ctx.weights_sha256
+            job_id, once.key, weights_sha256=ctx.weights_sha256
         )
-        return JobView.of(job), is_new
+        return accepted(JobView.of(job), is_new=is_new)
+
+    outcome = once.carry_out(who, None, work)
+    if outcome.is_new:
+        ctx.ring_after(tasks)
+    return outcome.response
 
 
 @router.delete("/{job_id}", status_code=204, responses=described(404, 409))
@@ -227,15 +231,30 @@ def delete_job(ctx: Ctx, who: Researcher, job_id: Id) -> None:
         JobService(session, who, ctx.objects).delete(job_id)
 
 
-@router.get("/{job_id}/results", responses=described(404, 409, 410))
-def get_results(ctx: Ctx, who: Reader, response: Response, job_id: Id) -> Results:
+@router.get(
+    "/{job_id}/results",
+    response_model=Results,
+    responses={304: {"description": "Nothing has changed."}, **described(404, 409, 410)},
+)
+def get_results(
+    ctx: Ctx,
+    who: Reader,
+    response: Response,
+    job_id: Id,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Results | Response:
     """Return the table: a row for each run, summaries with intervals, and the verdicts."""
     with ctx.database.read() as session:
-        results, sha256 = JobService(session, who, ctx.objects).results(job_id)
+        service = JobService(session, who, ctx.objects)
+        file = service.results_file(job_id)
+        etag = f'"{file.sha256}"'
+        if has_tag(if_none_match, etag):
+            return Response(status_code=304, headers={"ETag": etag})
+        results = service.read_results(file)
     # Only now: a file storage that is slow must not keep every other writer waiting.
     with ctx.database.write() as session:
         JobService(session, who, ctx.objects).note_results_read(job_id)
-    response.headers["ETag"] = f'"{sha256}"'
+    response.headers["ETag"] = etag
     return results
 
 

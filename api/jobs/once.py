@@ -1,4 +1,9 @@
-"""A request that is sent again with its Idempotency-Key is carried out once."""
+"""Jobs of requests whose Idempotency-Key was noted with the job alone.
+
+Code of schema revision 0003 and earlier keeps no answer, and asks for no other note: as long as
+such may run beside this, or has run within the week that a key is kept, both are written and read.
+``api.idempotency`` does the rest.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from api.datasets.service import key_reused
+from api.idempotency import key_reused
 from store.repositories import JobRepository
 from store.tables import Job
 

@@ -24,7 +24,7 @@ from store.repositories import (
     Identity,
     JobRepository,
 )
-from store.repositories.paging import Page
+from store.repositories.paging import Page, Period
 from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.tables import Artifact, Dataset, Job, JobEvent
@@ -196,9 +196,12 @@ class JobService:
         status: str | None,
         dataset_id: str | None,
         kind: str | None,
+        created: Period,
     ) -> Page[Job]:
         """Return jobs, the newest first."""
-        return self._jobs.page(limit, cursor, status=status, dataset_id=dataset_id, kind=kind)
+        return self._jobs.page(
+            limit, cursor, status=status, dataset_id=dataset_id, kind=kind, created=created
+        )
 
     def cancel(self, job_id: str) -> Job:
         """Ask for a job to be cancelled; a second time, or too late, changes nothing.
@@ -254,8 +257,8 @@ class JobService:
         """
         return self._artifacts.of_job(self.get(job_id).id)
 
-    def results(self, job_id: str) -> tuple[Results, str]:
-        """Return a job's table, and its SHA-256.
+    def results_file(self, job_id: str) -> Artifact:
+        """Return the file that holds a job's table.
 
         Raises:
             Problem: 404, 409 while there is none, or 410 when it is not kept any more.
@@ -264,11 +267,7 @@ class JobService:
         found = self._artifacts.of_job(job.id, kind="results-json")
         if found:
             refuse_expired(found[0])
-            try:
-                content = b"".join(self._objects.iterate(found[0].object_key))
-            except FileNotFoundError:
-                raise gone() from None
-            return Results.model_validate_json(content), found[0].sha256
+            return found[0]
         if job.is_final:
             raise Problem(
                 409,
@@ -277,6 +276,18 @@ class JobService:
                 "Its `error`, if any, says why.",
             )
         raise _unfinished("Ask again later, or watch its events.")
+
+    def read_results(self, file: Artifact) -> Results:
+        """Return the table.
+
+        Raises:
+            Problem: 410 when the storage has lost it.
+        """
+        try:
+            content = b"".join(self._objects.iterate(file.object_key))
+        except FileNotFoundError:
+            raise gone() from None
+        return Results.model_validate_json(content)
 
     def note_results_read(self, job_id: str) -> None:
         """Write into the trail that the table was handed out."""

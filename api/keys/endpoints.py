@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
 
 from api.auth import Admin
 from api.context import Ctx
 from api.http_rules import Cursor, Id, Limit, PageOf
+from api.idempotency import Made, Once
 from api.keys.schemas import KeyRequest, KeyView, NewKeyView, RotationRequest
 from api.keys.service import KeyService
 from api.problems import described
@@ -14,14 +16,16 @@ from api.problems import described
 router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=described(401, 403, 422))
 
 
-@router.post("", status_code=201, responses=described(413))
-def create_key(ctx: Ctx, who: Admin, response: Response, asked: KeyRequest) -> NewKeyView:
+@router.post("", status_code=201, response_model=NewKeyView, responses=described(409, 413))
+def create_key(ctx: Ctx, who: Admin, asked: KeyRequest, once: Once) -> Response:
     """Make a key. The answer is the only time that it is shown."""
-    with ctx.database.write() as session:
+
+    def work(session: Session) -> Made:
         row, text = KeyService(session, who).create(asked, ctx.pepper)
         view = NewKeyView.of(row, key=text)
-    response.headers["Cache-Control"] = "no-store"
-    return view
+        return Made(view, 201, {"Cache-Control": "no-store"}, subject=row.id)
+
+    return once.carry_out(who, asked, work, holds_secret=True).response
 
 
 @router.get("")
@@ -39,21 +43,28 @@ def get_key(ctx: Ctx, who: Admin, key_id: Id) -> KeyView:
         return KeyView.of(KeyService(session, who).get(key_id))
 
 
-@router.post("/{key_id}/rotate", status_code=201, responses=described(404, 409, 413))
+@router.post(
+    "/{key_id}/rotate",
+    status_code=201,
+    response_model=NewKeyView,
+    responses=described(404, 409, 413),
+)
 def rotate_key(
-    ctx: Ctx, who: Admin, key_id: Id, response: Response, asked: RotationRequest | None = None
-) -> NewKeyView:
+    *, ctx: Ctx, who: Admin, key_id: Id, asked: RotationRequest | None = None, once: Once
+) -> Response:
     """Make a key that replaces this one, and let this one work on for a while.
 
     The new key has the same name, scopes and limits, and lasts as long as the old one was made
     for. The answer is the only time that it is shown.
     """
-    with ctx.database.write() as session:
+
+    def work(session: Session) -> Made:
         service = KeyService(session, who)
         row, text = service.rotate(key_id, asked or RotationRequest(), ctx.pepper)
         view = NewKeyView.of(row, key=text)
-    response.headers["Cache-Control"] = "no-store"
-    return view
+        return Made(view, 201, {"Cache-Control": "no-store"}, subject=row.id)
+
+    return once.carry_out(who, asked, work, holds_secret=True).response
 
 
 @router.delete("/{key_id}", status_code=204, responses=described(404, 409))

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
-from api.datasets.endpoints import IdempotencyKey
-from api.http_rules import Cursor, Id, Limit, PageOf
+from api.http_rules import CreatedAfter, CreatedBefore, Cursor, Id, Limit, PageOf
+from api.idempotency import Made, Once
 from api.jobs.answering import accepted
 from api.jobs.schemas import EstimateView, JobView, PlannedJobView, PlannedStepView
 from api.models.schemas import ModelDetailView, ModelView
@@ -20,6 +20,7 @@ from api.problems import described
 from gan_core.spec import ImagesSpec
 from gan_core.spec.job import GanName
 from store.repositories import Identity
+from store.repositories.paging import Period
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=described(401, 403, 422))
 
@@ -34,11 +35,18 @@ def list_models(
     job_id: Annotated[str | None, Query(max_length=64)] = None,
     dataset_id: Annotated[str | None, Query(max_length=64)] = None,
     gan: GanName | None = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
 ) -> PageOf[ModelView]:
     """List the generators that studies have trained, the newest first."""
     with ctx.database.read() as session:
         page = ModelService(session, who, ctx.objects).page(
-            limit, cursor, job_id=job_id, dataset_id=dataset_id, gan=gan
+            limit,
+            cursor,
+            job_id=job_id,
+            dataset_id=dataset_id,
+            gan=gan,
+            created=Period(created_after, created_before),
         )
         items = [ModelView.of(model) for model in page.items]
         return PageOf(items=items, next_cursor=page.next_cursor)
@@ -58,20 +66,19 @@ def get_model(ctx: Ctx, who: Reader, model_id: Id) -> ModelDetailView:
     response_model=JobView,
     responses={
         200: {"model": PlannedJobView, "description": "A dry run: nothing was started."},
-        **described(404, 410, 413),
+        **described(404, 409, 410, 413),
     },
 )
 def make_images(
     *,
-    response: Response,
     tasks: BackgroundTasks,
     ctx: Ctx,
     who: Researcher,
     model_id: Id,
     spec: ImagesSpec | None = None,
     dry_run: Annotated[bool, Query(description="Answer the plan, and start nothing.")] = False,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView | JSONResponse:
+    once: Once,
+) -> Response:
     """Make images from a generator: a job of the kind `images`, which leaves a zip.
 
     They are compared with the training images and labelled as a study's are.
@@ -79,12 +86,17 @@ def make_images(
     asked = spec or ImagesSpec()
     if dry_run:
         return JSONResponse(_planned(ctx, who, model_id, asked).model_dump(mode="json"))
-    try:
-        view, is_new = _start(ctx, who, model_id, asked, idempotency_key)
-    except IntegrityError:
-        # The same request came twice at once, and the other was first; or the data set was deleted.
-        view, is_new = _start(ctx, who, model_id, asked, idempotency_key)
-    return accepted(ctx, response, tasks, view, is_new=is_new)
+
+    def work(session: Session) -> Made:
+        job, is_new = ModelService(session, who, ctx.objects).make_images(
+            model_id, asked, once.key, weights_sha256=ctx.weights_sha256
+        )
+        return accepted(JobView.of(job), is_new=is_new)
+
+    outcome = once.carry_out(who, asked, work)
+    if outcome.is_new:
+        ctx.ring_after(tasks)
+    return outcome.response
 
 
 def _planned(ctx: Context, who: Identity, model_id: str, asked: ImagesSpec) -> PlannedJobView:
@@ -104,13 +116,3 @@ def _planned(ctx: Context, who: Identity, model_id: str, asked: ImagesSpec) -> P
         estimate=estimate,
         advice=planned.plan.advice,
     )
-
-
-def _start(
-    ctx: Context, who: Identity, model_id: str, asked: ImagesSpec, idempotency_key: str | None
-) -> tuple[JobView, bool]:
-    with ctx.database.write() as session:
-        job, is_new = ModelService(session, who, ctx.objects).make_images(
-            model_id, asked, idempotency_key, weights_sha256=ctx.weights_sha256
-        )
-        return JobView.of(job), is_new

@@ -14,7 +14,7 @@ from gan_core.spec import ImagesSpec, Plan
 from store.objects import Objects
 from store.repositories import AuditTrail, Identity, JobRepository
 from store.repositories.models import ModelRepository, TrainedModel
-from store.repositories.paging import Page
+from store.repositories.paging import Page, Period
 from store.tables import Job
 
 
@@ -47,9 +47,12 @@ class ModelService:
         job_id: str | None,
         dataset_id: str | None,
         gan: str | None,
+        created: Period,
     ) -> Page[TrainedModel]:
         """Return the models of studies, the newest first."""
-        return self._models.page(limit, cursor, job_id=job_id, dataset_id=dataset_id, gan=gan)
+        return self._models.page(
+            limit, cursor, job_id=job_id, dataset_id=dataset_id, gan=gan, created=created
+        )
 
     def get(self, model_id: str) -> tuple[TrainedModel, dict[str, Any]]:
         """Return a model and its card.

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.auth import Reader, Researcher
 from api.context import Context, Ctx
 from api.digests import digest_header, mismatch, stated_sha256
 from api.http_rules import Cursor, Id, Limit, PageOf
+from api.idempotency import Made, Once
 from api.problems import Problem, described
 from api.uploads.schemas import MAX_PARTS, PartView, UploadDetail, UploadRequest, UploadView
 from api.uploads.service import UploadService
@@ -39,17 +41,21 @@ Digest = Annotated[
 ]
 
 
-@router.post("", status_code=201, responses=described(413, 415, 429))
-def create_upload(ctx: Ctx, who: Researcher, response: Response, body: UploadRequest) -> UploadView:
+@router.post(
+    "", status_code=201, response_model=UploadView, responses=described(409, 413, 415, 429)
+)
+def create_upload(ctx: Ctx, who: Researcher, body: UploadRequest, once: Once) -> Response:
     """Begin an upload in parts, which can go on where it broke off.
 
     Send the parts in any order, several at once if you like, with `PUT …/parts/{number}`; then make
     a data set of them with `POST /v1/datasets?upload_id=…`.
     """
-    with ctx.database.write() as session:
+
+    def work(session: Session) -> Made:
         view = UploadView.of(UploadService(session, who, ctx.settings).create(body))
-    response.headers["Location"] = f"/v1/uploads/{view.id}"
-    return view
+        return Made(view, 201, {"Location": f"/v1/uploads/{view.id}"}, subject=view.id)
+
+    return once.carry_out(who, body, work).response
 
 
 @router.get("")

@@ -7,10 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, AwareDatetime
+from sqlalchemy.orm import Session
 
 from api.auth import Admin
 from api.context import Context, Ctx
 from api.http_rules import Cursor, Id, Limit, PageOf
+from api.idempotency import Made, Once
 from api.problems import described
 from api.webhooks.addresses import AddressRules
 from api.webhooks.schemas import (
@@ -47,17 +49,16 @@ def _rules(ctx: Context) -> AddressRules:
     return AddressRules.from_settings(ctx.settings)
 
 
-@router.post("", status_code=201, responses=described(409, 413))
-def create_webhook(
-    ctx: Ctx, who: Admin, response: Response, asked: WebhookRequest
-) -> NewWebhookView:
+@router.post("", status_code=201, response_model=NewWebhookView, responses=described(409, 413))
+def create_webhook(ctx: Ctx, who: Admin, asked: WebhookRequest, once: Once) -> Response:
     """Make a webhook. The answer is the only time that its signing secret is shown."""
-    with ctx.database.write() as session:
+
+    def work(session: Session) -> Made:
         row, secret = WebhookService(session, who).create(asked, _rules(ctx), Sealer(ctx.pepper))
-        view = NewWebhookView.of(row, secret=secret)
-    response.headers["Location"] = f"{router.prefix}/{view.id}"
-    response.headers["Cache-Control"] = "no-store"
-    return view
+        headers = {"Location": f"{router.prefix}/{row.id}", "Cache-Control": "no-store"}
+        return Made(NewWebhookView.of(row, secret=secret), 201, headers, subject=row.id)
+
+    return once.carry_out(who, asked, work, holds_secret=True).response
 
 
 @router.get("")
@@ -95,28 +96,42 @@ def delete_webhook(ctx: Ctx, who: Admin, webhook_id: Id) -> None:
         WebhookService(session, who).delete(webhook_id)
 
 
-@router.post("/{webhook_id}/rotate-secret", responses=described(404, 409, 413))
+@router.post(
+    "/{webhook_id}/rotate-secret",
+    response_model=NewWebhookView,
+    responses=described(404, 409, 413),
+)
 def rotate_webhook_secret(
-    ctx: Ctx, who: Admin, webhook_id: Id, response: Response, asked: Rotation | None = None
-) -> NewWebhookView:
+    *, ctx: Ctx, who: Admin, webhook_id: Id, asked: Rotation | None = None, once: Once
+) -> Response:
     """Make a new signing secret, shown this once; for a while both sign every message."""
     overlap = (asked or Rotation()).overlap_seconds
-    with ctx.database.write() as session:
+
+    def work(session: Session) -> Made:
         service = WebhookService(session, who)
         secret = service.rotate_secret(webhook_id, overlap, Sealer(ctx.pepper))
         view = NewWebhookView.of(service.get(webhook_id), secret=secret)
-    response.headers["Cache-Control"] = "no-store"
-    return view
+        return Made(view, 200, {"Cache-Control": "no-store"}, subject=webhook_id)
+
+    return once.carry_out(who, asked, work, holds_secret=True).response
 
 
-@router.post("/{webhook_id}/test", status_code=202, responses=described(404, 409))
-def test_webhook(ctx: Ctx, who: Admin, webhook_id: Id, response: Response) -> DeliveryView:
+@router.post(
+    "/{webhook_id}/test",
+    status_code=202,
+    response_model=DeliveryView,
+    responses=described(404, 409),
+)
+def test_webhook(who: Admin, webhook_id: Id, once: Once) -> Response:
     """Send a message of the type `webhook.test`; the delivery tells how it fares."""
-    with ctx.database.write() as session:
+
+    def work(session: Session) -> Made:
         service = WebhookService(session, who)
         view = DeliveryView.of(*service.delivery(webhook_id, service.test(webhook_id).id))
-    response.headers["Location"] = f"{router.prefix}/{webhook_id}/deliveries/{view.id}"
-    return view
+        location = f"{router.prefix}/{webhook_id}/deliveries/{view.id}"
+        return Made(view, 202, {"Location": location}, subject=webhook_id)
+
+    return once.carry_out(who, None, work).response
 
 
 @router.get("/{webhook_id}/deliveries", responses=described(404))
@@ -146,18 +161,32 @@ def get_webhook_delivery(ctx: Ctx, who: Admin, webhook_id: Id, delivery_id: Id) 
 @router.post(
     "/{webhook_id}/deliveries/{delivery_id}/replay",
     status_code=202,
+    response_model=DeliveryView,
     responses=described(404, 409),
 )
-def replay_webhook_delivery(ctx: Ctx, who: Admin, webhook_id: Id, delivery_id: Id) -> DeliveryView:
+def replay_webhook_delivery(who: Admin, webhook_id: Id, delivery_id: Id, once: Once) -> Response:
     """Send a message again, with the same `webhook-id`, whatever came of it before."""
-    with ctx.database.write() as session:
-        return DeliveryView.of(*WebhookService(session, who).replay(webhook_id, delivery_id))
+
+    def work(session: Session) -> Made:
+        replayed = WebhookService(session, who).replay(webhook_id, delivery_id)
+        return Made(DeliveryView.of(*replayed), 202, subject=webhook_id)
+
+    return once.carry_out(who, None, work).response
 
 
-@router.post("/{webhook_id}/replay", status_code=202, responses=described(404, 409))
+@router.post(
+    "/{webhook_id}/replay",
+    status_code=202,
+    response_model=ReplayedView,
+    responses=described(404, 409),
+)
 def replay_failed_webhook_deliveries(
-    ctx: Ctx, who: Admin, webhook_id: Id, since: Since = None
-) -> ReplayedView:
+    *, who: Admin, webhook_id: Id, since: Since = None, once: Once
+) -> Response:
     """Send again everything that has failed."""
-    with ctx.database.write() as session:
-        return ReplayedView(replayed=WebhookService(session, who).replay_failed(webhook_id, since))
+
+    def work(session: Session) -> Made:
+        count = WebhookService(session, who).replay_failed(webhook_id, since)
+        return Made(ReplayedView(replayed=count), 202, subject=webhook_id)
+
+    return once.carry_out(who, None, work).response

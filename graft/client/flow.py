@@ -26,6 +26,7 @@ OnBytes = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all)."""
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+_UNDER_WAY = "request_under_way"
 _LONGEST_WAIT = 60.0
 
 
@@ -129,9 +130,10 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
     """Carry out a request, trying again where that is safe and may help.
 
     Tried again: no connection, and 429, 502, 503, 504, after the seconds that the service asks
-    for, else after a doubling wait; a 429 that asks for more than a minute is told at once. A
-    connection that broke in the middle is tried again only for requests that may be repeated. A
-    DELETE that then finds nothing has done its work before.
+    for, else after a doubling wait; a 429 that asks for more than a minute is told at once; and 409
+    while another try of the same request, whose answer was lost, is still under way. A connection
+    that broke in the middle is tried again only for requests that may be repeated. A DELETE that
+    then finds nothing has done its work before.
 
     Raises:
         ApiError: The service refused, or did not answer in the end.
@@ -156,8 +158,13 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
             asked = retry_after(reply.headers)
             # A quota of the day is not waited for: that is for the person to decide.
             is_long = reply.status == 429 and asked is not None and asked > _LONGEST_WAIT
-            if reply.status not in RETRIED_STATUSES or is_long or attempt >= patience.retries:
+            is_retried = reply.status in RETRIED_STATUSES or _is_under_way(reply)
+            if not is_retried or is_long or attempt >= patience.retries:
                 raise from_reply(reply.status, reply.body)
             wait = wait if asked is None else min(asked, _LONGEST_WAIT)
         yield Sleep(wait)
     raise AssertionError("unreachable")  # pragma: no cover - count() does not end
+
+
+def _is_under_way(reply: Reply) -> bool:
+    return reply.status == 409 and from_reply(reply.status, reply.body).code == _UNDER_WAY

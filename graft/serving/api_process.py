@@ -16,6 +16,7 @@ def main() -> None:
     import uvicorn
 
     from api.app import create_app
+    from api.serving import server_options
     from gan_core.spec.errors import GraftError
     from store.logs import configure_logs
     from store.settings import Settings, prepare
@@ -29,9 +30,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     config = uvicorn.Config(
         app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
+        **server_options(),
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listening])

@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("token", sa.String(length=64), nullable=False),
         sa.Column("locked_until", UtcDateTime(), nullable=True),
+        sa.Column("subject", sa.String(length=64), nullable=True),
         sa.Column("status_code", sa.Integer(), nullable=True),
         sa.Column("headers", _JSON, nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
@@ -105,6 +106,9 @@ def upgrade() -> None:
         "idempotent_requests",
         ["created_at"],
         unique=False,
+    )
+    op.create_index(
+        op.f("ix_idempotent_requests_subject"), "idempotent_requests", ["subject"], unique=False
     )
     op.create_table(
         "tallies",

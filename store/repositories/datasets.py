@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.deleting import delete_dataset, hold_dataset
-from store.repositories.paging import Page, page_of
+from store.repositories.paging import ALWAYS, Page, Period, page_of
 from store.tables import Dataset
 
 
@@ -39,9 +39,16 @@ class DatasetRepository:
         """Delete a data set that is held and has no jobs any more."""
         delete_dataset(self._session, dataset)
 
-    def page(self, limit: int, cursor: str | None, status: str | None = None) -> Page[Dataset]:
+    def page(
+        self,
+        limit: int,
+        cursor: str | None,
+        status: str | None = None,
+        created: Period = ALWAYS,
+    ) -> Page[Dataset]:
         """Return data sets, the newest first."""
         query = select(Dataset).where(Dataset.workspace_id == self._workspace_id)
         if status is not None:
             query = query.where(Dataset.status == status)
+        query = created.within(query, Dataset.created_at)
         return page_of(self._session, query, Dataset.id, limit, cursor)

@@ -11,7 +11,7 @@ from gan_core.spec import Plan
 from store.deleting import delete_job, hold_jobs, unfinished_among
 from store.graph import add_job, ask_to_cancel, lock_job
 from store.objects import Objects
-from store.repositories.paging import Page, page_of
+from store.repositories.paging import ALWAYS, Page, Period, page_of
 from store.step_tables import Step
 from store.tables import IdempotencyKey, Job, JobEvent
 from store.tracing import origin
@@ -48,6 +48,7 @@ class JobRepository:
         status: str | None = None,
         dataset_id: str | None = None,
         kind: str | None = None,
+        created: Period = ALWAYS,
     ) -> Page[Job]:
         """Return jobs, the newest first."""
         query = select(Job).where(Job.workspace_id == self._workspace_id)
@@ -57,6 +58,7 @@ class JobRepository:
             query = query.where(Job.dataset_id == dataset_id)
         if kind is not None:
             query = query.where(Job.kind == kind)
+        query = created.within(query, Job.created_at)
         return page_of(self._session, query, Job.id, limit, cursor)
 
     def steps(self, job_id: str) -> Sequence[Step]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.repositories.paging import Page, page_of
+from store.repositories.paging import ALWAYS, Page, Period, page_of
 from store.step_tables import Step
 from store.tables import Artifact, Job
 
@@ -69,6 +69,7 @@ class ModelRepository:
         job_id: str | None = None,
         dataset_id: str | None = None,
         gan: str | None = None,
+        created: Period = ALWAYS,
     ) -> Page[TrainedModel]:
         """Return the models of studies, the newest first."""
         query = (
@@ -88,6 +89,7 @@ class ModelRepository:
             query = query.join(Step, Step.id == Artifact.step_id).where(
                 Step.params["gan"].as_string() == gan
             )
+        query = created.within(query, Artifact.created_at)
         page = page_of(self._session, query, Artifact.id, limit, cursor)
         return Page(self._with_their_steps(page.items), page.next_cursor)
 

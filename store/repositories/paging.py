@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select
@@ -15,6 +16,25 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from gan_core.spec.errors import GraftError
 
 RowT = TypeVar("RowT")
+
+
+@dataclass(frozen=True)
+class Period:
+    """When something was made: later than, and earlier than; null: at any time."""
+
+    after: datetime | None = None
+    before: datetime | None = None
+
+    def within(self, query: Select[RowT], moment: InstrumentedAttribute[datetime]) -> Select[RowT]:
+        """Return a query for those rows alone whose moment lies in it."""
+        if self.after is not None:
+            query = query.where(moment > self.after)
+        if self.before is not None:
+            query = query.where(moment < self.before)
+        return query
+
+
+ALWAYS = Period()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from store.answers import forgotten
 from store.columns import new_id
 from store.database import FOR_NO_KEY_UPDATE
 from store.repositories.paging import Page, page_of
@@ -65,6 +66,7 @@ class WebhookRepository:
         """Delete a webhook that is held, and its deliveries. Messages go when they are old."""
         for statement in (
             delete(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook.id),
+            forgotten(webhook.workspace_id, webhook.id),
             delete(Webhook).where(Webhook.id == webhook.id),
         ):
             self._session.execute(statement.execution_options(synchronize_session=False))

@@ -48,7 +48,7 @@ def test_a_download_carries_its_digest_and_a_name_of_ours(client: Any, report: A
     assert answer.headers["content-length"] == str(len(CONTENT))
     assert answer.headers["accept-ranges"] == "bytes"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["content-security-policy"] == "sandbox"
+    assert answer.headers["content-security-policy"] == "sandbox; frame-ancestors 'none'"
 
 
 def test_head_answers_the_same_headers_without_the_bytes(client: Any, report: Any) -> None:

@@ -58,6 +58,13 @@ def test_a_body_that_is_no_json(client: Any) -> None:
     assert _problem(answer).errors[0].pointer == ""
 
 
+def test_a_body_that_is_not_even_text(client: Any) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/v1/jobs", content=b"Z\xd4\xff4", headers=headers)
+    assert answer.status_code == 400
+    assert "UTF-8" in _problem(answer).hint
+
+
 def test_a_body_with_wrong_fields_names_each_of_them(client: Any) -> None:
     body = {"dataset_id": "x", "upscale": {"size": 1}, "surprise": "secret-looking text"}
     answer = client.post("/v1/jobs", json=body)

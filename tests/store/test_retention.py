@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import func, select, text, update
 
 from gan_core.spec.plan import plan_ingest
+from store.access_tables import IdempotentRequest
 from store.columns import new_id, utc_now
 from store.records import Ingested, Output
 from store.removals import carry_out
 from store.repositories import ArtifactRepository, JobRepository
+from store.repositories.idempotency import IdempotentRequests
 from store.retention import expire, prune
 from store.speeds import SpeedBook
 from store.steps import StepLedger
@@ -182,10 +184,14 @@ def test_old_idempotency_keys_and_old_events_are_pruned(house: Any) -> None:
         jobs = JobRepository(session, house.workspace_id)
         for key in ("yesterday's", "last week's"):
             jobs.remember(key, "0" * 64, old)
-        session.execute(
-            text("UPDATE idempotency_keys SET created_at = :then WHERE key LIKE 'last%'"),
-            {"then": LONG_AGO},
-        )
+        answers = IdempotentRequests(session, house.workspace_id)
+        for key in ("yesterday's", "last week's"):
+            assert answers.reserve(key, "0" * 64, "token", 60).state == "granted"
+        for table in ("idempotency_keys", "idempotent_requests"):
+            session.execute(
+                text(f"UPDATE {table} SET created_at = :then WHERE key LIKE 'last%'"),  # noqa: S608
+                {"then": LONG_AGO},
+            )
     with house.database.read() as session:
         events = select(func.count()).select_from(JobEvent).where(JobEvent.job_id == young)
         before = session.scalar(events)
@@ -193,7 +199,8 @@ def test_old_idempotency_keys_and_old_events_are_pruned(house: Any) -> None:
     assert prune(house.database) > 1
     with house.database.read() as session:
         jobs = JobRepository(session, house.workspace_id)
-        assert session.scalars(select(IdempotencyKey.key)).all() == ["yesterday's"]
+        for table in (IdempotencyKey, IdempotentRequest):
+            assert session.scalars(select(table.key)).all() == ["yesterday's"]
         assert [event.id for event in jobs.events_after(old, 0)] == [last]
         assert session.scalar(events) == before
     assert prune(house.database) == 0

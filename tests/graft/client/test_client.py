@@ -145,6 +145,17 @@ def test_a_busy_service_is_asked_again_after_the_time_it_asks_for(status: int) -
     assert len(service.requests) == 3
 
 
+def test_a_submission_whose_first_try_is_still_under_way_is_waited_for() -> None:
+    still = problem(409, "request_under_way", **{"Retry-After": "0"})
+    service = Service(httpx.ReadError("broke"), still, httpx.Response(202, json=job("queued")))
+    assert client_of(service).jobs.submit({"dataset_id": "ds_1"}).id == "job_1"
+    assert len({request.headers["idempotency-key"] for request in service.requests}) == 1
+    other = Service(problem(409, "dataset_not_ready", **{"Retry-After": "0"}))
+    with pytest.raises(ApiError, match="cannot be"):
+        client_of(other).jobs.submit({"dataset_id": "ds_1"})
+    assert len(other.requests) == 1
+
+
 def test_a_quota_of_the_day_is_told_at_once_and_not_waited_for() -> None:
     service = Service(problem(429, "upload_quota", **{"Retry-After": "3600"}))
     with pytest.raises(ApiError) as caught:
