@@ -4,26 +4,47 @@ What a call sends, when it tries again and how it reads the answer is written on
 that yields effects (``graft.client.flow``); the two clients differ in how they carry those out.
 """
 
+from graft.client.access_models import (
+    AuditLine,
+    Health,
+    Key,
+    Limit,
+    Me,
+    NewKey,
+    Person,
+    Used,
+)
+from graft.client.answers import (
+    Page,
+)
 from graft.client.asynchronous import AsyncClient
 from graft.client.audit_calls import AuditFilter
 from graft.client.audit_chain import Head, verify_lines
-from graft.client.errors import ApiError
+from graft.client.errors import (
+    ApiError,
+    ConflictError,
+    GoneError,
+    InvalidError,
+    LimitReachedError,
+    NotAllowedError,
+    NotAuthenticatedError,
+    NotFoundError,
+    UnavailableError,
+    UnreachableError,
+)
+from graft.client.flow import Patience
 from graft.client.models import (
     Artifact,
-    AuditLine,
     Dataset,
     DatasetProblem,
     Event,
     Job,
     JobError,
     JobProgress,
-    Key,
-    Limit,
     Model,
-    NewKey,
-    Page,
     PlannedJob,
-    Used,
+    Step,
+    Upload,
 )
 from graft.client.synchronous import Client
 from graft.client.webhook_models import Delivery, NewWebhook, Webhook
@@ -35,21 +56,36 @@ __all__ = [
     "AuditFilter",
     "AuditLine",
     "Client",
+    "ConflictError",
     "Dataset",
     "DatasetProblem",
     "Delivery",
     "Event",
+    "GoneError",
     "Head",
+    "Health",
+    "InvalidError",
     "Job",
     "JobError",
     "JobProgress",
     "Key",
     "Limit",
+    "LimitReachedError",
+    "Me",
     "Model",
     "NewKey",
     "NewWebhook",
+    "NotAllowedError",
+    "NotAuthenticatedError",
+    "NotFoundError",
     "Page",
+    "Patience",
+    "Person",
     "PlannedJob",
+    "Step",
+    "UnavailableError",
+    "UnreachableError",
+    "Upload",
     "Used",
     "Webhook",
     "verify_lines",

@@ -1,26 +1,28 @@
-"""The audit trail: every call about it, for both clients."""
+"""The audit trail: every call about it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import os
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from tempfile import TemporaryDirectory
+from typing import Literal
 
-import httpx
-
+from graft.client.access_models import (
+    AuditLine,
+)
+from graft.client.answers import (
+    Page,
+)
 from graft.client.audit_chain import Head, verify_lines
-from graft.client.calls import Calls
-from graft.client.errors import ApiError, from_reply, unreachable
-from graft.client.flow import Flow, Send
-from graft.client.models import AuditLine, Page
+from graft.client.calls import Flows, params_of
+from graft.client.errors import ApiError
+from graft.client.flow import Blocking, Fetch, Flow, Send, reliably
+from graft.client.transfer import told_plainly
 
-if TYPE_CHECKING:
-    from graft.client.asynchronous import AsyncClient
-    from graft.client.synchronous import Client
-
-_EXPORT = "/v1/audit/export"
+EXPORT = "/v1/audit/export"
 
 
 @dataclass(frozen=True)
@@ -45,27 +47,17 @@ class AuditFilter:
 
     def params(self) -> dict[str, str]:
         """Return it as parameters of a request."""
-        asked = {
-            "order": self.order,
-            "action": self.action,
-            "actor": self.actor,
-            "subject": self.subject,
-            "from": None if self.since is None else self.since.isoformat(),
-            "to": None if self.before is None else self.before.isoformat(),
-        }
-        return {name: value for name, value in asked.items() if value is not None}
+        return params_of(
+            order=self.order,
+            action=self.action,
+            actor=self.actor,
+            subject=self.subject,
+            from_=self.since,
+            to=self.before,
+        )
 
 
-def list_flow(
-    calls: Calls, which: AuditFilter, limit: int | None, cursor: str | None
-) -> Flow[Page[AuditLine]]:
-    """``GET /v1/audit``."""
-    page = {"limit": None if limit is None else str(limit), "cursor": cursor}
-    params = which.params() | {name: value for name, value in page.items() if value is not None}
-    return calls.read(Page[AuditLine], Send("GET", "/v1/audit", params))
-
-
-class _Lines:
+class ExportLines:
     """Cuts what arrives into lines; a memory of one line."""
 
     def __init__(self, base_url: str) -> None:
@@ -80,18 +72,11 @@ class _Lines:
     def end(self) -> None:
         """Refuse an end within a line."""
         if self._rest:
-            raise ApiError(
-                "export_incomplete",
-                f"The service at {self._base_url} broke the export off in the middle of a line.",
-                "Try again.",
-            )
+            raise _incomplete(self._base_url)
 
 
-class Audit:
-    """The audit trail of the workspace; for administrators."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
+class AuditFlows(Flows):
+    """The flows of the audit trail."""
 
     def list(
         self,
@@ -99,74 +84,58 @@ class Audit:
         *,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[AuditLine]:
+    ) -> Flow[Page[AuditLine]]:
         """Return a page of lines."""
-        flow = list_flow(self._client.calls, which or AuditFilter(), limit, cursor)
-        return self._client.run(flow)
+        params = (which or AuditFilter()).params() | params_of(limit=limit, cursor=cursor)
+        return self._calls.read(Page[AuditLine], Send("GET", "/v1/audit", params))
 
-    def export(self) -> Iterator[bytes]:
-        """Yield the whole trail, a line of JSON at a time; taking it along leaves a line in it."""
-        base_url = self._client.calls.base_url
-        lines = _Lines(base_url)
-        try:
-            with self._client.stream("GET", _EXPORT) as response:
-                if response.status_code >= 400:
-                    raise from_reply(response.status_code, response.read())
-                for chunk in response.iter_bytes():
-                    yield from lines.cut(chunk)
-        except httpx.TransportError as error:
-            raise unreachable(base_url, str(error) or type(error).__name__) from error
-        lines.end()
+    def save(self, target: Path | str) -> Flow[Path]:
+        """Take the trail along in a file, which appears whole or not at all.
 
-    def save(self, target: Path | str) -> Path:
-        """Take the trail along in a file, which appears whole or not at all."""
+        Raises:
+            ApiError: ``export_incomplete``.
+            GraftError: ``cannot_write``.
+        """
         path = Path(target)
         part = path.with_name(f".{path.name}.part")
+        fetch = Fetch(EXPORT, part, None)
         try:
-            with part.open("wb") as file:
-                for line in self.export():
-                    file.write(line)
-            return part.replace(path)
+            with told_plainly(path):
+                yield from reliably(fetch, self._calls.patience, self._calls.base_url)
+                if not (yield Blocking(partial(_ends_with_a_line, part))):
+                    raise _incomplete(self._calls.base_url)
+                return part.replace(path)
         finally:
             part.unlink(missing_ok=True)
 
-    def verify(self, noted: Head | None = None) -> Head:
+    def verify(self, noted: Head | None = None) -> Flow[Head]:
         """Check the trail's chain of hashes here; return its head, to be noted elsewhere.
 
         Raises:
             GraftError: ``audit_broken``.
         """
-        return verify_lines(self.export(), noted)
+        with TemporaryDirectory(prefix="graft-audit-") as folder:
+            path = yield from self.save(Path(folder) / "trail.ndjson")
+            head: Head = yield Blocking(partial(_verified, path, noted))
+            return head
 
 
-class AsyncAudit:
-    """The audit trail of the workspace; for administrators."""
+def _ends_with_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
 
-    async def list(
-        self,
-        which: AuditFilter | None = None,
-        *,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> Page[AuditLine]:
-        """Return a page of lines."""
-        flow = list_flow(self._client.calls, which or AuditFilter(), limit, cursor)
-        return await self._client.run(flow)
+def _verified(path: Path, noted: Head | None) -> Head:
+    with path.open("rb") as lines:
+        return verify_lines(lines, noted)
 
-    async def export(self) -> AsyncIterator[bytes]:
-        """Yield the whole trail, a line of JSON at a time; taking it along leaves a line in it."""
-        base_url = self._client.calls.base_url
-        lines = _Lines(base_url)
-        try:
-            async with self._client.stream("GET", _EXPORT) as response:
-                if response.status_code >= 400:
-                    raise from_reply(response.status_code, await response.aread())
-                async for chunk in response.aiter_bytes():
-                    for line in lines.cut(chunk):
-                        yield line
-        except httpx.TransportError as error:
-            raise unreachable(base_url, str(error) or type(error).__name__) from error
-        lines.end()
+
+def _incomplete(base_url: str) -> ApiError:
+    return ApiError(
+        "export_incomplete",
+        f"The service at {base_url} broke the export off in the middle of a line.",
+        "Try again.",
+    )

@@ -6,26 +6,22 @@ A flow does no input or output of its own, so the same flow serves both clients.
 
 from __future__ import annotations
 
-import base64
-import itertools
 import random
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
-from graft.client.errors import from_reply, unreachable
+from graft.client.errors import from_reply, retry_after, unreachable
 
 T = TypeVar("T")
 
 OnBytes = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all)."""
 
-RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+IDEMPOTENCY_KEY = "Idempotency-Key"
 _UNDER_WAY = "request_under_way"
 _LONGEST_WAIT = 60.0
 
@@ -55,8 +51,13 @@ class Send:
     length: int | None = None
     """Bytes of the body; None: to the file's end."""
     on_bytes: OnBytes | None = None
-    is_repeatable: bool = True
-    """Whether sending it twice has the effect of sending it once."""
+    is_harmless: bool = False
+    """Whether a POST has no effect the second time even without a key: a dry run, a cancel."""
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether sending it twice has the effect of sending it once."""
+        return self.method != "POST" or self.is_harmless or IDEMPOTENCY_KEY in self.headers
 
 
 @dataclass(frozen=True)
@@ -65,29 +66,20 @@ class Fetch:
 
     path: str
     part: Path
-    size: int
+    size: int | None
+    """Bytes; None: not known, so that it can only be fetched whole."""
     on_bytes: OnBytes | None = None
+
+    def fetched(self) -> int:
+        """Return how many bytes are there."""
+        return self.part.stat().st_size if self.part.exists() else 0
 
 
 @dataclass(frozen=True)
-class FileDigests:
-    """SHA-256 of a file and of its parts, hex."""
+class Blocking:
+    """Do what would hold up an event loop, answer with what it returns."""
 
-    whole: str
-    parts: list[str]
-
-    def header(self, number: int) -> str:
-        """Return ``Repr-Digest`` (RFC 9530) of a part, counted from 1."""
-        return f"sha-256=:{base64.b64encode(bytes.fromhex(self.parts[number - 1])).decode()}:"
-
-
-@dataclass(frozen=True)
-class Digests:
-    """Read a file for its checksums, answer with ``FileDigests``."""
-
-    path: Path
-    part_size: int
-    on_bytes: OnBytes | None = None
+    do: Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -97,33 +89,31 @@ class Sleep:
     seconds: float
 
 
-Effect = Send | Fetch | Digests | Sleep
+Effect = Send | Fetch | Blocking | Sleep
 Flow = Generator[Effect, Any, T]
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How often and how long to try again."""
+    """How often and how long to try again.
+
+    Attributes:
+        retries: New tries. Of a download, those in a row that bring nothing new.
+        first_wait: Seconds before the first of them; doubled from try to try up to a minute, with
+            jitter.
+    """
 
     retries: int = 5
     first_wait: float = 0.5
-    """Seconds before the first new try; doubled from try to try, with jitter."""
 
+    def wait(self, attempt: int) -> float:
+        """Return the seconds to wait after an attempt, counted from 0."""
+        longest = min(_LONGEST_WAIT, self.first_wait * 2.0**attempt)
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for (RFC 9110, 10.2.3), or None."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    def for_long(self) -> Patience:
+        """Return the patience of someone who waits for hours anyway: a restart passes."""
+        return replace(self, retries=2 * self.retries)
 
 
 def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Reply]:
@@ -132,18 +122,23 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
     Tried again: no connection, and 429, 502, 503, 504, after the seconds that the service asks
     for, else after a doubling wait; a 429 that asks for more than a minute is told at once; and 409
     while another try of the same request, whose answer was lost, is still under way. A connection
-    that broke in the middle is tried again only for requests that may be repeated. A DELETE that
-    then finds nothing has done its work before.
+    that broke in the middle, or an answer that was cut short, is tried again only for requests that
+    may be repeated. A DELETE that then finds nothing has done its work before.
 
     Raises:
         ApiError: The service refused, or did not answer in the end.
     """
     may_have_arrived = False
-    for attempt in itertools.count():
-        wait = min(_LONGEST_WAIT, patience.first_wait * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+    furthest = effect.fetched() if isinstance(effect, Fetch) else 0
+    attempt = 0
+    while True:
+        wait = patience.wait(attempt)
         try:
             reply: Reply = yield effect
         except httpx.TransportError as error:
+            if isinstance(effect, Fetch) and effect.fetched() > furthest:
+                furthest, attempt = effect.fetched(), 0  # it gets on
+                wait = patience.wait(attempt)
             is_safe = isinstance(effect, Fetch) or effect.is_repeatable
             never_arrived = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             if attempt >= patience.retries or not (is_safe or never_arrived):
@@ -155,16 +150,23 @@ def reliably(effect: Send | Fetch, patience: Patience, base_url: str) -> Flow[Re
                 return reply
             # A gateway does not know whether the service behind it did what it was asked.
             may_have_arrived = may_have_arrived or reply.status in {502, 504}
+            is_over = attempt >= patience.retries
+            if is_over or not is_worth_another_try(effect, reply):
+                raise from_reply(reply.status, reply.body, reply.headers)
             asked = retry_after(reply.headers)
-            # A quota of the day is not waited for: that is for the person to decide.
-            is_long = reply.status == 429 and asked is not None and asked > _LONGEST_WAIT
-            is_retried = reply.status in RETRIED_STATUSES or _is_under_way(reply)
-            if not is_retried or is_long or attempt >= patience.retries:
-                raise from_reply(reply.status, reply.body)
             wait = wait if asked is None else min(asked, _LONGEST_WAIT)
+        attempt += 1
         yield Sleep(wait)
-    raise AssertionError("unreachable")  # pragma: no cover - count() does not end
 
 
-def _is_under_way(reply: Reply) -> bool:
-    return reply.status == 409 and from_reply(reply.status, reply.body).code == _UNDER_WAY
+def is_worth_another_try(effect: Send | Fetch, reply: Reply) -> bool:
+    """Say whether a refusal may be another answer next time, and asking again is safe."""
+    asked = retry_after(reply.headers)
+    # A quota of the day is not waited for: that is for the person to decide.
+    if reply.status == 429:
+        return asked is None or asked <= _LONGEST_WAIT
+    if reply.status in {502, 504}:
+        return isinstance(effect, Fetch) or effect.is_repeatable
+    if reply.status == 409:
+        return from_reply(409, reply.body, reply.headers).code == _UNDER_WAY
+    return reply.status == 503

@@ -1,27 +1,20 @@
-"""What the service answers. Fields that a newer service adds are ignored."""
+"""What the service answers about data sets, jobs and what they leave."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-ItemT = TypeVar("ItemT")
+from graft.client.answers import CONFIG
 
+JobStatus = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 TERMINAL_JOB_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True, frozen=True)
-
-
-class Page(_Answer, Generic[ItemT]):
-    """One page of a list."""
-
-    items: list[ItemT]
-    next_cursor: str | None = None
-    """Give it back as ``cursor`` for the next page; null on the last."""
+    model_config = CONFIG
 
 
 class DatasetProblem(_Answer):
@@ -42,6 +35,8 @@ class Dataset(_Answer):
     status: Literal["ingesting", "ready", "rejected"]
     sha256: str | None = None
     """Of the upload, hex."""
+    size: int = 0
+    """Bytes of the upload."""
     image_size: int | None = None
     """Side in pixels to which the images are brought."""
     digest: str | None = None
@@ -50,6 +45,8 @@ class Dataset(_Answer):
     """``{"malignant": {"train": 963, "test": 234}}``; null until it is ready."""
     problems: list[DatasetProblem] = []
     created_at: datetime | None = None
+    ready_at: datetime | None = None
+    links: dict[str, str] = {}
 
     @property
     def is_settled(self) -> bool:
@@ -71,10 +68,20 @@ class Upload(_Answer):
     id: str
     status: Literal["open", "completed", "aborted"]
     size: int
+    """Bytes of the whole."""
     part_size: int
+    """Bytes of every part but the last."""
+    part_count: int = 0
     sha256: str | None = None
+    """Of the whole, hex, as it was said to be."""
+    media_type: str = "application/zip"
     dataset_id: str | None = None
     parts: list[UploadedPart] = []
+    """Those that have arrived; in a list of uploads always empty."""
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    """When it is deleted if nobody goes on with it."""
+    links: dict[str, str] = {}
 
 
 class JobProgress(_Answer):
@@ -102,7 +109,7 @@ class Job(_Answer):
     """A job as it stands."""
 
     id: str
-    status: Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+    status: JobStatus
     kind: str = "study"
     """``study``: what was submitted; ``images``: images from a model; ``ingest``: the reading of an
     upload."""
@@ -116,15 +123,51 @@ class Job(_Answer):
     """The job of which this one is another try."""
     spec: dict[str, Any] | None = None
     """With every default filled in."""
+    requested: dict[str, Any] = {}
+    """As it was asked for."""
     advice: list[str] = []
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    links: dict[str, str] = {}
 
     @property
     def is_over(self) -> bool:
         """Whether its state is final."""
         return self.status in TERMINAL_JOB_STATES
+
+
+class StepError(JobError):
+    """Why a step failed."""
+
+    evidence: dict[str, Any] | None = None
+    """What it left for whoever looks into it: the curves of a training that diverged."""
+
+
+class Step(_Answer):
+    """One step of a job."""
+
+    name: str
+    kind: str
+    queue: str | None = None
+    status: str
+    attempt: int = 0
+    fraction: float = 0.0
+    """In [0, 1]."""
+    is_reused: bool = False
+    """Whether an earlier job had done it already."""
+    key: str = ""
+    """Hash of its inputs."""
+    estimate_seconds: float | None = None
+    error: StepError | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class Steps(_Answer):
+    """A job's steps."""
+
+    items: list[Step]
 
 
 class PlannedStep(_Answer):
@@ -137,6 +180,10 @@ class PlannedStep(_Answer):
     estimate_source: str | None = None
     """What it was reckoned with: ``measured on …``, or ``typical of two CPU cores``."""
     is_reused: bool | None = None
+    key: str = ""
+    """Hash of its inputs."""
+    needs: list[str] = []
+    """Names of the steps before it."""
 
 
 class Estimate(_Answer):
@@ -173,6 +220,7 @@ class Artifact(_Answer):
     """A file that a job left."""
 
     id: str
+    job_id: str = ""
     kind: str
     name: str
     media_type: str = "application/octet-stream"
@@ -180,6 +228,7 @@ class Artifact(_Answer):
     """Bytes."""
     sha256: str
     """Hex."""
+    created_at: datetime | None = None
     removed_at: datetime | None = None
     """When the service deleted the file, having kept it long enough; null: it is there."""
     links: dict[str, str] = {}
@@ -211,64 +260,11 @@ class Model(_Answer):
     """Values of ``category`` that can be chosen, from 0; 0: it has none."""
     codes: int = 0
     """Continuous codes that can be chosen, each from -1 to 1; 0: it has none."""
+    data_digest: str = ""
+    """Of the images that it learned from."""
+    settings: dict[str, Any] = {}
     training: dict[str, Any] = {}
     quality: dict[str, Any] | None = None
     """Figures of its images' quality; null: none were taken."""
     card: dict[str, Any] = {}
     links: dict[str, str] = {}
-
-
-class AuditLine(_Answer):
-    """One line of the audit trail."""
-
-    workspace_id: str
-    number: int
-    at: str
-    """ISO 8601 in UTC, to the letter as it went into the hash."""
-    actor: str
-    """Id of the key or person; ``system``: the service itself."""
-    action: str
-    subject: str
-    detail: dict[str, Any] = {}
-    prev_hash: str
-    hash: str
-
-
-class Limit(_Answer):
-    """One limit, and how much of it is used now."""
-
-    name: str
-    scope: str
-    """``key`` or ``workspace``: whose use is counted."""
-    limit: int
-    used: float
-    left: float
-    frees_at: datetime | None = None
-
-
-class Used(_Answer):
-    """What was used on a day (UTC)."""
-
-    day: str
-    kind: str
-    """``upload_bytes``, ``gpu_seconds``, ``cpu_seconds``."""
-    actor: str | None = None
-    """Id of the key or person, for administrators; None: all together."""
-    amount: float
-
-
-class Key(_Answer):
-    """An API key, without the key itself."""
-
-    id: str
-    name: str = ""
-    scopes: list[str] = []
-    created_at: datetime | None = None
-    expires_at: datetime | None = None
-    last_used_at: datetime | None = None
-
-
-class NewKey(Key):
-    """A key that was made just now; ``key`` is never shown again."""
-
-    key: str

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self
 
+import httpx
+
 from gan_core.spec.errors import GraftError
-from graft.client.flow import Digests, Fetch, FileDigests, OnBytes
+from graft.client.flow import Fetch, OnBytes
 
 _CHUNK = 1 << 20
 # The earliest moment that a zip can hold: a folder packed twice gives the same bytes.
@@ -158,20 +162,32 @@ def read_chunks(
                 on_bytes(done, total)
 
 
-def digests_of(wanted: Digests) -> FileDigests:
+@dataclass(frozen=True)
+class FileDigests:
+    """SHA-256 of a file and of its parts, hex."""
+
+    whole: str
+    parts: list[str]
+
+    def header(self, number: int) -> str:
+        """Return ``Repr-Digest`` (RFC 9530) of a part, counted from 1."""
+        return f"sha-256=:{base64.b64encode(bytes.fromhex(self.parts[number - 1])).decode()}:"
+
+
+def digests_of(path: Path, part_size: int, on_bytes: OnBytes | None) -> FileDigests:
     """Return a file's SHA-256, and those of its parts, in one reading."""
     whole = hashlib.sha256()
     parts: list[str] = []
-    size = wanted.path.stat().st_size
-    for start in range(0, size, wanted.part_size):
-        length = min(wanted.part_size, size - start)
+    size = path.stat().st_size
+    for start in range(0, size, part_size):
+        length = min(part_size, size - start)
         part = hashlib.sha256()
-        for chunk in read_chunks(wanted.path, None, start, length):
+        for chunk in read_chunks(path, None, start, length):
             whole.update(chunk)
             part.update(chunk)
         parts.append(part.hexdigest())
-        if wanted.on_bytes is not None:
-            wanted.on_bytes(start + length, size)
+        if on_bytes is not None:
+            on_bytes(start + length, size)
     return FileDigests(whole.hexdigest(), parts)
 
 
@@ -187,9 +203,9 @@ class PartFile:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._file: BinaryIO | None = None
-        self.offset = fetch.part.stat().st_size if fetch.part.exists() else 0
-        if self.offset > fetch.size:
-            fetch.part.unlink()
+        self.offset = fetch.fetched()
+        if fetch.size is None or self.offset >= fetch.size:
+            fetch.part.unlink(missing_ok=True)
             self.offset = 0
 
     def headers(self) -> dict[str, str]:
@@ -209,10 +225,13 @@ class PartFile:
     def write(self, chunk: bytes) -> None:
         """Append a chunk."""
         assert self._file is not None  # noqa: S101 - begin() comes first
-        self._file.write(chunk)
         self.offset += len(chunk)
-        if self._fetch.on_bytes is not None:
-            self._fetch.on_bytes(self.offset, self._fetch.size)
+        size = self._fetch.size
+        if size is not None and self.offset > size:
+            raise httpx.RemoteProtocolError("more came than there is")
+        self._file.write(chunk)
+        if self._fetch.on_bytes is not None and size is not None:
+            self._fetch.on_bytes(self.offset, size)
 
     def __enter__(self) -> Self:
         return self
@@ -225,3 +244,18 @@ class PartFile:
     ) -> None:
         if self._file is not None:
             self._file.close()
+
+
+class told_plainly(AbstractContextManager[None]):  # noqa: N801 - reads as a statement
+    """Turn what the disk refuses into an error for the person."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, OSError):
+            raise GraftError(
+                "cannot_write",
+                f"{str(self._target)!r} cannot be written: {error.strerror or error}.",
+                "Choose another folder with --out, or free some space.",
+            ) from error

@@ -1,17 +1,26 @@
-"""What the service answers about webhooks. Fields that a newer service adds are ignored."""
+"""What the service answers about webhooks."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
+
+from graft.client.answers import CONFIG
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True, frozen=True)
+    model_config = CONFIG
+
+
+class SigningSecret(_Answer):
+    """What may be known of a secret."""
+
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 class Webhook(_Answer):
@@ -25,7 +34,10 @@ class Webhook(_Answer):
     disabled_at: datetime | None = None
     disabled_because: str | None = None
     """``asked``, ``gone`` (it answered 410) or ``failing`` (for five days)."""
+    secrets: list[SigningSecret] = []
+    """When its secrets were made, and when old ones end; never the secrets themselves."""
     created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 class NewWebhook(Webhook):
@@ -43,6 +55,7 @@ class Delivery(_Answer):
     type: str
     status: DeliveryStatus
     attempts: int = 0
+    max_attempts: int | None = None
     next_at: datetime | None = None
     last_attempt_at: datetime | None = None
     last_status_code: int | None = None

@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from gan_core.spec.errors import GraftError
-from graft.client import ApiError, AsyncClient, Client
-from graft.client.flow import Patience
+from graft.client import AsyncClient, Client
 
 WEBHOOK: dict[str, Any] = {"id": "wh_1", "url": "https://p.example.org/", "events": [], "newer": 1}
 DELIVERY: dict[str, Any] = {
@@ -125,20 +124,3 @@ def test_what_is_no_id_never_becomes_an_address(name: str) -> None:
         with pytest.raises(GraftError, match="is not an id"):
             client.webhooks.replay("wh_1", name)
     assert service.asked == []
-
-
-def test_a_webhook_whose_secret_was_lost_on_the_way_is_not_made_a_second_time() -> None:
-    asked: list[httpx.Request] = []
-
-    def lose(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        raise httpx.ReadError("lost", request=request)
-
-    patience = Patience(retries=3)
-    transport = httpx.MockTransport(lose)
-    with Client("http://x", key="k", patience=patience, transport=transport) as client:
-        with pytest.raises(ApiError):
-            client.webhooks.create("https://p.example.org/")
-        with pytest.raises(ApiError):
-            client.webhooks.rotate_secret("wh_1")
-    assert len(asked) == 2
