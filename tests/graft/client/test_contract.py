@@ -1,0 +1,373 @@
+"""The client against openapi.json: no route, parameter or field is forgotten on either side."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from graft.client import AsyncClient, AuditFilter, Client
+from graft.client.flow import Patience
+
+CONTRACT = json.loads((Path(__file__).parents[3] / "openapi.json").read_text())
+THEN = datetime(2026, 1, 2, tzinfo=UTC)
+PAGE: dict[str, Any] = {"limit": 5, "cursor": "c"}
+SPAN: dict[str, Any] = {"created_after": THEN, "created_before": THEN}
+KEY: dict[str, Any] = {"idempotency_key": "mine"}
+EVERY_LINE = AuditFilter("oldest", "a", "b", "c", THEN, THEN)
+
+# A call of the client for each operation, with every argument that it takes.
+CALLS: dict[str, Callable[[Any, Path], Any]] = {
+    "livez": lambda c, f: c.health.is_alive(),
+    "readyz": lambda c, f: c.health.readiness(),
+    "metrics": lambda c, f: c.health.metrics(token="t"),
+    "get_me": lambda c, f: c.me(),
+    "list_datasets": lambda c, f: c.datasets.list(status="ready", **SPAN, **PAGE),
+    "upload_dataset": lambda c, f: c.datasets.upload(f, name="n", image_size=64, **KEY),
+    "get_dataset": lambda c, f: c.datasets.get("x"),
+    "delete_dataset": lambda c, f: c.datasets.delete("x", with_jobs=True),
+    "create_upload": lambda c, f: c.datasets.upload(f, **KEY),
+    "put_part": lambda c, f: c.datasets.upload(f),
+    "list_uploads": lambda c, f: c.uploads.list(status="open", sha256="0" * 64, **PAGE),
+    "get_upload": lambda c, f: c.uploads.get("x"),
+    "delete_upload": lambda c, f: c.uploads.delete("x"),
+    "submit_job": lambda c, f: c.jobs.submit({"dataset_id": "x"}, **KEY),
+    "list_jobs": lambda c, f: c.jobs.list(
+        status="failed", dataset_id="x", kind="images", **SPAN, **PAGE
+    ),
+    "get_job": lambda c, f: c.jobs.get("x"),
+    "delete_job": lambda c, f: c.jobs.delete("x"),
+    "cancel_job": lambda c, f: c.jobs.cancel("x"),
+    "retry_job": lambda c, f: c.jobs.retry("x", **KEY),
+    "list_steps": lambda c, f: c.jobs.steps("x"),
+    "get_results": lambda c, f: c.jobs.results("x"),
+    "watch_job": lambda c, f: c.jobs.events("x", last_event_id="7"),
+    "list_artifacts": lambda c, f: c.artifacts.list("x"),
+    "get_artifact": lambda c, f: c.artifacts.get("x"),
+    "get_content": lambda c, f: c.artifacts.download("x", f.with_name("out")),
+    "list_models": lambda c, f: c.models.list(
+        job_id="x", dataset_id="y", gan="infogan", **SPAN, **PAGE
+    ),
+    "get_model": lambda c, f: c.models.get("x"),
+    "make_images": lambda c, f: c.models.make_images("x", {"count": 1}, **KEY),
+    "create_key": lambda c, f: c.keys.create(
+        "n", scopes=["reader"], expires_at=THEN, limits={"unfinished_jobs": 1}, **KEY
+    ),
+    "list_keys": lambda c, f: c.keys.list(**PAGE),
+    "get_key": lambda c, f: c.keys.get("x"),
+    "rotate_key": lambda c, f: c.keys.rotate("x", overlap_seconds=1, **KEY),
+    "revoke_key": lambda c, f: c.keys.revoke("x"),
+    "list_people": lambda c, f: c.people.list(**PAGE),
+    "get_person": lambda c, f: c.people.get("x"),
+    "list_webhooks": lambda c, f: c.webhooks.list(**PAGE),
+    "create_webhook": lambda c, f: c.webhooks.create("u", events=["e"], description="d", **KEY),
+    "get_webhook": lambda c, f: c.webhooks.get("x"),
+    "change_webhook": lambda c, f: c.webhooks.change(
+        "x", url="u", events=[], description="d", disabled=True
+    ),
+    "delete_webhook": lambda c, f: c.webhooks.delete("x"),
+    "rotate_webhook_secret": lambda c, f: c.webhooks.rotate_secret("x", overlap_seconds=1, **KEY),
+    "test_webhook": lambda c, f: c.webhooks.test("x", **KEY),
+    "list_webhook_deliveries": lambda c, f: c.webhooks.deliveries("x", status="failed", **PAGE),
+    "get_webhook_delivery": lambda c, f: c.webhooks.delivery("x", "y"),
+    "replay_webhook_delivery": lambda c, f: c.webhooks.replay("x", "y", **KEY),
+    "replay_failed_webhook_deliveries": lambda c, f: c.webhooks.replay_failed(
+        "x", since=THEN, **KEY
+    ),
+    "list_audit_lines": lambda c, f: c.audit.list(EVERY_LINE, **PAGE),
+    "export_audit": lambda c, f: c.audit.export(),
+    "get_limits": lambda c, f: c.limits.get(),
+    "lower_limits": lambda c, f: c.limits.lower({"unfinished_jobs": 1}),
+    "get_usage": lambda c, f: c.limits.usage(date(2026, 1, 1), date(2026, 1, 2)),
+}
+# Second calls of an operation, or several operations in one.
+OTHERS = {
+    ("datasets", "wait"),
+    ("jobs", "wait"),
+    ("jobs", "plan"),
+    ("models", "plan_images"),
+    ("artifacts", "download_all"),
+    ("audit", "save"),
+    ("audit", "verify"),
+}
+# A client that has an artifact knows its size and digest, so it has no use for these.
+WITHOUT_A_CALL = {"head_get_content"}
+# What a call sends by itself, when it is of use.
+BY_ITSELF = {
+    "If-None-Match": "waiting sends it; a single question has nothing to compare with",
+    "If-Range": "a part's name holds the digest of its whole",
+    "Range": "sent when a download goes on",
+    "Content-Digest": "the same as Repr-Digest, which is sent",
+    "dry_run": "jobs.plan and models.plan_images",
+    "upload_id": "sent when a large archive is complete",
+    "sha256": "said at the beginning of an upload in parts",
+}
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for path, methods in CONTRACT["paths"].items():
+        for method, operation in methods.items():
+            if method in {"get", "put", "post", "patch", "delete", "head"}:
+                pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+                found[operation["operationId"]] = operation | {
+                    "method": method.upper(),
+                    "pattern": pattern,
+                }
+    return found
+
+
+OPERATIONS = operations()
+
+
+def example(schema: dict[str, Any]) -> Any:  # noqa: PLR0911 - one a kind of schema
+    """An answer that has every field that a schema knows."""
+    if "$ref" in schema:
+        return example(CONTRACT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]])
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", schema.get("enum", [None])[0])
+    if "anyOf" in schema:
+        return example(schema["anyOf"][0])
+    match schema.get("type"):
+        case "object":
+            known = {name: example(s) for name, s in schema.get("properties", {}).items()}
+            more = schema.get("additionalProperties")
+            return known | ({"more": example(more)} if isinstance(more, dict) and more else {})
+        case "array":
+            return [example(schema.get("items", {}))]
+        case "string":
+            return "2026-01-02T00:00:00Z" if schema.get("format") == "date-time" else "x"
+        case "integer":
+            return 1
+        case "number":
+            return 0.5
+        case "boolean":
+            return True
+    return None
+
+
+def answer_schema(operation: dict[str, Any]) -> dict[str, Any] | None:
+    for status in ("201", "202", "200"):
+        content = operation["responses"].get(status, {}).get("content", {})
+        if "application/json" in content:
+            found: dict[str, Any] = content["application/json"]["schema"]
+            return found
+    return None
+
+
+def answered(request: httpx.Request) -> httpx.Response:
+    for operation in OPERATIONS.values():
+        if operation["method"] == request.method and operation["pattern"].fullmatch(
+            request.url.path
+        ):
+            schema = answer_schema(operation)
+            if schema is None:
+                return httpx.Response(204)
+            body = example(schema)
+            if isinstance(body, dict) and "next_cursor" in body:
+                body["next_cursor"] = None
+            if operation["operationId"] == "get_upload":
+                body |= {"status": "open", "size": 300, "part_size": 100, "parts": []}
+            return httpx.Response(200, json=body)
+    raise AssertionError(f"the service has no {request.method} {request.url.path}")
+
+
+class Service:
+    """Answers as openapi.json says, and keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        return self._answer(request)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        return self._answer(request)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        if request.url.path.endswith("/content"):
+            return httpx.Response(404, json={"code": "enough", "detail": "Enough."})
+        if request.url.path.endswith("/events"):
+            data = 'id: 8\ndata: {"status": "succeeded"}\n\n'
+            return httpx.Response(200, text=data)
+        if request.url.path.endswith("/export"):
+            return httpx.Response(200, text="{}\n")
+        return answered(request)
+
+    def those(self, operation_id: str) -> list[httpx.Request]:
+        operation = OPERATIONS[operation_id]
+        return [
+            r
+            for r in self.asked
+            if r.method == operation["method"] and operation["pattern"].fullmatch(r.url.path)
+        ]
+
+
+PATIENCE = Patience(retries=0)
+
+
+def ask(operation_id: str, file: Path) -> tuple[Service, Any]:
+    service = Service()
+    transport = httpx.MockTransport(service)
+    with Client("http://x", key="k", patience=PATIENCE, transport=transport) as client:
+        try:
+            found = CALLS[operation_id](client, file)
+            if inspect.isgenerator(found):
+                found = list(found)
+        except Exception as error:
+            if getattr(error, "code", "") != "enough":
+                raise
+            found = None
+    return service, found
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: Any) -> Path:
+    path = tmp_path / "set.zip"
+    path.write_bytes(b"PK" * 150)
+    operation_id = request.node.callspec.params.get("operation_id")
+    if operation_id in {"create_upload", "put_part"}:
+        monkeypatch.setattr("graft.client.parts.PART_BYTES", 100)
+    return path
+
+
+def test_every_route_has_a_call() -> None:
+    assert set(CALLS) == set(OPERATIONS) - WITHOUT_A_CALL
+
+
+@pytest.mark.parametrize("operation_id", sorted(CALLS))
+def test_a_call_asks_the_route_that_it_is_for(operation_id: str, file: Path) -> None:
+    service, _ = ask(operation_id, file)
+    assert service.those(operation_id)
+
+
+@pytest.mark.parametrize("operation_id", sorted(CALLS))
+def test_every_parameter_of_a_route_can_be_given(operation_id: str, file: Path) -> None:
+    service, _ = ask(operation_id, file)
+    request = service.those(operation_id)[0]
+    for parameter in OPERATIONS[operation_id].get("parameters", []):
+        name = parameter["name"]
+        if name in BY_ITSELF and not (name == "sha256" and operation_id == "list_uploads"):
+            continue
+        if parameter["in"] == "query":
+            assert name in request.url.params
+        if parameter["in"] == "header":
+            assert name in request.headers
+
+
+@pytest.mark.parametrize("operation_id", sorted(CALLS))
+def test_every_field_of_a_body_can_be_given(operation_id: str, file: Path) -> None:
+    content = OPERATIONS[operation_id].get("requestBody", {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema")
+    if schema is None or operation_id in {"submit_job", "make_images"}:
+        return  # no body, or one that is passed on as it is
+    for option in schema.get("anyOf", [schema]):
+        if "$ref" not in option:
+            continue
+        known = CONTRACT["components"]["schemas"][option["$ref"].rsplit("/", 1)[-1]]["properties"]
+        service, _ = ask(operation_id, file)
+        assert json.loads(service.those(operation_id)[0].content).keys() == known.keys()
+
+
+@pytest.mark.parametrize("operation_id", sorted(CALLS))
+def test_every_field_of_an_answer_is_there_to_be_read(operation_id: str, file: Path) -> None:
+    schema = answer_schema(OPERATIONS[operation_id])
+    if schema is None or operation_id in {"put_part", "livez"}:
+        return
+    _, found = ask(operation_id, file)
+    if operation_id in {"create_upload", "replay_failed_webhook_deliveries"}:
+        return  # the one ends with a data set, the other is a number
+    told = example(schema)
+    if isinstance(found, list):
+        found, told = found[0], told["items"][0]
+    missing: list[str] = []
+    compare(found, told, "", missing)
+    assert missing == []
+
+
+def compare(found: Any, told: Any, where: str, missing: list[str]) -> None:
+    if isinstance(found, BaseModel):
+        for name, value in told.items():
+            if name not in type(found).model_fields:
+                missing.append(f"{where}.{name}")
+            else:
+                compare(getattr(found, name), value, f"{where}.{name}", missing)
+    elif isinstance(found, list) and found and isinstance(told, list):
+        compare(found[0], told[0], f"{where}[]", missing)
+
+
+def groups(client: Any) -> dict[str, Any]:
+    return {n: g for n, g in vars(client).items() if n not in {"calls"} and n[0] != "_"}
+
+
+def test_both_clients_have_the_same_calls_with_the_same_arguments() -> None:
+    def calls(client: Any) -> dict[tuple[str, str], list[str]]:
+        found = {("", n): f for n, f in inspect.getmembers(type(client), inspect.isfunction)}
+        for name, group in groups(client).items():
+            found |= {(name, n): f for n, f in inspect.getmembers(type(group), inspect.isfunction)}
+        return {
+            k: list(inspect.signature(f).parameters) for k, f in found.items() if k[1][0] != "_"
+        }
+
+    both = calls(Client("http://x"))
+    assert both == calls(AsyncClient("http://x"))
+    assert ("jobs", "submit") in both
+    assert both["jobs", "submit"] == ["self", "spec", "idempotency_key"]
+
+
+def test_no_call_of_the_client_is_without_a_route_in_this_test() -> None:
+    """A call that this list lacks would not be compared with the contract."""
+    used = set(OTHERS)
+    for call in CALLS.values():
+        names = call.__code__.co_names
+        if len(names) > 1:
+            used.add((names[0], names[1]))
+    client = Client("http://x")
+    for name, group in groups(client).items():
+        for call_name, _ in inspect.getmembers(type(group), inspect.isfunction):
+            assert call_name[0] == "_" or (name, call_name) in used, f"{name}.{call_name}"
+
+
+@pytest.mark.parametrize("operation_id", sorted(CALLS))
+def test_the_async_client_asks_the_same_and_reads_the_same(operation_id: str, file: Path) -> None:
+    expected, read = ask(operation_id, file)
+    service = Service()
+
+    async def ask_too() -> Any:
+        transport = httpx.MockTransport(service.answer)
+        async with AsyncClient("http://x", key="k", patience=PATIENCE, transport=transport) as c:
+            try:
+                found = CALLS[operation_id](c, file)
+                if isinstance(found, AsyncIterator):
+                    return [item async for item in found]
+                return await found
+            except Exception as error:
+                if getattr(error, "code", "") != "enough":
+                    raise
+                return None
+
+    assert asyncio.run(ask_too()) == read
+
+    def said(request: httpx.Request) -> tuple[str, str, bytes]:
+        return (request.method, str(request.url), request.content)
+
+    assert [said(r) for r in service.asked] == [said(r) for r in expected.asked]
+
+
+def test_what_a_call_returns_is_told_by_help() -> None:
+    assert inspect.signature(Client.__init__).parameters["timeout"]
+    jobs = Client("http://x").jobs
+    assert inspect.signature(jobs.get).return_annotation == "Job"
+    assert inspect.getdoc(jobs.get) == "Return a job as it stands."
