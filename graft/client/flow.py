@@ -99,16 +99,17 @@ class Patience:
 
     Attributes:
         retries: New tries. Of a download, those in a row that bring nothing new.
-        first_wait: Seconds before the first of them; doubled from try to try up to a minute, with
-            jitter.
+        first_wait: Seconds before the first of them; doubled from try to try, with jitter.
+        longest_wait: Seconds that it is doubled up to.
     """
 
     retries: int = 5
     first_wait: float = 0.5
+    longest_wait: float = _LONGEST_WAIT
 
     def wait(self, attempt: int) -> float:
         """Return the seconds to wait after an attempt, counted from 0."""
-        longest = min(_LONGEST_WAIT, self.first_wait * 2.0**attempt)
+        longest = min(self.longest_wait, self.first_wait * 2.0**attempt)
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
     def for_long(self) -> Patience:

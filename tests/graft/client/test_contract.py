@@ -27,67 +27,67 @@ EVERY_LINE = AuditFilter("oldest", "a", "b", "c", THEN, THEN)
 
 # A call of the client for each operation, with every argument that it takes.
 CALLS: dict[str, Callable[[Any, Path], Any]] = {
-    "livez": lambda c, f: c.health.is_alive(),
-    "readyz": lambda c, f: c.health.readiness(),
-    "metrics": lambda c, f: c.health.metrics(token="t"),
-    "get_me": lambda c, f: c.me(),
-    "list_datasets": lambda c, f: c.datasets.list(status="ready", **SPAN, **PAGE),
+    "livez": lambda c, _: c.health.is_alive(),
+    "readyz": lambda c, _: c.health.readiness(),
+    "metrics": lambda c, _: c.health.metrics(token="t"),
+    "get_me": lambda c, _: c.me(),
+    "list_datasets": lambda c, _: c.datasets.list(status="ready", **SPAN, **PAGE),
     "upload_dataset": lambda c, f: c.datasets.upload(f, name="n", image_size=64, **KEY),
-    "get_dataset": lambda c, f: c.datasets.get("x"),
-    "delete_dataset": lambda c, f: c.datasets.delete("x", with_jobs=True),
+    "get_dataset": lambda c, _: c.datasets.get("x"),
+    "delete_dataset": lambda c, _: c.datasets.delete("x", with_jobs=True),
     "create_upload": lambda c, f: c.datasets.upload(f, **KEY),
     "put_part": lambda c, f: c.datasets.upload(f),
-    "list_uploads": lambda c, f: c.uploads.list(status="open", sha256="0" * 64, **PAGE),
-    "get_upload": lambda c, f: c.uploads.get("x"),
-    "delete_upload": lambda c, f: c.uploads.delete("x"),
-    "submit_job": lambda c, f: c.jobs.submit({"dataset_id": "x"}, **KEY),
-    "list_jobs": lambda c, f: c.jobs.list(
+    "list_uploads": lambda c, _: c.uploads.list(status="open", sha256="0" * 64, **PAGE),
+    "get_upload": lambda c, _: c.uploads.get("x"),
+    "delete_upload": lambda c, _: c.uploads.delete("x"),
+    "submit_job": lambda c, _: c.jobs.submit({"dataset_id": "x"}, **KEY),
+    "list_jobs": lambda c, _: c.jobs.list(
         status="failed", dataset_id="x", kind="images", **SPAN, **PAGE
     ),
-    "get_job": lambda c, f: c.jobs.get("x"),
-    "delete_job": lambda c, f: c.jobs.delete("x"),
-    "cancel_job": lambda c, f: c.jobs.cancel("x"),
-    "retry_job": lambda c, f: c.jobs.retry("x", **KEY),
-    "list_steps": lambda c, f: c.jobs.steps("x"),
-    "get_results": lambda c, f: c.jobs.results("x"),
-    "watch_job": lambda c, f: c.jobs.events("x", last_event_id="7"),
-    "list_artifacts": lambda c, f: c.artifacts.list("x"),
-    "get_artifact": lambda c, f: c.artifacts.get("x"),
+    "get_job": lambda c, _: c.jobs.get("x"),
+    "delete_job": lambda c, _: c.jobs.delete("x"),
+    "cancel_job": lambda c, _: c.jobs.cancel("x"),
+    "retry_job": lambda c, _: c.jobs.retry("x", **KEY),
+    "list_steps": lambda c, _: c.jobs.steps("x"),
+    "get_results": lambda c, _: c.jobs.results("x"),
+    "watch_job": lambda c, _: c.jobs.events("x", last_event_id="7"),
+    "list_artifacts": lambda c, _: c.artifacts.list("x"),
+    "get_artifact": lambda c, _: c.artifacts.get("x"),
     "get_content": lambda c, f: c.artifacts.download("x", f.with_name("out")),
-    "list_models": lambda c, f: c.models.list(
+    "list_models": lambda c, _: c.models.list(
         job_id="x", dataset_id="y", gan="infogan", **SPAN, **PAGE
     ),
-    "get_model": lambda c, f: c.models.get("x"),
-    "make_images": lambda c, f: c.models.make_images("x", {"count": 1}, **KEY),
-    "create_key": lambda c, f: c.keys.create(
+    "get_model": lambda c, _: c.models.get("x"),
+    "make_images": lambda c, _: c.models.make_images("x", {"count": 1}, **KEY),
+    "create_key": lambda c, _: c.keys.create(
         "n", scopes=["reader"], expires_at=THEN, limits={"unfinished_jobs": 1}, **KEY
     ),
-    "list_keys": lambda c, f: c.keys.list(**PAGE),
-    "get_key": lambda c, f: c.keys.get("x"),
-    "rotate_key": lambda c, f: c.keys.rotate("x", overlap_seconds=1, **KEY),
-    "revoke_key": lambda c, f: c.keys.revoke("x"),
-    "list_people": lambda c, f: c.people.list(**PAGE),
-    "get_person": lambda c, f: c.people.get("x"),
-    "list_webhooks": lambda c, f: c.webhooks.list(**PAGE),
-    "create_webhook": lambda c, f: c.webhooks.create("u", events=["e"], description="d", **KEY),
-    "get_webhook": lambda c, f: c.webhooks.get("x"),
-    "change_webhook": lambda c, f: c.webhooks.change(
+    "list_keys": lambda c, _: c.keys.list(**PAGE),
+    "get_key": lambda c, _: c.keys.get("x"),
+    "rotate_key": lambda c, _: c.keys.rotate("x", overlap_seconds=1, **KEY),
+    "revoke_key": lambda c, _: c.keys.revoke("x"),
+    "list_people": lambda c, _: c.people.list(**PAGE),
+    "get_person": lambda c, _: c.people.get("x"),
+    "list_webhooks": lambda c, _: c.webhooks.list(**PAGE),
+    "create_webhook": lambda c, _: c.webhooks.create("u", events=["e"], description="d", **KEY),
+    "get_webhook": lambda c, _: c.webhooks.get("x"),
+    "change_webhook": lambda c, _: c.webhooks.change(
         "x", url="u", events=[], description="d", disabled=True
     ),
-    "delete_webhook": lambda c, f: c.webhooks.delete("x"),
-    "rotate_webhook_secret": lambda c, f: c.webhooks.rotate_secret("x", overlap_seconds=1, **KEY),
-    "test_webhook": lambda c, f: c.webhooks.test("x", **KEY),
-    "list_webhook_deliveries": lambda c, f: c.webhooks.deliveries("x", status="failed", **PAGE),
-    "get_webhook_delivery": lambda c, f: c.webhooks.delivery("x", "y"),
-    "replay_webhook_delivery": lambda c, f: c.webhooks.replay("x", "y", **KEY),
-    "replay_failed_webhook_deliveries": lambda c, f: c.webhooks.replay_failed(
+    "delete_webhook": lambda c, _: c.webhooks.delete("x"),
+    "rotate_webhook_secret": lambda c, _: c.webhooks.rotate_secret("x", overlap_seconds=1, **KEY),
+    "test_webhook": lambda c, _: c.webhooks.test("x", **KEY),
+    "list_webhook_deliveries": lambda c, _: c.webhooks.deliveries("x", status="failed", **PAGE),
+    "get_webhook_delivery": lambda c, _: c.webhooks.delivery("x", "y"),
+    "replay_webhook_delivery": lambda c, _: c.webhooks.replay("x", "y", **KEY),
+    "replay_failed_webhook_deliveries": lambda c, _: c.webhooks.replay_failed(
         "x", since=THEN, **KEY
     ),
-    "list_audit_lines": lambda c, f: c.audit.list(EVERY_LINE, **PAGE),
-    "export_audit": lambda c, f: c.audit.export(),
-    "get_limits": lambda c, f: c.limits.get(),
-    "lower_limits": lambda c, f: c.limits.lower({"unfinished_jobs": 1}),
-    "get_usage": lambda c, f: c.limits.usage(date(2026, 1, 1), date(2026, 1, 2)),
+    "list_audit_lines": lambda c, _: c.audit.list(EVERY_LINE, **PAGE),
+    "export_audit": lambda c, _: c.audit.export(),
+    "get_limits": lambda c, _: c.limits.get(),
+    "lower_limits": lambda c, _: c.limits.lower({"unfinished_jobs": 1}),
+    "get_usage": lambda c, _: c.limits.usage(date(2026, 1, 1), date(2026, 1, 2)),
 }
 # Second calls of an operation, or several operations in one.
 OTHERS = {
@@ -309,7 +309,7 @@ def compare(found: Any, told: Any, where: str, missing: list[str]) -> None:
 
 
 def groups(client: Any) -> dict[str, Any]:
-    return {n: g for n, g in vars(client).items() if n not in {"calls"} and n[0] != "_"}
+    return {n: g for n, g in vars(client).items() if n != "calls" and n[0] != "_"}
 
 
 def test_both_clients_have_the_same_calls_with_the_same_arguments() -> None:
