@@ -73,7 +73,7 @@ class FlakyLine:
                 )
             # Answers are small; of uploads some are, and others must have a chance to pass.
             is_far = fault == "in upload" and self._random.random() < 0.5
-            at = int(10 ** (self._random.uniform(3.5, 5.3) if is_far else self._random.uniform(1, 3)))
+            at = int(10 ** self._random.uniform(*((3.5, 5.3) if is_far else (1, 3))))
             line = threading.Thread(target=self._carry, args=(near, fault, at))
             self._lines.append(line)
             line.start()

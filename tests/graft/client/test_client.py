@@ -593,3 +593,184 @@ def test_the_async_client_deletes_and_retries_too() -> None:
 
     asyncio.run(tidy())
     assert [request.method for request in service.requests] == ["POST", "DELETE", "DELETE"]
+
+
+# --- what is told, and when something else is done -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, "NotAuthenticatedError"),
+        (403, "NotAllowedError"),
+        (404, "NotFoundError"),
+        (409, "ConflictError"),
+        (410, "GoneError"),
+        (413, "InvalidError"),
+        (422, "InvalidError"),
+        (429, "LimitReachedError"),
+        (500, "UnavailableError"),
+        (503, "UnavailableError"),
+        (507, "UnavailableError"),
+    ],
+)
+def test_a_refusal_has_a_type_and_the_request_by_which_the_logs_know_it(
+    status: int, kind: str
+) -> None:
+    headers = {"X-Request-ID": "abc", "Retry-After": "3600"}
+    transport = httpx.MockTransport(Service(problem(status, "some_code", **headers)))
+    client = Client(URL, patience=Patience(retries=0), transport=transport)
+    with pytest.raises(ApiError) as caught:
+        client.jobs.submit({})
+    error = caught.value
+    assert (type(error).__name__, error.code, error.status) == (kind, "some_code", status)
+    assert (error.request_id, error.retry_after) == ("abc", 3600)
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (type(copy), copy.request_id) == (type(error), "abc")
+
+
+def test_a_download_that_gets_on_is_not_given_up(tmp_path: Path) -> None:
+    """Each connection brings a little: that is no failure, however many there are."""
+    size = len(CONTENT) // 20 + 1
+
+    def a_little(request: httpx.Request) -> httpx.Response:
+        start = int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+
+        class Broken(httpx.SyncByteStream):
+            def __iter__(self) -> Any:
+                yield CONTENT[start : start + size]
+                if start + size < len(CONTENT):
+                    raise httpx.ReadError("broke")
+
+        return httpx.Response(206 if start else 200, stream=Broken())
+
+    service = Service(a_little)
+    client_of(service).artifacts.download(artifact(), tmp_path / "out.zip")
+    assert (tmp_path / "out.zip").read_bytes() == CONTENT
+    assert len(service.requests) == 20 > QUICK.retries
+    stuck = Service(broken_after(1000))
+    with pytest.raises(ApiError, match="does not answer"):
+        client_of(stuck).artifacts.download(artifact(), tmp_path / "other.zip")
+
+
+def test_more_than_there_is_does_not_fill_the_disk(tmp_path: Path) -> None:
+    service = Service(httpx.Response(200, content=CONTENT * 50))
+    with pytest.raises(ApiError):
+        client_of(service).artifacts.download(artifact(), tmp_path / "out.zip")
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= len(CONTENT)
+
+
+def test_an_artifact_can_be_downloaded_by_its_id(tmp_path: Path) -> None:
+    service = Service(httpx.Response(200, json=artifact().model_dump()), ranged(CONTENT))
+    client_of(service).artifacts.download("art_1", tmp_path / "out.zip")
+    assert [r.url.path for r in service.requests] == [
+        "/v1/artifacts/art_1",
+        "/v1/artifacts/art_1/content",
+    ]
+
+
+def test_an_event_counts_when_it_is_whole() -> None:
+    """The end of a connection cuts one off; its id must not be what is gone on from."""
+    cut = 'id: 1\ndata: {"status": "queued"}\n\nid: 2\ndata: {"status": "run'
+    service = Service(
+        httpx.Response(200, text=cut),
+        httpx.Response(200, json=job()),
+        stream((2, "running"), (3, "succeeded")),
+    )
+    events = list(client_of(service).jobs.events("job_1"))
+    assert [(event.id, event.data["status"]) for event in events] == [
+        ("1", "queued"),
+        ("2", "running"),
+        ("3", "succeeded"),
+    ]
+    assert service.requests[2].headers["last-event-id"] == "1"
+
+
+def test_the_last_event_is_not_lost_where_the_job_is_over_before_it_came() -> None:
+    service = Service(
+        stream((1, "running")),
+        httpx.Response(200, json=job("succeeded")),
+        stream((2, "succeeded")),
+    )
+    assert [e.id for e in client_of(service).jobs.events("job_1")] == ["1", "2"]
+    nothing_new = Service(
+        httpx.Response(200, text=""), httpx.Response(200, json=job("failed")), stream()
+    )
+    assert list(client_of(nothing_new).jobs.events("job_1", last_event_id="9")) == []
+
+
+def test_an_event_may_hold_any_character_that_json_may() -> None:
+    data = json.dumps({"status": "succeeded", "detail": "a\u2028b\x85c"}, ensure_ascii=False)
+    whole = f"\ufeffid: 1\r\ndata: {data}\r\n\r\n".removeprefix("\ufeff").encode()
+    for cut in range(1, len(whole)):
+        parser = EventParser()
+        events = parser.take(whole[:cut]) + parser.take(whole[cut:])
+        assert [event.data["detail"] for event in events] == ["a\u2028b\x85c"], cut
+
+
+def test_a_service_that_starts_anew_does_not_end_the_listening() -> None:
+    service = Service(
+        problem(503, "busy", **{"Retry-After": "0"}),
+        httpx.Response(200, json=job()),
+        httpx.ConnectError("refused"),
+        httpx.Response(200, json=job()),
+        stream((1, "succeeded")),
+    )
+    assert [e.id for e in client_of(service).jobs.events("job_1")] == ["1"]
+    refused = Service(problem(404, "not_found"))
+    with pytest.raises(ApiError, match="cannot be"):
+        list(client_of(refused).jobs.events("job_1"))
+    assert len(refused.requests) == 1
+
+
+def test_waiting_outlasts_a_restart_that_a_single_question_does_not() -> None:
+    gone = [httpx.ConnectError("refused")] * (QUICK.retries + 1)
+    service = Service(
+        httpx.Response(200, json=job()), *gone, httpx.Response(200, json=job("failed"))
+    )
+    assert client_of(service).jobs.wait("job_1", poll_seconds=0.001).status == "failed"
+    with pytest.raises(ApiError, match="does not answer"):
+        client_of(Service(*gone, httpx.Response(200, json=job()))).jobs.get("job_1")
+
+
+def test_a_list_can_be_gone_through_page_by_page() -> None:
+    pages = [
+        {"items": [job() | {"id": "job_1"}], "next_cursor": "c"},
+        {"items": [job() | {"id": "job_2"}], "next_cursor": None},
+    ]
+    service = Service(*(httpx.Response(200, json=page) for page in pages * 2))
+    client = client_of(service)
+    assert [j.id for j in client.each(client.jobs.list, status="failed")] == ["job_1", "job_2"]
+    assert dict(service.requests[1].url.params)["cursor"] == "c"
+
+    async def all_of() -> list[str]:
+        async with async_client_of(service) as asked:
+            return [j.id async for j in asked.each(asked.jobs.list)]
+
+    assert asyncio.run(all_of()) == ["job_1", "job_2"]
+
+
+def test_an_export_that_was_cut_off_leaves_no_file(tmp_path: Path) -> None:
+    for body in (b'{"number": 1}\n{"numb', b"{}"):
+        service = Service(httpx.Response(200, content=body))
+        with pytest.raises(ApiError) as caught:
+            client_of(service).audit.save(tmp_path / "trail.ndjson")
+        assert caught.value.code == "export_incomplete"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_time_until_a_connection_counts_as_dead_can_be_chosen() -> None:
+    seen: list[Any] = []
+
+    def look(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"]["read"])
+        return httpx.Response(200, json=job())
+
+    Client(URL, timeout=7, transport=httpx.MockTransport(look)).jobs.get("job_1")
+    assert seen == [7]
+
+
+def test_the_types_are_there_for_programs_that_use_the_client() -> None:
+    import graft
+
+    assert (Path(graft.__file__).parent / "py.typed").is_file()
