@@ -14,7 +14,7 @@ from pathlib import Path
 from gan_core.spec.errors import GraftError
 from graft.cli.connecting import KEY_FILE
 from graft.cli.datasets import left_out_line, show_dataset, upload_with_bars
-from graft.cli.jobs import read_spec
+from graft.cli.specs import read_spec
 from graft.cli.tables import console, duration, estimated, show_results, size
 from graft.cli.watching import transfer_bars, watch_job
 from graft.client import Client, Dataset, Job, PlannedJob

@@ -5,14 +5,17 @@ from __future__ import annotations
 import typer
 
 from graft.cli import (
+    artifacts,
     audit,
     datasets,
     jobs,
     keys,
     limits,
     models,
+    people,
     service,
     tools,
+    uploads,
     webhooks,
     workspaces,
 )
@@ -26,11 +29,16 @@ app = typer.Typer(
 )
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(audit.app, name="audit")
 app.add_typer(limits.app, name="limits")
+app.command()(limits.usage)
+app.command()(people.me)
+app.add_typer(people.app, name="people")
+app.add_typer(uploads.app, name="uploads")
 app.add_typer(workspaces.app, name="workspaces")
 service.add_to(app)
 tools.add_to(app)

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft.cli.connecting import DataDirOption, JsonOption, KeyFileOption, UrlOption, connect
+from graft.cli.connecting import JsonOption, asks_service, chosen, connect
+from graft.cli.saying import CursorOption, in_utc, say_json, say_more
 
 if TYPE_CHECKING:
     from graft.client import Head
@@ -19,8 +21,12 @@ app = typer.Typer(no_args_is_help=True, help="Look at the audit trail, and check
 
 
 @app.command("list")
+@asks_service
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    cursor: CursorOption = None,
+    after: Annotated[datetime | None, typer.Option("--from", help="From then on (UTC).")] = None,
+    before: Annotated[datetime | None, typer.Option("--to", help="Before then (UTC).")] = None,
     oldest_first: Annotated[bool, typer.Option("--oldest-first")] = False,
     action: Annotated[
         str | None, typer.Option(help="Such as artifact.download, or 'artifact.*'.")
@@ -28,41 +34,45 @@ def list_(
     actor: Annotated[str | None, typer.Option(help="Id of a key or person.")] = None,
     subject: Annotated[str | None, typer.Option(help="Id of a job, data set, …")] = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """List who did what, the latest first."""
     from graft.cli.tables import plain_table
     from graft.client import AuditFilter
 
-    wanted = AuditFilter("oldest" if oldest_first else "newest", action, actor, subject)
-    with connect(url, key_file, data_dir) as client:
-        page = client.audit.list(wanted, limit=limit)
+    wanted = AuditFilter(
+        "oldest" if oldest_first else "newest",
+        action,
+        actor,
+        subject,
+        in_utc(after),
+        in_utc(before),
+    )
+    with connect() as client:
+        page = client.audit.list(wanted, limit=limit, cursor=cursor)
     if as_json:
-        typer.echo(page.model_dump_json(indent=1))
+        say_json(page)
         return
     rows = [
         [str(line.number), line.at[:19], line.actor, line.action, line.subject]
         for line in page.items
     ]
     plain_table(["number", "at (UTC)", "actor", "action", "subject"], rows)
+    say_more(page)
 
 
 @app.command()
+@asks_service
 def export(
     out: Annotated[Path, typer.Argument(help="File to write, a line of JSON a line.")],
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Take the whole trail along. That leaves a line in it, too."""
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         client.audit.save(out)
     typer.echo(f"the trail is in {out}; check it with: graft audit verify {out}")
 
 
 @app.command()
+@asks_service
 def verify(
     file: Annotated[
         Path | None,
@@ -79,9 +89,7 @@ def verify(
         ),
     ] = False,
     workspace: Annotated[str, typer.Option(help="Whose trail, with --database.")] = "default",
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Check the chain of hashes here, line by line. Exit code 1: it is broken."""
     from graft.client import verify_lines
@@ -93,10 +101,13 @@ def verify(
     if file is not None:
         found = _of_file(file, noted)
     elif database:
-        found = _of_database(data_dir, workspace, noted)
+        found = _of_database(chosen().data_dir, workspace, noted)
     else:
-        with connect(url, key_file, data_dir) as client:
+        with connect() as client:
             found = verify_lines(client.audit.export(), noted)
+    if as_json:
+        say_json({"number": found.number, "hash": found.hash, "head": str(found)})
+        return
     typer.echo(f"the trail is whole: {found.number} lines")
     typer.echo(f"head: {found}")
     typer.echo(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -34,7 +39,18 @@ DataDirOption = Annotated[
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+WANTS_JSON = "graft.json"
+
+
+def _remember(context: typer.Context, value: bool) -> bool:
+    # An error is to be told in JSON, too, and is told where this option is not known.
+    context.meta[WANTS_JSON] = value
+    return value
+
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", callback=_remember, help="Print JSON; errors, too.")
+]
 
 
 def default_data_dir() -> Path:
@@ -44,7 +60,50 @@ def default_data_dir() -> Path:
     return Path(platformdirs.user_data_dir("graft"))
 
 
-def connect(url: str | None, key_file: Path | None, data_dir: Path | None) -> Client:
+@dataclass(frozen=True)
+class Chosen:
+    """Which service, as the command line has it."""
+
+    url: str | None = None
+    key_file: Path | None = None
+    data_dir: Path | None = None
+
+
+_chosen: ContextVar[Chosen] = ContextVar("chosen")
+_OPTIONS = {"url": UrlOption, "key_file": KeyFileOption, "data_dir": DataDirOption}
+
+
+def chosen() -> Chosen:
+    """Return which service the command was told to ask."""
+    return _chosen.get(Chosen())
+
+
+def asks_service(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which service is meant, for ``connect()`` to find."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **given: Any) -> None:
+        token = _chosen.set(Chosen(**{name: given.pop(name) for name in _OPTIONS}))
+        try:
+            command(*args, **given)
+        finally:
+            _chosen.reset(token)
+
+    hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in inspect.signature(command).parameters.values()
+    ]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+        for name, option in _OPTIONS.items()
+    ]
+    run.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
+    run.__annotations__ = hints | _OPTIONS
+    return run
+
+
+def connect() -> Client:
     """Return a client of the service that is meant.
 
     Raises:
@@ -56,7 +115,9 @@ def connect(url: str | None, key_file: Path | None, data_dir: Path | None) -> Cl
     from graft.client import Client
     from graft.serving.data_dir import running_service
 
-    folder = (data_dir or default_data_dir()).expanduser().absolute()
+    asked = chosen()
+    url, key_file = asked.url, asked.key_file
+    folder = (asked.data_dir or default_data_dir()).expanduser().absolute()
     is_local = url is None
     if url is None:
         service = running_service(folder)

@@ -6,26 +6,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graft.cli.connecting import (
-    DataDirOption,
-    JsonOption,
-    KeyFileOption,
-    UrlOption,
-    YesOption,
-    connect,
+from graft.cli.connecting import JsonOption, YesOption, asks_service, connect
+from graft.cli.saying import (
+    AfterOption,
+    BeforeOption,
+    CursorOption,
+    LimitOption,
+    in_utc,
+    say_done,
+    say_json,
+    say_more,
+    when,
 )
 
 if TYPE_CHECKING:
     from graft.client import Client, Dataset
 
+# Those of graft.client, which is not to be loaded for a --help.
+DatasetStatus = Literal["ingesting", "ready", "rejected"]
+
 app = typer.Typer(no_args_is_help=True, help="Upload, look at and delete data sets.")
 
 
 @app.command()
+@asks_service
 def upload(
     source: Annotated[Path, typer.Argument(help="A zip, tar.gz or folder, of one folder a class.")],
     name: Annotated[str | None, typer.Option(help="A name; default: the file's.")] = None,
@@ -37,18 +45,15 @@ def upload(
     ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until it has been read.")] = True,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Upload a data set.
 
     A large one that broke off goes on where it was when the same command is run again.
     """
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         dataset = upload_with_bars(client, source, name, wait=wait, image_size=image_size)
     if as_json:
-        typer.echo(dataset.model_dump_json(indent=1))
+        say_json(dataset)
     else:
         show_dataset(dataset)
     if dataset.status == "rejected":
@@ -88,68 +93,100 @@ def upload_with_bars(
             on_resumed=lambda done, total: bars.say(resumed_line(done, total)),
             on_bytes=bars.of("uploading"),
         )
-        if wait:
-            bars.say(f"data set {dataset.id}: reading the images")
-            dataset = client.datasets.wait(dataset, poll_seconds=0.5)
-    return dataset
+    return wait_with_bar(client, dataset) if wait else dataset
+
+
+def wait_with_bar(client: Client, dataset: Dataset) -> Dataset:
+    """Wait until a data set has been read, showing how far that is."""
+    from graft.cli.watching import say, watch_job
+
+    if dataset.is_settled:
+        return dataset
+    say(f"data set {dataset.id}: reading the images")
+    reading = dataset.links.get("ingest", "").rpartition("/")[2]
+    if reading:
+        watch_job(client, reading)
+    return client.datasets.wait(dataset, poll_seconds=0.5)
+
+
+@app.command()
+@asks_service
+def watch(dataset_id: str, as_json: JsonOption = False) -> None:
+    """Show how far the reading of a data set is, until it is ready or rejected."""
+    with connect() as client:
+        dataset = wait_with_bar(client, client.datasets.get(dataset_id))
+    if as_json:
+        say_json(dataset)
+    else:
+        show_dataset(dataset)
+    if dataset.status == "rejected":
+        raise typer.Exit(1)
 
 
 @app.command("list")
+@asks_service
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    status: Annotated[
+        DatasetStatus | None, typer.Option(help="Only those that stand so.", show_default=False)
+    ] = None,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    limit: LimitOption = 20,
+    cursor: CursorOption = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """List data sets, the newest first."""
     from graft.cli.tables import plain_table
 
-    with connect(url, key_file, data_dir) as client:
-        page = client.datasets.list(limit=limit)
+    with connect() as client:
+        page = client.datasets.list(
+            status=status,
+            created_after=in_utc(after),
+            created_before=in_utc(before),
+            limit=limit,
+            cursor=cursor,
+        )
     if as_json:
-        typer.echo(page.model_dump_json(indent=1))
+        say_json(page)
         return
-    rows = [[d.id, d.name, d.status, _classes(d), _when(d)] for d in page.items]
+    rows = [[d.id, d.name, d.status, _classes(d), when(d.created_at)] for d in page.items]
     plain_table(["id", "name", "status", "classes (train + test)", "created"], rows)
+    say_more(page)
 
 
 @app.command()
+@asks_service
 def show(
     dataset_id: str,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Show a data set: its classes, and what was wrong with it."""
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         dataset = client.datasets.get(dataset_id)
     if as_json:
-        typer.echo(dataset.model_dump_json(indent=1))
+        say_json(dataset)
     else:
         show_dataset(dataset)
 
 
 @app.command()
+@asks_service
 def delete(
     dataset_id: str,
     with_jobs: Annotated[
         bool, typer.Option("--with-jobs", help="Also the jobs that use it, with all their files.")
     ] = False,
     yes: YesOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete a data set and its images. This cannot be undone."""
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         if not yes:
             dataset = client.datasets.get(dataset_id)
             what = " and the jobs that use it, with all their files" if with_jobs else ""
             typer.confirm(f"Delete the data set {dataset.id} {dataset.name!r}{what}?", abort=True)
         client.datasets.delete(dataset_id, with_jobs=with_jobs)
-    typer.echo(f"{dataset_id} is deleted")
+    say_done(dataset_id, "deleted", as_json=as_json)
 
 
 def show_dataset(dataset: Dataset) -> None:
@@ -177,8 +214,3 @@ def _classes(dataset: Dataset) -> str:
         f"{name} {' + '.join(str(count) for count in splits.values())}"
         for name, splits in (dataset.classes or {}).items()
     )
-
-
-def _when(dataset: Dataset) -> str:
-    moment = dataset.created_at
-    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from graft.cli.connecting import WANTS_JSON
+
 if TYPE_CHECKING:
     from gan_core.spec.errors import GraftError
 
 EXIT_ERROR = 1
+"""Refused, failed, or not possible; the person has to do something."""
+EXIT_LATER = 3
+"""The service does not answer, is busy, or a limit is reached: the same may work later."""
 EXIT_INTERRUPTED = 130
 
 
@@ -35,8 +40,31 @@ class GraftGroup(TyperGroup):
 
             if not isinstance(error, GraftError):
                 raise
-            show_error(error)
-            raise typer.Exit(EXIT_ERROR) from None
+            if ctx.meta.get(WANTS_JSON):
+                typer.echo(_as_json(error), err=True)
+            else:
+                show_error(error)
+            raise typer.Exit(exit_code_of(error)) from None
+
+
+def exit_code_of(error: GraftError) -> int:
+    """Return the exit code that tells a script whether to try again (2 is for wrong usage)."""
+    status = getattr(error, "status", None)
+    if status is None:
+        return EXIT_ERROR
+    is_passing = error.code == "unreachable" or status == 429 or status >= 500
+    return EXIT_LATER if is_passing else EXIT_ERROR
+
+
+def _as_json(error: GraftError) -> str:
+    import json
+
+    told = {"code": error.code, "detail": error.detail, "hint": error.hint}
+    for name in ("status", "request_id", "retry_after"):
+        if getattr(error, name, None):
+            told[name] = getattr(error, name)
+    problem = getattr(error, "problem", {})
+    return json.dumps({"error": told | {k: v for k, v in problem.items() if k == "errors"}})
 
 
 def show_error(error: GraftError) -> None:
@@ -52,3 +80,6 @@ def show_error(error: GraftError) -> None:
         )
     if error.hint:
         console.print(f"[bold]hint:[/] {escape(error.hint)}")
+    request_id = getattr(error, "request_id", "")
+    if request_id and getattr(error, "status", 0) >= 500:
+        console.print(f"The service's logs know this request as {escape(request_id)}")

@@ -1,38 +1,61 @@
 """``graft limits``."""
 
 # Typer calls commands with keywords.
-# ruff: noqa: PLR0917
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft.cli.connecting import DataDirOption, JsonOption, KeyFileOption, UrlOption, connect
+from graft.cli.connecting import DataDirOption, JsonOption, asks_service, connect
+
+if TYPE_CHECKING:
+    from graft.client import Limit
 
 app = typer.Typer(no_args_is_help=True, help="How much may be used, and how much was.")
 
 
 @app.command()
+@asks_service
 def show(
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Show the limits of this key and its workspace, and what is left."""
-    from graft.cli.tables import plain_table
+    from graft.cli.saying import say_json
 
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         limits = client.limits.get()
     if as_json:
-        import json
-
-        typer.echo(json.dumps([limit.model_dump(mode="json") for limit in limits], indent=1))
+        say_json(limits)
         return
+    _show(limits)
+
+
+@app.command()
+@asks_service
+def lower(
+    limits: Annotated[
+        list[str], typer.Argument(help="NAME=NUMBER, or NAME=none to take that back.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Lower limits of the workspace; for its administrators."""
+    from graft.cli.saying import read_limits, say_json
+
+    with connect() as client:
+        found = client.limits.lower(read_limits(limits))
+    if as_json:
+        say_json(found)
+        return
+    _show(found)
+
+
+def _show(limits: list[Limit]) -> None:
+    from graft.cli.tables import plain_table
+
     rows = [
         [
             limit.name,
@@ -47,6 +70,7 @@ def show(
 
 
 @app.command()
+@asks_service
 def usage(
     first: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day (UTC).")
@@ -55,19 +79,15 @@ def usage(
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day (UTC).")
     ] = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Show what the workspace has used, by day and kind; to administrators also by whom."""
+    from graft.cli.saying import say_json
     from graft.cli.tables import plain_table
 
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         used = client.limits.usage(first and first.date(), last and last.date())
     if as_json:
-        import json
-
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in used], indent=1))
+        say_json(used)
         return
     rows = [[one.day, one.kind, one.actor or "all", f"{one.amount:.0f}"] for one in used]
     plain_table(["day", "kind", "actor", "amount"], rows)

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graft.cli.connecting import DataDirOption, JsonOption, KeyFileOption, UrlOption, connect
+from graft.cli.connecting import JsonOption, asks_service, connect
+from graft.cli.saying import (
+    AfterOption,
+    BeforeOption,
+    CursorOption,
+    LimitOption,
+    in_utc,
+    say_json,
+    say_more,
+)
 
 if TYPE_CHECKING:
     from graft.client import Client, Job, Model
@@ -22,23 +31,32 @@ _FILES = {"synthetic-zip": "zip", "samples-png": "sheet"}
 
 
 @app.command("list")
+@asks_service
 def list_(
     job: Annotated[str | None, typer.Option(help="Only those of this study.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Only those of this data set.")] = None,
     gan: Annotated[str | None, typer.Option(help="Only those of this kind.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    limit: LimitOption = 20,
+    cursor: CursorOption = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """List the generators that studies have trained, the newest first."""
     from graft.cli.tables import plain_table
 
-    with connect(url, key_file, data_dir) as client:
-        page = client.models.list(job_id=job, dataset_id=dataset, gan=gan, limit=limit)
+    with connect() as client:
+        page = client.models.list(
+            job_id=job,
+            dataset_id=dataset,
+            gan=gan,
+            created_after=in_utc(after),
+            created_before=in_utc(before),
+            limit=limit,
+            cursor=cursor,
+        )
     if as_json:
-        typer.echo(page.model_dump_json(indent=1))
+        say_json(page)
         return
     rows = [
         [m.id, m.gan, str(m.image_size), m.rare_class, str(m.real_count), str(m.subset), m.job_id]
@@ -46,21 +64,20 @@ def list_(
     ]
     columns = ["id", "GAN", "pixels", "class", "real images", "subset", "study"]
     plain_table(columns, rows)
+    say_more(page)
 
 
 @app.command()
+@asks_service
 def show(
     model_id: str,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Show a generator: what it learned from, and what can be chosen of its images."""
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         model = client.models.get(model_id)
     if as_json:
-        typer.echo(model.model_dump_json(indent=1))
+        say_json(model)
         return
     typer.echo(f"{model.id}  {_described(model)}")
     if model.categories:
@@ -81,6 +98,7 @@ def _described(model: Model) -> str:
 
 
 @app.command()
+@asks_service
 def images(
     model_id: str,
     count: Annotated[int | None, typer.Option(min=1, help="How many.", show_default="16")] = None,
@@ -111,9 +129,7 @@ def images(
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Also write a PNG of up to 64 images.")
     ] = None,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make images, wait for them, and download the zip."""
     if steps is not None and between is None:
@@ -131,27 +147,32 @@ def images(
         asked |= {"count": count, "first_seed": seed[0] if seed else None}
     if size is not None:
         asked["upscale"] = {"engine": engine or "lanczos", "size": size}
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         made = client.models.make_images(
             model_id, {name: value for name, value in asked.items() if value is not None}
         )
-        job = _finished(client, made)
+        job = _finished(client, made, as_json=as_json)
         wanted = {"synthetic-zip": out} | ({} if sheet is None else {"samples-png": sheet})
-        _fetch(client, job, wanted)
+        paths = _fetch(client, job, wanted)
+    if as_json:
+        say_json({"job": job.model_dump(mode="json"), "paths": [str(path) for path in paths]})
+        return
+    for path in paths:
+        typer.echo(str(path))
 
 
-def _finished(client: Client, job: Job) -> Job:
+def _finished(client: Client, job: Job, *, as_json: bool) -> Job:
     from graft.cli.jobs import show_job
     from graft.cli.watching import watch_job
 
     done = watch_job(client, job)
     if done.status != "succeeded":
-        show_job(done)
+        show_job(done, as_json=as_json)
         raise typer.Exit(1)
     return done
 
 
-def _fetch(client: Client, job: Job, wanted: dict[str, Path]) -> None:
+def _fetch(client: Client, job: Job, wanted: dict[str, Path]) -> list[Path]:
     from graft.cli.watching import transfer_bars
 
     found = {artifact.kind: artifact for artifact in client.artifacts.list(job)}
@@ -162,6 +183,4 @@ def _fetch(client: Client, job: Job, wanted: dict[str, Path]) -> None:
                 typer.echo(f"note: there is no {_FILES[kind]}: {why}", err=True)
                 continue
             client.artifacts.download(found[kind], path, on_bytes=bars.of(path.name))
-    for kind, path in wanted.items():
-        if kind in found:
-            typer.echo(str(path))
+    return [path for kind, path in wanted.items() if kind in found]

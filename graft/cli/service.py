@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from graft.cli.connecting import DataDirOption
-from graft.cli.jobs import ProfileName, ProfileOption, SpecOption
+from graft.cli.specs import ProfileName, ProfileOption, SpecOption
 
 SettingsT = TypeVar("SettingsT")
 _QUEUES = frozenset({"gpu", "cpu"})

@@ -25,6 +25,11 @@ def _stderr() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def say(line: str) -> None:
+    """Show a line where progress is shown."""
+    _stderr().print(line, markup=False)
+
+
 class TransferBars:
     """Bars for bytes on their way."""
 
@@ -32,20 +37,32 @@ class TransferBars:
         self._console = console
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+        self._times: dict[str, tuple[float, float]] = {}
 
     def of(self, label: str) -> Callable[[int, int], None]:
         """Return a function to call with (bytes so far, bytes in all)."""
 
         def update(done: int, total: int) -> None:
             if self._progress is None:
-                if done == total:
-                    self._console.print(f"{label}: done", markup=False)
+                self._line(label, done, total)
                 return
             if label not in self._tasks:
                 self._tasks[label] = self._progress.add_task(label, total=total)
             self._progress.update(self._tasks[label], completed=done)
 
         return update
+
+    def _line(self, label: str, done: int, total: int) -> None:
+        """For pipes and logs: a line now and then, with an estimate."""
+        now = time.monotonic()
+        began, _ = self._times.setdefault(label, (now, now))
+        if done == total:
+            self._console.print(f"{label}: done", markup=False)
+        elif now - self._times[label][1] >= _LINE_SECONDS:
+            self._times[label] = (began, now)
+            left = duration((now - began) * (total - done) / max(1, done))
+            line = f"{label}: {done / total:.0%}, about {left} left"
+            self._console.print(line, markup=False)
 
     def say(self, line: str) -> None:
         """Show a line above the bars."""
@@ -60,6 +77,7 @@ def transfer_bars() -> Iterator[TransferBars]:
         DownloadColumn,
         Progress,
         TextColumn,
+        TimeRemainingColumn,
         TransferSpeedColumn,
     )
 
@@ -72,6 +90,7 @@ def transfer_bars() -> Iterator[TransferBars]:
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
         console=console,
         transient=True,
     )

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft.cli.connecting import (
-    DataDirOption,
-    JsonOption,
-    KeyFileOption,
-    UrlOption,
-    YesOption,
-    connect,
-)
+from graft.cli.connecting import JsonOption, YesOption, asks_service, connect
+from graft.cli.saying import CursorOption, LimitOption, in_utc, say_done, say_json, say_more
 
 if TYPE_CHECKING:
     from graft.client.webhook_models import Delivery, NewWebhook
@@ -30,49 +24,65 @@ EventOption = Annotated[
     list[str] | None,
     typer.Option("--event", help="A type, such as job.succeeded; repeatable. Default: all."),
 ]
-LimitOption = Annotated[int, typer.Option(min=1, max=100)]
 _TEST_SECONDS = 30.0
 
 
 @app.command()
+@asks_service
 def create(
     address: str,
     event: EventOption = None,
     description: Annotated[str, typer.Option(help="Whom or what it is for.")] = "",
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a webhook and print its signing secret; it is never shown again."""
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         made = client.webhooks.create(address, events=event, description=description)
-    _show_secret(made)
+    _show_secret(made, as_json=as_json)
 
 
 @app.command("list")
+@asks_service
 def list_(
     limit: LimitOption = 20,
+    cursor: CursorOption = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """List webhooks."""
     from graft.cli.tables import plain_table
 
-    with connect(url, key_file, data_dir) as client:
-        page = client.webhooks.list(limit=limit)
+    with connect() as client:
+        page = client.webhooks.list(limit=limit, cursor=cursor)
     if as_json:
-        typer.echo(page.model_dump_json(indent=1))
+        say_json(page)
         return
     rows = [
         [w.id, w.url, ", ".join(w.events) or "all", w.disabled_because or "", w.description]
         for w in page.items
     ]
     plain_table(["id", "address", "events", "disabled", "for"], rows)
+    say_more(page)
 
 
 @app.command()
+@asks_service
+def show(webhook_id: str, as_json: JsonOption = False) -> None:
+    """Show a webhook: where to, what of, and whether it is disabled."""
+    with connect() as client:
+        webhook = client.webhooks.get(webhook_id)
+    if as_json:
+        say_json(webhook)
+        return
+    typer.echo(f"{webhook.id}  {webhook.url}  {', '.join(webhook.events) or 'all events'}")
+    if webhook.disabled_at:
+        typer.echo(f"disabled: {webhook.disabled_because}")
+    for secret in webhook.secrets:
+        until = f" until {secret.expires_at:%Y-%m-%d %H:%M}" if secret.expires_at else ""
+        typer.echo(f"signed with a secret of {secret.created_at:%Y-%m-%d %H:%M}{until} (UTC)")
+
+
+@app.command()
+@asks_service
 def change(
     webhook_id: str,
     address: Annotated[str | None, typer.Option(help="Where to from now on.")] = None,
@@ -81,102 +91,105 @@ def change(
     disabled: Annotated[
         bool | None, typer.Option("--disable/--enable", help="Stop, or go on.")
     ] = None,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Change a webhook, or disable or enable it."""
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         webhook = client.webhooks.change(
             webhook_id, url=address, events=event, description=description, disabled=disabled
         )
+    if as_json:
+        say_json(webhook)
+        return
     typer.echo(f"{webhook.id}: {'disabled' if webhook.disabled_at else 'enabled'}")
 
 
 @app.command()
+@asks_service
 def delete(
     webhook_id: str,
     yes: YesOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete a webhook, and what waits to be sent to it."""
     if not yes:
         typer.confirm(f"Delete {webhook_id}?", abort=True)
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         client.webhooks.delete(webhook_id)
-    typer.echo(f"{webhook_id} is deleted")
+    say_done(webhook_id, "deleted", as_json=as_json)
 
 
 @app.command("rotate-secret")
+@asks_service
 def rotate_secret(
     webhook_id: str,
     overlap_hours: Annotated[
         float, typer.Option(min=0, max=168, help="How long the old secret signs, too.")
     ] = 24.0,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a new signing secret and print it; it is never shown again."""
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         made = client.webhooks.rotate_secret(
             webhook_id, overlap_seconds=round(3600 * overlap_hours)
         )
-    _show_secret(made)
+    _show_secret(made, as_json=as_json)
 
 
 @app.command("test")
+@asks_service
 def send_test(
     webhook_id: str,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Send a test message, and say how its first attempt ended."""
     import time
 
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         delivery = client.webhooks.test(webhook_id)
         until = time.monotonic() + _TEST_SECONDS
         while _is_under_way(delivery) and time.monotonic() < until:
             time.sleep(0.3)
             delivery = client.webhooks.delivery(webhook_id, delivery.id)
-    typer.echo(f"{delivery.id}: {_ending(delivery)}")
+    if as_json:
+        say_json(delivery)
+    else:
+        typer.echo(f"{delivery.id}: {_ending(delivery)}")
     if delivery.status != "delivered":
         raise typer.Exit(1)
 
 
 @app.command()
+@asks_service
 def deliveries(
     webhook_id: str,
     status: Annotated[
         str | None, typer.Option(help="Only those that are pending, delivered or failed.")
     ] = None,
     limit: LimitOption = 20,
+    cursor: CursorOption = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """List what was sent to a webhook or waits to be, the newest first."""
     from graft.cli.tables import plain_table
 
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         page = client.webhooks.deliveries(
             webhook_id,
             status=status,  # type: ignore[arg-type]  # the service says what it may be
             limit=limit,
+            cursor=cursor,
         )
     if as_json:
-        typer.echo(page.model_dump_json(indent=1))
+        say_json(page)
         return
     rows = [[d.id, d.type, str(d.attempts), _ending(d), d.message_id] for d in page.items]
     plain_table(["id", "type", "attempts", "state", "webhook-id"], rows)
+    say_more(page)
 
 
 @app.command()
+@asks_service
 def replay(
     webhook_id: str,
     delivery_id: Annotated[
@@ -185,24 +198,25 @@ def replay(
     since: Annotated[
         datetime | None, typer.Option(help="Of all that have failed, those from then on (UTC).")
     ] = None,
-    url: UrlOption = None,
-    key_file: KeyFileOption = None,
-    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Send a message again, or all that have failed; the webhook-id stays the same."""
-    from datetime import UTC
-
-    with connect(url, key_file, data_dir) as client:
+    with connect() as client:
         if delivery_id is not None:
             client.webhooks.replay(webhook_id, delivery_id)
             count = 1
         else:
-            moment = since if since is None or since.tzinfo else since.replace(tzinfo=UTC)
-            count = client.webhooks.replay_failed(webhook_id, since=moment)
-    typer.echo(f"{count} to be sent again")
+            count = client.webhooks.replay_failed(webhook_id, since=in_utc(since))
+    if as_json:
+        say_json({"replayed": count})
+    else:
+        typer.echo(f"{count} to be sent again")
 
 
-def _show_secret(made: NewWebhook) -> None:
+def _show_secret(made: NewWebhook, *, as_json: bool) -> None:
+    if as_json:
+        say_json(made)
+        return
     typer.echo(f"{made.id}: store this secret now, it is not shown again", err=True)
     typer.echo(made.secret)
 

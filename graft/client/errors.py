@@ -112,7 +112,7 @@ def unreachable(base_url: str, why: str) -> UnreachableError:
     """Return the error for a service that gave no answer."""
     return UnreachableError(
         "unreachable",
-        f"The service at {base_url} does not answer: {why}.",
+        f"The service at {base_url} does not answer: {why.rstrip('.')}.",
         "Start it with `graft serve`, or give its address with --url or GRAFT_URL.",
         title="No answer",
     )

@@ -19,7 +19,7 @@ from gan_core.spec.errors import GraftError
 from gan_core.spec.results import ArmSummary, Interval, Results, Verdict
 from graft.cli import app
 from graft.cli.connecting import default_data_dir
-from graft.cli.jobs import read_spec
+from graft.cli.specs import read_spec
 from graft.cli.tables import duration, show_results, size
 from graft.cli.watching import describe
 from graft.client import Client, Job
@@ -127,7 +127,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             return httpx.Response(200, json={"id": "ds_1", "name": "skin", "status": "ready"})
         return httpx.Response(200, json={"id": "job_2", "name": "mine", "status": "queued"})
 
-    def connect(*_: object) -> Client:
+    def connect() -> Client:
         return Client("http://127.0.0.1:1", key="k", transport=httpx.MockTransport(answer))
 
     for command in ("jobs", "datasets"):

@@ -60,7 +60,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             return httpx.Response(200, json={"items": [item]})
         return httpx.Response(200, content=ZIP)
 
-    def connect(*_: object) -> Client:
+    def connect() -> Client:
         return Client("http://127.0.0.1:1", key="k", transport=httpx.MockTransport(answer))
 
     monkeypatch.setattr("graft.cli.models.connect", connect)

@@ -53,7 +53,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
             return httpx.Response(200, json={"items": [WEBHOOK]})
         return httpx.Response(200, json=WEBHOOK | {"secret": "whsec_x"})
 
-    def connect(*_: object) -> Client:
+    def connect() -> Client:
         return Client("http://x", key="k", transport=httpx.MockTransport(answer))
 
     monkeypatch.setattr("graft.cli.webhooks.connect", connect)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from contract_service import CONTRACT, OPERATIONS, ContractService, answer_schema, example
 from pydantic import BaseModel
 
 from graft.client import AsyncClient, AuditFilter, Client
 from graft.client.flow import Patience
 
-CONTRACT = json.loads((Path(__file__).parents[3] / "openapi.json").read_text())
 THEN = datetime(2026, 1, 2, tzinfo=UTC)
 PAGE: dict[str, Any] = {"limit": 5, "cursor": "c"}
 SPAN: dict[str, Any] = {"created_after": THEN, "created_before": THEN}
@@ -113,113 +112,11 @@ BY_ITSELF = {
 }
 
 
-def operations() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for path, methods in CONTRACT["paths"].items():
-        for method, operation in methods.items():
-            if method in {"get", "put", "post", "patch", "delete", "head"}:
-                pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
-                found[operation["operationId"]] = operation | {
-                    "method": method.upper(),
-                    "pattern": pattern,
-                }
-    return found
-
-
-OPERATIONS = operations()
-
-
-def example(schema: dict[str, Any]) -> Any:  # noqa: PLR0911 - one a kind of schema
-    """An answer that has every field that a schema knows."""
-    if "$ref" in schema:
-        return example(CONTRACT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]])
-    if "const" in schema or "enum" in schema:
-        return schema.get("const", schema.get("enum", [None])[0])
-    if "anyOf" in schema:
-        return example(schema["anyOf"][0])
-    match schema.get("type"):
-        case "object":
-            known = {name: example(s) for name, s in schema.get("properties", {}).items()}
-            more = schema.get("additionalProperties")
-            return known | ({"more": example(more)} if isinstance(more, dict) and more else {})
-        case "array":
-            return [example(schema.get("items", {}))]
-        case "string":
-            return "2026-01-02T00:00:00Z" if schema.get("format") == "date-time" else "x"
-        case "integer":
-            return 1
-        case "number":
-            return 0.5
-        case "boolean":
-            return True
-    return None
-
-
-def answer_schema(operation: dict[str, Any]) -> dict[str, Any] | None:
-    for status in ("201", "202", "200"):
-        content = operation["responses"].get(status, {}).get("content", {})
-        if "application/json" in content:
-            found: dict[str, Any] = content["application/json"]["schema"]
-            return found
-    return None
-
-
-def answered(request: httpx.Request) -> httpx.Response:
-    for operation in OPERATIONS.values():
-        if operation["method"] == request.method and operation["pattern"].fullmatch(
-            request.url.path
-        ):
-            schema = answer_schema(operation)
-            if schema is None:
-                return httpx.Response(204)
-            body = example(schema)
-            if isinstance(body, dict) and "next_cursor" in body:
-                body["next_cursor"] = None
-            if operation["operationId"] == "get_upload":
-                body |= {"status": "open", "size": 300, "part_size": 100, "parts": []}
-            return httpx.Response(200, json=body)
-    raise AssertionError(f"the service has no {request.method} {request.url.path}")
-
-
-class Service:
-    """Answers as openapi.json says, and keeps what was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[httpx.Request] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        request.read()
-        return self._answer(request)
-
-    async def answer(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        return self._answer(request)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        if request.url.path.endswith("/content"):
-            return httpx.Response(404, json={"code": "enough", "detail": "Enough."})
-        if request.url.path.endswith("/events"):
-            data = 'id: 8\ndata: {"status": "succeeded"}\n\n'
-            return httpx.Response(200, text=data)
-        if request.url.path.endswith("/export"):
-            return httpx.Response(200, text="{}\n")
-        return answered(request)
-
-    def those(self, operation_id: str) -> list[httpx.Request]:
-        operation = OPERATIONS[operation_id]
-        return [
-            r
-            for r in self.asked
-            if r.method == operation["method"] and operation["pattern"].fullmatch(r.url.path)
-        ]
-
-
 PATIENCE = Patience(retries=0)
 
 
-def ask(operation_id: str, file: Path) -> tuple[Service, Any]:
-    service = Service()
+def ask(operation_id: str, file: Path) -> tuple[ContractService, Any]:
+    service = ContractService()
     transport = httpx.MockTransport(service)
     with Client("http://x", key="k", patience=PATIENCE, transport=transport) as client:
         try:
@@ -343,7 +240,7 @@ def test_no_call_of_the_client_is_without_a_route_in_this_test() -> None:
 @pytest.mark.parametrize("operation_id", sorted(CALLS))
 def test_the_async_client_asks_the_same_and_reads_the_same(operation_id: str, file: Path) -> None:
     expected, read = ask(operation_id, file)
-    service = Service()
+    service = ContractService()
 
     async def ask_too() -> Any:
         transport = httpx.MockTransport(service.answer)
