@@ -15,7 +15,7 @@ TRIES = 6
 LONGEST_WAIT = 60.0
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Graft said no, and would say so again: the message is its own sentence and hint."""
 
 
@@ -67,7 +67,7 @@ class GraftService:
         listed = (await self._ask("GET", f"/v1/jobs/{job_id}/artifacts")).json()["items"]
         found = next((item for item in listed if item["kind"] == "synthetic-zip"), None)
         if found is None:
-            raise Refused("The job left no synthetic images.")
+            raise RefusedError("The job left no synthetic images.")
         part = target.with_suffix(".part")
         digest = hashlib.sha256()
         # 307: the content may lie in an object store; httpx sends it no key of ours.
@@ -92,7 +92,7 @@ class GraftService:
     async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Ask, and ask again where that may help: no answer, too many requests, busy."""
         for attempt in range(TRIES):
-            wait = min(LONGEST_WAIT, 2.0**attempt) * random.uniform(0.5, 1.0)
+            wait = min(LONGEST_WAIT, 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             try:
                 answer = await self._http.request(method, path, **more)
             except httpx.TransportError:
@@ -108,7 +108,9 @@ class GraftService:
                 if answer.status_code < 400:
                     return answer
                 if not is_passing:
-                    raise Refused(f"{problem.get('detail', '')} {problem.get('hint', '')}".strip())
+                    raise RefusedError(
+                        f"{problem.get('detail', '')} {problem.get('hint', '')}".strip()
+                    )
                 if attempt == TRIES - 1:
                     answer.raise_for_status()
                 wait = min(LONGEST_WAIT, seconds_to_wait(answer, wait))

@@ -7,6 +7,7 @@ It uses plain HTTP, so that it can be written again in any language. A portal in
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
-from graft_service import GraftService, Refused
+from graft_service import GraftService, RefusedError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from studies import Studies, Study
 
@@ -54,7 +55,7 @@ class Portal:
         self._followers: set[asyncio.Task[None]] = set()
 
     def start(self, spec: dict[str, Any]) -> Study:
-        """Note a study, then see to it. Noted first: what is not written down is lost in a crash."""
+        """Note a study, then see to it: what is not written down is lost in a crash."""
         study = self.studies.add(spec)
         self.follow(study.id)
         return study
@@ -92,7 +93,7 @@ class Portal:
         while True:
             try:
                 pause = await self._step(self.studies.get(study_id))
-            except Refused as error:
+            except RefusedError as error:
                 log.warning("study %s: %s", study_id, error)
                 self.studies.change(study_id, status="failed", problem=str(error))
                 return
@@ -107,8 +108,8 @@ class Portal:
         """Do what comes next; return the seconds until something may be new, None: it is over."""
         if study.job_id is None:
             # The study's id is the idempotency key: sent twice, it is one job all the same.
-            job, pause = await self.graft.submit(study.spec, idempotency_key=study.id)
-            self.studies.change(study.id, job_id=job["id"], status=job["status"])
+            made, pause = await self.graft.submit(study.spec, idempotency_key=study.id)
+            self.studies.change(study.id, job_id=made["id"], status=made["status"])
             return pause
         job, etag, pause = await self.graft.look(study.job_id, study.etag)
         if job is not None:  # None: a 304, nothing has changed
@@ -129,10 +130,8 @@ class Portal:
 
     async def _until_woken(self, study_id: str, seconds: float) -> None:
         awake = self._awake[study_id]
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(awake.wait(), seconds)
-        except TimeoutError:
-            pass
         awake.clear()
 
 
@@ -146,6 +145,7 @@ def make_app(portal: Portal) -> FastAPI:
         yield
         await portal.stop()
         await portal.graft.close()
+        portal.studies.close()
 
     app = FastAPI(title="A portal", lifespan=life)
 

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS messages (
 
 @dataclass(frozen=True)
 class Study:
-    """A study: ``noted``, then as its job stands, then ``ready`` (the zip is here) or ``failed``."""
+    """A study: ``noted``, then as its job stands; ``ready`` (the zip is here) or ``failed``."""
 
     id: str
     spec: dict[str, Any]
@@ -47,10 +47,15 @@ class Studies:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path)
+        self._database = sqlite3.connect(path, check_same_thread=False)
+        # Made in one thread, used in the event loop's alone.
         self._database.row_factory = sqlite3.Row
         with self._database:
             self._database.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
 
     def add(self, spec: dict[str, Any]) -> Study:
         """Note a new study."""
