@@ -22,10 +22,11 @@ from api.keys import endpoints as keys
 from api.limits import endpoints as limits
 from api.limits.gate import RateLimitFields, admit_anonymous
 from api.me import endpoints as me
-from api.metrics import HouseCollector, Metrics
+from api.metrics import Metrics
 from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
 from api.people import endpoints as people
+from api.readiness import Probes
 from api.uploads import endpoints as uploads
 from api.webhooks import endpoints as webhooks
 from api.webhooks.sender import WebhookSender
@@ -33,6 +34,7 @@ from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
 from store.settings import Settings
+from store.tracing import NO_TRACING, start_tracing
 
 _MAX_JSON_BYTES = 1024 * 1024
 _DESCRIPTION = (
@@ -78,10 +80,13 @@ def create_app(
         context.gate.close()
         context.doorbell.close()
         context.database.dispose()
+        app.state.tracing.close()
 
     app = assemble(settings, lifespan=lifespan)
     app.state.context = context
-    app.state.metrics.registry.register(HouseCollector(context.database))
+    app.state.metrics.watch(context)
+    app.state.probes = Probes(context)
+    app.state.tracing = start_tracing(settings, "graft-api")
     return app
 
 
@@ -108,6 +113,7 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
         **options,
     )
     app.state.metrics = metrics
+    app.state.tracing = NO_TRACING
     problems.install(app)
     app.add_middleware(JsonLimit, max_bytes=_MAX_JSON_BYTES, uploads=datasets.router.prefix)
     app.add_middleware(RateLimitFields)

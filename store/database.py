@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.settings import Settings
+from store.tallies import write_counted
 
 _BUSY_SECONDS = 30
 
@@ -125,6 +126,7 @@ class Database:
             session.begin(),
         ):
             yield session
+            write_counted(session)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -61,4 +61,6 @@ def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedS
         step_keys=keys,
         dataset=DatasetFacts.model_validate(dataset.facts) if dataset.facts else None,
         job_created_at=job.created_at,
+        request_id=job.request_id,
+        traceparent=job.traceparent,
     )

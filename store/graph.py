@@ -22,6 +22,7 @@ from store.removals import hold_files
 from store.settling import add_event, settle, steps_of
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, Job
+from store.tallies import count_outcome
 from store.usage import book_time
 from store.webhook_events import tell_of_dataset
 
@@ -94,11 +95,15 @@ def ring(session: Session, step: Step, *, after_seconds: float = 0.0) -> None:
         now = now_of(session)
         step.finished_at = min(now, step.lease_expires_at or now)
         book_time(session, step, step.finished_at)
+    was_queued = step.status == "queued"
     step.status = "queued"
     step.lease_token = None
     step.lease_expires_at = None
     step.rung_at = now_of(session)
     step.rings += 1
+    if not was_queued:
+        # A pause before another try is no wait for a worker.
+        step.queued_at = step.rung_at + timedelta(seconds=after_seconds)
     if after_seconds > 0:
         step.available_at = step.rung_at + timedelta(seconds=after_seconds)
         return
@@ -153,6 +158,7 @@ def reuse(session: Session, job: Job, step: Step, objects: Objects | None) -> bo
         step.output_prefix = twin.output_prefix
         step.fraction = 1.0
         step.finished_at = now
+        count_outcome(session, step.kind, "reused")
         publish(session, step)
         session.flush()
         return True

@@ -13,6 +13,8 @@ import structlog
 
 from store.settings import Settings
 
+_TALKATIVE = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "python_multipart", "PIL")
+
 
 def configure_logs(settings: Settings) -> None:
     """Send our own logs, and those of the libraries, to standard error."""
@@ -50,6 +52,9 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
+    # These would write whole addresses, headers and file names, and so names and secrets.
+    for talkative in _TALKATIVE:
+        logging.getLogger(talkative).setLevel(max(logging.WARNING, root.level))
     # Our own middleware writes a line a request; theirs would hold the query, and so names.
     logging.getLogger("uvicorn.access").disabled = True
     # They would write down where webhooks go, which a receiver may take for a secret.

@@ -103,3 +103,7 @@ class ClaimedStep:
     dataset: DatasetFacts | None
     """Null while the data set is being ingested."""
     job_created_at: datetime
+    request_id: str | None = None
+    """Of the request that asked for the job."""
+    traceparent: str | None = None
+    """Of that request; what is done for the step belongs below it."""

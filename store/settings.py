@@ -110,6 +110,10 @@ class Settings(IdentitySettings):
     harm is done: the step is found taken."""
     min_free_bytes: int = Field(default=1024**3, ge=0)
     """With less room than this on its disks a worker begins no step."""
+    low_free_bytes: int = Field(default=5 * 1024**3, ge=0)
+    """With less room than this, ``/readyz`` and ``graft doctor`` warn."""
+    longest_wait_seconds: float = Field(default=24 * 3600, gt=0)
+    """When a step has waited for a worker for longer, ``/readyz`` says ``degraded``."""
 
     retention_days: float | None = Field(default=None, gt=0)
     """How long the files of a job are kept after its end; null: for ever."""
@@ -131,6 +135,10 @@ class Settings(IdentitySettings):
     """Whether each worker process keeps a child that has loaded its libraries ahead of the next
     step. It takes some 200 MB, and saves a few seconds a step."""
 
+    metrics_token: SecretStr | None = None
+    """``/metrics`` is answered to who sends it as a bearer token; null: to everybody."""
+    otel_endpoint: str | None = None
+    """Where traces go, by OTLP over HTTP: ``http://collector:4318``; null: none are made."""
     webhook_allowed_hosts: str = ""
     """Names of receivers inside the network, separated by commas: webhooks may be sent to these,
     and to no other, at private addresses."""
@@ -289,15 +297,19 @@ def prepare(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(path.read_text("utf-8").strip())})
 
 
-def _refuse_weak(settings: Settings) -> None:
-    secret = settings.secret_key.get_secret_value() if settings.secret_key else ""
+def is_weak_secret(secret: str) -> bool:
+    """Say whether a secret is short, or looks like a placeholder."""
     lowered = secret.lower()
-    is_weak = (
+    return (
         len(secret) < _SHORTEST_SECRET
         or len(set(secret)) < 8
         or any(word in lowered for word in _WELL_KNOWN_SECRETS)
     )
-    if is_weak and not settings.is_loopback():
+
+
+def _refuse_weak(settings: Settings) -> None:
+    secret = settings.secret_key.get_secret_value() if settings.secret_key else ""
+    if is_weak_secret(secret) and not settings.is_loopback():
         raise GraftError(
             "secret_too_weak",
             "GRAFT_SECRET_KEY is short, or looks like a placeholder.",

@@ -31,6 +31,8 @@ class Step(Base):
         Index("ix_steps_workspace_id_key", "workspace_id", "key"),
         Index("ix_steps_status_lease_expires_at", "status", "lease_expires_at"),
         Index("ix_steps_output_prefix", "output_prefix"),
+        # For the metrics: counts and the longest wait of each queue, without a look at the rows.
+        Index("ix_steps_waiting", "queue", "status", "queued_at", "available_at"),
     )
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))

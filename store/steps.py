@@ -29,6 +29,7 @@ from store.settling import settle
 from store.speeds import SpeedBook
 from store.step_tables import Step
 from store.tables import Dataset, Job
+from store.tallies import count_expiry, count_outcome, count_run
 from store.usage import book_time
 from store.webhook_events import tell_of_dataset
 
@@ -179,6 +180,7 @@ class StepLedger:
         step.status = "succeeded"
         step.fraction = 1.0
         self._let_go(step)
+        count_run(self._session, step)
         if ingested is not None:
             self._fill_dataset(job, step, ingested)
         if not job.is_final:
@@ -195,7 +197,7 @@ class StepLedger:
             with self._session.begin_nested():
                 SpeedBook(self._session).note_step(step)
         except Exception as error:  # noqa: BLE001 - whatever it was, estimates can be worse for it
-            log.warning("speed_not_noted", step=step.id, reason=type(error).__name__)
+            log.warning("speed_not_noted", step_id=step.id, reason=type(error).__name__)
 
     def fail(
         self,
@@ -230,9 +232,11 @@ class StepLedger:
         if retryable and not is_unwanted and may_try_again(step, max_attempts):
             pause = min(LONGEST_PAUSE, pause_seconds * (2 ** max(0, step.strikes - 1) - 1))
             ring(self._session, step, after_seconds=pause)
+            count_outcome(self._session, step.kind, "retried")
             settle(self._session, job)
             return "retried"
         step.status = "cancelled" if is_unwanted else "failed"
+        count_outcome(self._session, step.kind, step.status)
         step.error = error.described()
         self._let_go(step)
         advance(self._session, job)
@@ -256,6 +260,7 @@ class StepLedger:
         if job.status != "running":
             return self.cancelled(step_id, token)
         ring(self._session, step, after_seconds=pause_seconds)
+        count_outcome(self._session, step.kind, "handed_back")
         settle(self._session, job)
         return True
 
@@ -270,6 +275,7 @@ class StepLedger:
             return False
         job, step = held
         step.status = "cancelled"
+        count_outcome(self._session, step.kind, "cancelled")
         self._let_go(step)
         settle(self._session, job)
         return True
@@ -311,6 +317,7 @@ class StepLedger:
         is_dead = dead_token is not None and step.lease_token == dead_token
         if not is_dead and not has_lapsed(step.lease_expires_at, now_of(self._session)):
             return None
+        count_expiry(self._session, is_dead=is_dead)
         if job.status != "running":
             outcome = "cancelled"
             step.status = "cancelled"
@@ -323,6 +330,7 @@ class StepLedger:
             step.status = "failed"
             step.error = WORKER_LOST.described()
             self._let_go(step, was_silent=True)
+        count_outcome(self._session, step.kind, "retried" if outcome == "requeued" else outcome)
         advance(self._session, job)
         return outcome
 

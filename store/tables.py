@@ -165,6 +165,8 @@ class Job(Base):
     """The job of which this one is another try."""
     request_id: Mapped[str | None] = mapped_column(ID)
     """Of the request that asked for it; what workers log about it carries the same."""
+    traceparent: Mapped[str | None] = mapped_column(ID)
+    """Of that request (W3C Trace Context), for the traces of what workers do about it."""
 
     @property
     def is_final(self) -> bool:
@@ -268,7 +270,7 @@ class WorkerSeen(Base):
     """``DeviceFacts`` of what it computes with; null: not known yet."""
     usage: Mapped[dict[str, Any] | None]
     """What it takes of its machine now: ``gpu_memory_used_bytes``, ``gpu_memory_total_bytes``,
-    ``resident_bytes``."""
+    ``resident_bytes``, ``free_bytes``; without what cannot be told."""
 
 
 class MeasuredSpeed(Base):

@@ -37,9 +37,11 @@ class WorkerRegister:
         place: str | None = None,
         paused: str | None = None,
         device: DeviceFacts | None = None,
+        usage: dict[str, int] | None = None,
     ) -> None:
-        """Note that a worker lives, what it works on, and why it begins nothing, if it does not.
+        """Note that a worker lives, what it works on and takes of its machine.
 
+        And why it begins nothing, if it does not.
         What it computes with may have been noted before (``describe``): null leaves it.
         """
         now = now_of(self._session)
@@ -50,6 +52,7 @@ class WorkerRegister:
         row.host, row.queues, row.version, row.step_id = host, list(queues), version, step_id
         row.seen_at, row.is_gone = now, False
         row.place, row.paused = place, paused
+        row.usage = None if usage is None else dict(usage)
         if device is not None:
             row.device = device.model_dump(mode="json")
 

@@ -37,7 +37,7 @@ def take_abandoned(database: Database, settings: Settings, place: str) -> int:
         except StepDirBusyError:
             continue
         except OSError as error:  # no room for a folder, say; its lease lapses all the same
-            log.warning("step_dir_unusable", step=step_id, reason=type(error).__name__)
+            log.warning("step_dir_unusable", step_id=step_id, reason=type(error).__name__)
             continue
         taken += outcome is not None
     return taken

@@ -16,6 +16,7 @@ from store.doorbell import QUEUES, TASK_NAME, Doorbell, transport_options
 from store.logs import configure_logs
 from store.objects import Objects
 from store.settings import Settings
+from store.tracing import Tracing, start_tracing
 from worker.housekeeping import Housekeeper
 from worker.parent_death import die_with_parent
 from worker.ready import ReadyChild
@@ -58,10 +59,12 @@ def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
         worker_redirect_stdouts=False,
     )
     runners: list[StepRunner] = []
+    tracings: list[Tracing] = []
 
     def run_step(step_id: str) -> None:
         # Made in the pool process: connections do not survive a fork.
         if not runners:
+            tracings.append(start_tracing(settings, "graft-worker"))
             runners.append(
                 StepRunner(
                     settings,
@@ -70,9 +73,16 @@ def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
                     Doorbell(settings),
                     shared,
                     ready=_ready_child(settings),
+                    tracing=tracings[0],
                 )
             )
         runners[0].run(step_id)
+
+    def on_pool_process_end(**_: Any) -> None:
+        for tracing in tracings:
+            tracing.close()
+
+    signals.worker_process_shutdown.connect(on_pool_process_end, weak=False)
 
     # Not shared: Celery would register it with every other app of this process.
     app.task(run_step, name=TASK_NAME, ignore_result=True, shared=False)
@@ -93,6 +103,7 @@ def run_worker(
     remapped to SIGQUIT: Celery would sleep through the whole soft shutdown before it told us.)
     """
     configure_logs(settings)
+    start_tracing(settings, "graft-worker").close()  # to refuse at the start what cannot be had
     shared = SharedState()
     app = make_app(settings, shared)
     housekeeper = Housekeeper(settings, shared, queues, concurrency)

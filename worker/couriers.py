@@ -9,6 +9,7 @@ another machine, with the same bytes.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from pathlib import Path
@@ -47,7 +48,11 @@ class CheckpointCourier:
         self._interval = interval_seconds
         self._sent: dict[str, tuple[int, int]] = {}
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="checkpoints", daemon=True)
+        # With the ids of the step that its log lines carry.
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=lambda: context.run(self._keep), name="checkpoints", daemon=True
+        )
         self.is_needed = step.kind in _KINDS and objects.local_path("workspaces") is None
         """False for steps that keep none, and where all workers see the same files anyway."""
 
@@ -139,7 +144,7 @@ class CheckpointCourier:
             self.send()
         except (OSError, ValueError) as error:
             # The next look tries again; without a copy another machine begins earlier, or anew.
-            log.warning("checkpoint_not_copied", step=self._step.id, reason=str(error)[:200])
+            log.warning("checkpoint_not_copied", reason=str(error)[:200])
 
 
 def _number_in(path: Path) -> int:

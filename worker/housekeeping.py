@@ -25,6 +25,7 @@ from worker.measuring import MeasuringProcess, known_device
 from worker.place import place_of
 from worker.shared import SharedState
 from worker.step_dir import remove_forgotten, step_dirs
+from worker.usage import usage_of
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +104,7 @@ class Housekeeper:
             paused = no_room or self._shared.trouble
             if paused is not None:
                 log.warning("paused", reason=paused)
+            usage = usage_of(settings, os.environ)
             with database.write() as session:
                 WorkerRegister(session).seen(
                     self._shared.worker_id,
@@ -113,6 +115,7 @@ class Housekeeper:
                     place=self._place,
                     paused=paused,
                     device=self._device,
+                    usage=usage,
                 )
             taken = take_abandoned(database, settings, self._place)
             swept = sweep(database, max_attempts=settings.max_attempts)

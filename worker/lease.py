@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from collections.abc import Callable
@@ -45,7 +46,11 @@ class LeaseKeeper:
         """When the step last gave a sign of life, by the monotonic clock."""
         self.is_stuck = False
         """The database neither answers nor refuses: the thread could not be ended."""
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        # With the ids of the step that its log lines carry.
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=lambda: context.run(self._keep), name="lease", daemon=True
+        )
 
     @property
     def is_lost(self) -> bool:

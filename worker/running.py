@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -21,6 +20,7 @@ from store.outbox import Rings, relay_outbox
 from store.records import ClaimedStep, Ingested, Lease
 from store.settings import Settings
 from store.steps import StepLedger
+from store.tracing import NO_TRACING, Span, Tracing
 from worker.child import ChildEnd, EndReason, run_child
 from worker.claiming import Claimer
 from worker.couriers import CheckpointCourier
@@ -40,6 +40,7 @@ from worker.outcome import (
 from worker.ready import ReadyChild
 from worker.shared import SharedState
 from worker.step_dir import StepDirBusyError, empty_step_dir, fill_step_dir, locked_step_dir
+from worker.telling import log_context, without_names
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,7 @@ class StepRunner:
         shared: Says when the worker is asked to stop.
         command: Makes the child's command from its folder; tests give their own.
         ready: Keeps a child that is started ahead; null: none is.
+        tracing: Makes spans of steps.
         give_up: Ends this process, whose thread waits for a database that does not answer; another
             takes its place.
     """
@@ -104,6 +106,7 @@ class StepRunner:
         *,
         command: Callable[[Path], Sequence[str]] = child_command,
         ready: ReadyChild | None = None,
+        tracing: Tracing = NO_TRACING,
         give_up: Callable[[], None] = lambda: os._exit(_EXIT_HUNG),
     ) -> None:
         self._settings = settings
@@ -113,6 +116,7 @@ class StepRunner:
         self._shared = shared
         self._command = command
         self._ready = ready
+        self._tracing = tracing
         self._give_up = give_up
         self._claimer = Claimer(settings, database, objects, shared)
         self._cache = ObjectCache(settings.resolved_cache_dir(), settings.cache_max_bytes)
@@ -135,9 +139,27 @@ class StepRunner:
             # worker is rung for again (store.sweeping).
             log.warning("claim_failed", reason=type(error).__name__)
             return "database_away"
+        # Everything that is logged about the step carries them, from whichever module.
+        with (
+            structlog.contextvars.bound_contextvars(**log_context(step)),
+            self._tracing.span(
+                f"step {step.kind}",
+                kind="consumer",
+                parent=step.traceparent,
+                graft_job_id=step.job_id,
+                graft_step_id=step.id,
+                graft_step_attempt=step.attempt,
+            ) as span,
+        ):
+            word = self._run_claimed(step, span)
+            span.note(graft_step_outcome=word)
+            if word in {"failed", "retried", "lost"}:
+                span.fail(word)
+            return word
+
+    def _run_claimed(self, step: ClaimedStep, span: Span) -> str:
         self._shared.step_id = step.id
-        bound = log.bind(step=step.id, job=step.job_id, name=step.name, attempt=step.attempt)
-        bound.info("step_started", kind=step.kind)
+        log.info("step_started", kind=step.kind, attempt=step.attempt)
         started = time.monotonic()
         keeper = LeaseKeeper(
             lambda fraction, detail: self._beat(step, fraction, detail),
@@ -146,17 +168,17 @@ class StepRunner:
         )
         try:
             with keeper:
-                word = self._hold(step, keeper, bound)
+                word = self._hold(step, keeper, span)
         finally:
             self._shared.step_id = None
         if keeper.is_stuck:
-            bound.error("database_hangs", outcome=word)
+            log.error("database_hangs", outcome=word)
             self._give_up()
         self._claimer.ring_for_the_next(step.queue)
         self._relay()
         if self._ready is not None and not self._shared.is_stopping:
             self._ready.prepare()
-        bound.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
+        log.info("step_ended", outcome=word, seconds=round(time.monotonic() - started, 1))
         return word
 
     def _remove_unpublished(self, step: ClaimedStep) -> None:
@@ -172,7 +194,7 @@ class StepRunner:
                     return
             self._objects.delete_prefix(step.output_prefix)
         except (OSError, OperationalError, InterfaceError) as error:
-            log.warning("outputs_not_removed", step=step.id, reason=type(error).__name__)
+            log.warning("outputs_not_removed", reason=type(error).__name__)
 
     def _remove_earlier_attempts(self, step: ClaimedStep) -> None:
         """Delete what killed workers had uploaded of the step, now that it is over."""
@@ -184,7 +206,7 @@ class StepRunner:
                 if not key.startswith(step.output_prefix):
                     self._objects.delete(key)
         except OSError as error:  # the sweep for orphans finds them
-            log.warning("earlier_attempts_not_removed", step=step.id, reason=type(error).__name__)
+            log.warning("earlier_attempts_not_removed", reason=type(error).__name__)
 
     def _relay(self) -> None:
         try:
@@ -202,10 +224,10 @@ class StepRunner:
                 detail=detail,
             )
 
-    def _hold(self, step: ClaimedStep, keeper: LeaseKeeper, bound: Any) -> str:
+    def _hold(self, step: ClaimedStep, keeper: LeaseKeeper, span: Span) -> str:
         try:
             with locked_step_dir(self._settings, step.id) as folder:
-                outcome, ingested = self._carry_out(step, folder, keeper, bound)
+                outcome, ingested = self._carry_out(step, folder, keeper, span)
                 word = self._record(step, outcome, ingested, keeper)
                 if word != "done":
                     self._remove_unpublished(step)
@@ -216,36 +238,39 @@ class StepRunner:
                     self._forget_checkpoints(step, folder)
                 return word
         except StepDirBusyError:
-            bound.warning("step_dir_busy")
+            log.warning("step_dir_busy")
             return self._record(step, Ended(EndReason.SHUTDOWN), None, keeper)
 
     def _carry_out(
-        self, step: ClaimedStep, folder: Path, keeper: LeaseKeeper, bound: Any
+        self, step: ClaimedStep, folder: Path, keeper: LeaseKeeper, span: Span
     ) -> tuple[Outcome, Ingested | None]:
         courier = self._courier(step, folder)
         try:
-            fill_step_dir(
-                folder,
-                step,
-                self._settings,
-                self._objects,
-                self._cache,
-                before_each=lambda: self._go_on(keeper),
-            )
-            courier.bring()
+            with self._tracing.span("inputs", parent=span.traceparent):
+                fill_step_dir(
+                    folder,
+                    step,
+                    self._settings,
+                    self._objects,
+                    self._cache,
+                    before_each=lambda: self._go_on(keeper),
+                )
+                courier.bring()
             courier.start()
             keeper.begin()
             end: ChildEnd | None = None
             try:
-                end = run_child(
-                    self._command(folder),
-                    cwd=folder,
-                    env=child_environment(os.environ, folder),
-                    end_reason=lambda: self._end_reason(keeper),
-                    on_progress=keeper.tell,
-                    grace_seconds=_GRACE_SECONDS,
-                    started=self._waiting_child(step, folder),
-                )
+                with self._tracing.span("child", parent=span.traceparent) as child:
+                    end = run_child(
+                        self._command(folder),
+                        cwd=folder,
+                        env=child_environment(os.environ, folder),
+                        end_reason=lambda: self._end_reason(keeper),
+                        on_progress=keeper.tell,
+                        grace_seconds=_GRACE_SECONDS,
+                        started=self._waiting_child(step, folder),
+                    )
+                    child.note(graft_child_returncode=end.returncode)
                 self._notice_shutdown(end)
             finally:
                 # A worker whose lease is lost must write nothing more.
@@ -254,28 +279,29 @@ class StepRunner:
             outcome = outcome_of(end)
             if isinstance(outcome, Failed):
                 # What it said stays in the log: it may hold paths of this machine.
-                bound.error(
+                log.error(
                     "child_failed",
                     code=outcome.error.code,
                     returncode=end.returncode,
-                    stderr=list(end.stderr_tail),
+                    stderr=without_names(end.stderr_tail, step),
                 )
             if not isinstance(outcome, Done):
                 return outcome, None
             ingested = _read_index(folder) if step.kind == "ingest" else None
-            for output in outcome.outputs:
-                if keeper.is_lost or keeper.is_cancelled:
-                    is_lost = keeper.is_lost
-                    return Ended(EndReason.LOST if is_lost else EndReason.CANCELLED), None
-                self._objects.put_file(
-                    f"{step.output_prefix}{output.name}",
-                    folder / "outputs" / output.name,
-                    output.media_type,
-                )
+            with self._tracing.span("outputs", parent=span.traceparent):
+                for output in outcome.outputs:
+                    if keeper.is_lost or keeper.is_cancelled:
+                        is_lost = keeper.is_lost
+                        return Ended(EndReason.LOST if is_lost else EndReason.CANCELLED), None
+                    self._objects.put_file(
+                        f"{step.output_prefix}{output.name}",
+                        folder / "outputs" / output.name,
+                        output.media_type,
+                    )
         except _UnwantedError as ended:
             return Ended(ended.reason), None
-        except Exception as error:  # noqa: BLE001 - whatever it was, the step must be recorded
-            bound.exception("step_error")
+        except Exception as error:
+            log.exception("step_error")
             return failure_of(error), None
         return outcome, ingested
 
@@ -298,7 +324,7 @@ class StepRunner:
         try:
             self._courier(step, folder).forget()
         except OSError as error:  # the sweep for orphans finds them
-            log.warning("checkpoints_not_removed", step=step.id, reason=type(error).__name__)
+            log.warning("checkpoints_not_removed", reason=type(error).__name__)
 
     def _end_reason(self, keeper: LeaseKeeper) -> EndReason | None:
         if keeper.is_lost:
@@ -337,11 +363,11 @@ class StepRunner:
             try:
                 return self._record_once(step, outcome, ingested)
             except (OperationalError, InterfaceError) as error:  # the database is away, or busy
-                log.warning("record_failed", step=step.id, reason=type(error).__name__)
+                log.warning("record_failed", reason=type(error).__name__)
                 time.sleep(_RECORD_PAUSE)
             except Exception:
                 # It would be refused for ever, and the step held for as long.
-                log.exception("record_refused", step=step.id)
+                log.exception("record_refused")
                 if outcome == _UNRECORDABLE:
                     break
                 outcome, ingested = _UNRECORDABLE, None

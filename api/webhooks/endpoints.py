@@ -105,11 +105,11 @@ def rotate_webhook_secret(
     *, ctx: Ctx, who: Admin, webhook_id: Id, asked: Rotation | None = None, once: Once
 ) -> Response:
     """Make a new signing secret, shown this once; for a while both sign every message."""
-    hours = (asked or Rotation()).overlap_hours
+    overlap = (asked or Rotation()).overlap_seconds
 
     def work(session: Session) -> Made:
         service = WebhookService(session, who)
-        secret = service.rotate_secret(webhook_id, hours, Sealer(ctx.pepper))
+        secret = service.rotate_secret(webhook_id, overlap, Sealer(ctx.pepper))
         view = NewWebhookView.of(service.get(webhook_id), secret=secret)
         return Made(view, 200, {"Cache-Control": "no-store"}, subject=webhook_id)
 

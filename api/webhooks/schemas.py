@@ -63,8 +63,8 @@ class Rotation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    overlap_hours: float = Field(default=24.0, ge=0, le=168, allow_inf_nan=False)
-    """How long messages are signed with the old secret, too."""
+    overlap_seconds: int = Field(default=86400, ge=0, le=604_800)
+    """How long messages are signed with the old secret, too, seconds."""
 
 
 class SecretView(BaseModel):

@@ -113,7 +113,7 @@ class WebhookService:
         self._webhooks.delete(row)
         self._note("delete", row)
 
-    def rotate_secret(self, webhook_id: str, overlap_hours: float, sealer: Sealer) -> str:
+    def rotate_secret(self, webhook_id: str, overlap_seconds: int, sealer: Sealer) -> str:
         """Make a new signing secret, and return it; the old one is used beside it for a while.
 
         Raises:
@@ -121,17 +121,19 @@ class WebhookService:
         """
         row = _found(self._webhooks.hold(webhook_id))
         now = now_of(self._session)
-        if overlap_hours > 0 and len(live_secrets(row.secrets, now)) >= _MOST_SECRETS:
+        if overlap_seconds > 0 and len(live_secrets(row.secrets, now)) >= _MOST_SECRETS:
             raise Problem(
                 409,
                 "rotations_too_many",
                 f"Messages are signed with {_MOST_SECRETS} secrets already.",
-                "Wait until one of them expires, or end all of them with `overlap_hours` 0.",
+                "Wait until one of them expires, or end all of them with `overlap_seconds` 0.",
             )
         secret = new_secret()
-        row.secrets = rotated(row.secrets, sealer.seal(secret), now, timedelta(hours=overlap_hours))
+        row.secrets = rotated(
+            row.secrets, sealer.seal(secret), now, timedelta(seconds=overlap_seconds)
+        )
         self._session.flush()
-        self._note("rotate_secret", row, {"overlap_hours": overlap_hours})
+        self._note("rotate_secret", row, {"overlap_seconds": overlap_seconds})
         return secret
 
     def test(self, webhook_id: str) -> WebhookDelivery:

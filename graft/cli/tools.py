@@ -90,7 +90,7 @@ def verify(
 
 
 def doctor(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Say what this machine has, and what is missing."""
+    """Say what this machine and its service have, and what is missing; 1 when something fails."""
     from rich.markup import escape
 
     from graft.cli.tables import console
@@ -100,12 +100,12 @@ def doctor(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps([finding.as_dict() for finding in findings], indent=1))
     else:
-        marks = {"ok": "[green]✓[/]", "note": "[yellow]–[/]", "bad": "[red]✗[/]"}
+        marks = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
         out = console()
         for finding in findings:
             hint = f"  [dim]{escape(finding.hint)}[/]" if finding.hint else ""
             out.print(f"{marks[finding.state]} {finding.name}: {escape(finding.detail)}{hint}")
-    if any(finding.state == "bad" for finding in findings):
+    if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
 
 

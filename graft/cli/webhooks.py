@@ -121,7 +121,9 @@ def rotate_secret(
 ) -> None:
     """Make a new signing secret and print it; it is never shown again."""
     with connect(url, key_file, data_dir) as client:
-        made = client.webhooks.rotate_secret(webhook_id, overlap_hours=overlap_hours)
+        made = client.webhooks.rotate_secret(
+            webhook_id, overlap_seconds=round(3600 * overlap_hours)
+        )
     _show_secret(made)
 
 

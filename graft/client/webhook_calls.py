@@ -53,8 +53,8 @@ class _Flows:
     def delete(self, webhook: Webhook | str) -> Flow[None]:
         yield from self._calls.send(Send("DELETE", _path(webhook)))
 
-    def rotate_secret(self, webhook: Webhook | str, overlap_hours: float) -> Flow[NewWebhook]:
-        body = {"overlap_hours": overlap_hours}
+    def rotate_secret(self, webhook: Webhook | str, overlap_seconds: int) -> Flow[NewWebhook]:
+        body = {"overlap_seconds": overlap_seconds}
         path = _path(webhook, "rotate-secret")
         return self._calls.read(NewWebhook, Send("POST", path, json=body, is_repeatable=False))
 
@@ -130,9 +130,9 @@ class Webhooks:
         """Delete a webhook, and what waits to be sent to it."""
         self._run(self._flows.delete(webhook))
 
-    def rotate_secret(self, webhook: Webhook | str, *, overlap_hours: float = 24.0) -> NewWebhook:
+    def rotate_secret(self, webhook: Webhook | str, *, overlap_seconds: int = 86400) -> NewWebhook:
         """Make a new signing secret, shown this once; both sign during the overlap."""
-        return self._run(self._flows.rotate_secret(webhook, overlap_hours))
+        return self._run(self._flows.rotate_secret(webhook, overlap_seconds))
 
     def test(self, webhook: Webhook | str) -> Delivery:
         """Have a test message be sent; ``delivery`` tells how it fares."""
@@ -207,10 +207,10 @@ class AsyncWebhooks:
         await self._run(self._flows.delete(webhook))
 
     async def rotate_secret(
-        self, webhook: Webhook | str, *, overlap_hours: float = 24.0
+        self, webhook: Webhook | str, *, overlap_seconds: int = 86400
     ) -> NewWebhook:
         """Make a new signing secret, shown this once; both sign during the overlap."""
-        return await self._run(self._flows.rotate_secret(webhook, overlap_hours))
+        return await self._run(self._flows.rotate_secret(webhook, overlap_seconds))
 
     async def test(self, webhook: Webhook | str) -> Delivery:
         """Have a test message be sent; ``delivery`` tells how it fares."""

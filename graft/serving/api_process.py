@@ -17,14 +17,19 @@ def main() -> None:
 
     from api.app import create_app
     from api.serving import server_options
+    from gan_core.spec.errors import GraftError
     from store.logs import configure_logs
     from store.settings import Settings, prepare
 
     listening = socket.socket(fileno=int(sys.argv[1]))
-    settings = prepare(Settings())
-    configure_logs(settings)
+    try:
+        settings = prepare(Settings())
+        configure_logs(settings)
+        app = create_app(settings, sends_webhooks=True)
+    except GraftError as error:
+        sys.exit(f"error: {error}")
     config = uvicorn.Config(
-        create_app(settings, sends_webhooks=True),
+        app,
         **server_options(),
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
     )

@@ -30,6 +30,7 @@ def _columns() -> list[tuple[str, sa.Column[Any]]]:
         ("datasets", sa.Column("upload_format", sa.String(length=16), nullable=True)),
         ("datasets", sa.Column("upload_parts", _JSON, nullable=True)),
         ("jobs", sa.Column("request_id", sa.String(length=64), nullable=True)),
+        ("jobs", sa.Column("traceparent", sa.String(length=64), nullable=True)),
         ("steps", sa.Column("queued_at", UtcDateTime(), nullable=True)),
         (
             "steps",
@@ -43,6 +44,12 @@ def upgrade() -> None:
     """Add columns and tables."""
     for table, column in _columns():
         op.add_column(table, column)
+    op.create_index(
+        op.f("ix_steps_waiting"),
+        "steps",
+        ["queue", "status", "queued_at", "available_at"],
+        unique=False,
+    )
     op.create_table(
         "principals",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -246,5 +253,6 @@ def downgrade() -> None:
         "principals",
     ):
         op.drop_table(table)
+    op.drop_index(op.f("ix_steps_waiting"), table_name="steps")
     for table, column in reversed(_columns()):
         op.drop_column(table, column.name)

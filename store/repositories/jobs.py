@@ -14,6 +14,7 @@ from store.objects import Objects
 from store.repositories.paging import ALWAYS, Page, Period, page_of
 from store.step_tables import Step
 from store.tables import IdempotencyKey, Job, JobEvent
+from store.tracing import origin
 
 
 class JobRepository:
@@ -24,8 +25,13 @@ class JobRepository:
         self._workspace_id = workspace_id
 
     def add(self, job: Job, plan: Plan, objects: Objects | None) -> None:
-        """Write a new job and its steps; finished steps with the same keys are reused."""
+        """Write a new job and its steps; finished steps with the same keys are reused.
+
+        The job remembers the request that is at work.
+        """
         job.workspace_id = self._workspace_id
+        # Whichever endpoint it came through: what workers log about it carries them on.
+        job.request_id, job.traceparent = origin().request_id, origin().traceparent
         add_job(self._session, job, plan, objects)
 
     def get(self, job_id: str) -> Job | None:

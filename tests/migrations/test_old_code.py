@@ -25,7 +25,6 @@ REVISIONS = all_revisions()
 MAX_BYTES = 800_000
 NOT_ASKED = {
     "alembic_version",
-    "tallies",
 }
 
 

@@ -132,3 +132,11 @@ def test_a_step_folder_that_cannot_be_had_keeps_no_round_from_its_other_work(
         rounds(yard).run_once()
     assert yard.step(lapsed).status == "queued"
     assert lapsed in rung
+
+
+def test_a_round_tells_what_the_worker_takes_of_its_machine(yard: Any) -> None:
+    yard.settings.device = "cpu"
+    rounds(yard).run_once()
+    usage = seen(yard).usage
+    assert set(usage) == {"resident_bytes", "free_bytes"}
+    assert usage["resident_bytes"] > 10 * 2**20

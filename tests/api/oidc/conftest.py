@@ -37,6 +37,8 @@ def oidc_settings(settings: Settings, issuer: FakeIssuer) -> Settings:
         "oidc_issuer": issuer.url,
         "oidc_audience": AUDIENCE,
         "oidc_groups": GROUPS,
+        # Here all who are refused come from one address; how many may is tested elsewhere.
+        "limit_refused_per_minute": None,
     }
     return Settings.model_validate(settings.model_dump() | given)
 

@@ -163,14 +163,14 @@ def test_a_rotated_secret_is_new_and_the_old_one_signs_for_a_day_more(
     with database.read() as session:
         kept = session.get_one(Webhook, made["id"]).secrets
     assert len({entry["sealed"] for entry in kept}) == 2
-    assert len(client.post(path, json={"overlap_hours": 0}).json()["secrets"]) == 1
+    assert len(client.post(path, json={"overlap_seconds": 0}).json()["secrets"]) == 1
     for _ in range(3):
-        assert client.post(path, json={"overlap_hours": 1}).status_code == 200
+        assert client.post(path, json={"overlap_seconds": 3600}).status_code == 200
     refused = client.post(path)
     assert (refused.status_code, refused.json()["code"]) == (409, "rotations_too_many")
-    assert client.post(path, json={"overlap_hours": 0}).status_code == 200
-    for hours in (-1, 169, "soon"):
-        assert client.post(path, json={"overlap_hours": hours}).status_code == 422
+    assert client.post(path, json={"overlap_seconds": 0}).status_code == 200
+    for seconds in (-1, 604_801, "soon"):
+        assert client.post(path, json={"overlap_seconds": seconds}).status_code == 422
     assert [a for a, _, _ in trail(database)].count("webhook.rotate_secret") == 6
 
 

@@ -74,7 +74,7 @@ def test_a_secret_alone_is_on_the_standard_output(asked: list[httpx.Request]) ->
     assert "not shown again" in made.stderr
     assert json.loads(asked[0].content)["events"] == ["job.failed", "job.running"]
     assert run("rotate-secret", "wh_1", "--overlap-hours", "0").stdout == "whsec_x\n"
-    assert json.loads(asked[1].content) == {"overlap_hours": 0.0}
+    assert json.loads(asked[1].content) == {"overlap_seconds": 0}
 
 
 def test_webhooks_and_deliveries_are_listed(asked: list[httpx.Request]) -> None:

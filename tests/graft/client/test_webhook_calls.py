@@ -64,7 +64,7 @@ EXPECTED: list[tuple[str, str, Any]] = [
     ("GET", "/webhooks?limit=5", None),
     ("GET", "/webhooks/wh_1", None),
     ("PATCH", "/webhooks/wh_1", {"events": [], "disabled": False}),
-    ("POST", "/webhooks/wh_1/rotate-secret", {"overlap_hours": 2}),
+    ("POST", "/webhooks/wh_1/rotate-secret", {"overlap_seconds": 2}),
     ("POST", "/webhooks/wh_1/test", None),
     ("GET", "/webhooks/wh_1/deliveries?status=failed", None),
     ("GET", "/webhooks/wh_1/deliveries/dlv_1", None),
@@ -83,7 +83,7 @@ def test_the_client_asks_for_everything_that_the_service_has() -> None:
         assert hooks.list(limit=5).items[0].id == "wh_1"
         assert hooks.get(made).id == "wh_1"
         hooks.change(made, events=[], disabled=False)
-        assert hooks.rotate_secret("wh_1", overlap_hours=2).secret == "whsec_x"
+        assert hooks.rotate_secret("wh_1", overlap_seconds=2).secret == "whsec_x"
         delivery = hooks.test(made)
         assert hooks.deliveries(made, status="failed").items == [delivery]
         assert hooks.delivery(made, "dlv_1") == hooks.replay(made, delivery)
@@ -103,7 +103,7 @@ def test_the_async_client_asks_the_same() -> None:
             await hooks.list(limit=5)
             await hooks.get(made)
             await hooks.change(made, events=[], disabled=False)
-            await hooks.rotate_secret("wh_1", overlap_hours=2)
+            await hooks.rotate_secret("wh_1", overlap_seconds=2)
             delivery = await hooks.test(made)
             await hooks.deliveries(made, status="failed")
             await hooks.delivery(made, "dlv_1")
