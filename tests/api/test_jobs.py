@@ -81,24 +81,6 @@ def test_the_same_request_twice_with_one_key_makes_one_job(hospital: Any) -> Non
     assert len(hospital.client.get("/v1/jobs?kind=study").json()["items"]) == 1
 
 
-def test_one_key_sent_many_times_at_once_makes_one_job(hospital: Any) -> None:
-    body = {"dataset_id": hospital.ready_dataset(), "real_counts": [10]}
-    answers: list[Any] = []
-
-    def send() -> None:
-        answers.append(
-            hospital.client.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
-        )
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.json()["id"] for answer in answers}) == 1
-
-
 def test_specs_that_do_not_fit_are_refused_with_what_to_do(hospital: Any) -> None:
     ready = hospital.ready_dataset()
     for body, status, code in [
