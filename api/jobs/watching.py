@@ -13,6 +13,7 @@ from api.context import Context
 from api.jobs.service import JobService
 from api.problems import Problem
 from store.repositories import Identity
+from store.repositories.keys import still_holds
 
 _LOOK_SECONDS = 0.5
 _RECONNECT_MILLISECONDS = 2000
@@ -20,6 +21,9 @@ _RECONNECT_MILLISECONDS = 2000
 
 def watch(ctx: Context, who: Identity, job_id: str, after: int | None) -> EventSourceResponse:
     """Return a stream of the job's events; it ends after the final one.
+
+    It also ends once the key was revoked or has run out, or the token has: whoever listens comes
+    back by themselves, and is told so.
 
     Args:
         ctx: The app's context.
@@ -52,6 +56,8 @@ def _look(
     ctx: Context, who: Identity, job_id: str, after: int | None
 ) -> tuple[list[tuple[int, str, dict[str, object]]], bool]:
     with ctx.database.read() as session:
+        if not still_holds(session, who):
+            return [], True
         try:
             events, is_final = JobService(session, who, ctx.objects).events(job_id, after)
         except Problem:  # deleted since the stream began, which can only be ended now

@@ -253,6 +253,21 @@ def test_a_watcher_hears_what_happens_while_it_watches(hospital: Any) -> None:
     assert [e[2]["status"] for e in _events(text)][-1] == "succeeded"
 
 
+def test_a_watcher_whose_key_is_revoked_hears_no_more(hospital: Any) -> None:
+    job = hospital.submit(hospital.ready_dataset())
+    made = hospital.client.post("/v1/keys", json={"name": "screen", "scopes": ["reader"]}).json()
+    # Should the stream go on all the same, the end of the job ends the test.
+    revoking = threading.Timer(0.3, hospital.client.delete, [f"/v1/keys/{made['id']}"])
+    working = threading.Timer(3, hospital.run, [job["id"]])
+    for timer in (revoking, working):
+        timer.start()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    text = hospital.client.get(f"/v1/jobs/{job['id']}/events", headers=headers).text
+    for timer in (revoking, working):
+        timer.join()
+    assert [event[2]["status"] for event in _events(text)] == ["queued"]
+
+
 def test_every_change_and_download_is_in_the_audit_trail(hospital: Any, database: Any) -> None:
     job_id = hospital.finished_job()
     hospital.client.post(f"/v1/jobs/{job_id}/cancel")
