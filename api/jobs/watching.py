@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import anyio
@@ -17,6 +18,8 @@ from store.repositories.keys import still_holds
 
 _LOOK_SECONDS = 0.5
 _RECONNECT_MILLISECONDS = 2000
+MOST_STREAMS = 200
+"""Of a workspace at once, in one process. Each asks the database twice a second."""
 
 
 def watch(ctx: Context, who: Identity, job_id: str, after: int | None) -> EventSourceResponse:
@@ -30,13 +33,36 @@ def watch(ctx: Context, who: Identity, job_id: str, after: int | None) -> EventS
         who: Must have access to the job, which is looked up before the stream begins.
         job_id: The job.
         after: Id of the last event that the client has; null to begin with the latest.
+
+    Raises:
+        Problem: 429 ``too_many_streams``.
     """
+    if ctx.streams[who.workspace_id] >= MOST_STREAMS:
+        raise Problem(
+            429,
+            "too_many_streams",
+            f"The workspace listens to {MOST_STREAMS} streams of events already.",
+            "End some, or ask for the jobs now and then; webhooks tell of their ends, too.",
+            headers={"Retry-After": "30"},
+        )
     return EventSourceResponse(
         _events(ctx, who, job_id, after), headers={"Cache-Control": "no-store"}, send_timeout=30
     )
 
 
 async def _events(
+    ctx: Context, who: Identity, job_id: str, after: int | None
+) -> AsyncIterator[ServerSentEvent]:
+    # Here and not when it is asked for: what never began would never be counted off.
+    ctx.streams[who.workspace_id] += 1
+    try:
+        async for event in _told(ctx, who, job_id, after):
+            yield event
+    finally:
+        _count_off(ctx.streams, who.workspace_id)
+
+
+async def _told(
     ctx: Context, who: Identity, job_id: str, after: int | None
 ) -> AsyncIterator[ServerSentEvent]:
     while True:
@@ -50,6 +76,12 @@ async def _events(
             return
         if not found:
             await anyio.sleep(_LOOK_SECONDS)
+
+
+def _count_off(streams: Counter[str], workspace_id: str) -> None:
+    streams[workspace_id] -= 1
+    if not streams[workspace_id]:
+        del streams[workspace_id]
 
 
 def _look(
