@@ -11,6 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from api.guards import MAX_HEAD_BYTES
 from api.problems import MEDIA_TYPE
 
+KEEP_ALIVE_SECONDS = 75
 _BROKEN = {
     "type": "urn:graft:problem:bad_request",
     "title": "Bad Request",
@@ -53,4 +54,7 @@ def server_options() -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
         "h11_max_incomplete_event_size": MAX_HEAD_BYTES,
+        # Longer than pollers pause (``Retry-After`` is at most 15 s): each would else have to
+        # connect anew every time, and one that writes while we close sees an error.
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
     }
