@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated, Self
@@ -33,6 +34,8 @@ class Context:
     database: Database
     objects: Objects
     doorbell: Doorbell
+    streams: Counter[str] = field(default_factory=Counter, compare=False)
+    """Streams of events that are open in this process, by workspace; of the event loop alone."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:

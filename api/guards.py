@@ -107,7 +107,8 @@ class TrustedHosts:
 class HeadLimit:
     """Refuses a request whose line and headers together are larger than any honest one's.
 
-    The server's own limit holds only for what arrives in pieces.
+    The server's own limit holds only for what arrives in pieces. Refuses also one that says in two
+    ways where its body ends (RFC 9112, 6.1): a proxy may have read it in the other.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -119,6 +120,10 @@ class HeadLimit:
         if scope["type"] == "http":
             target = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
             size = target + sum(len(name) + len(value) for name, value in scope["headers"])
+            headers = Headers(scope=scope)
+            if "transfer-encoding" in headers and "content-length" in headers:
+                await problems.answer(Request(scope), _length_unclear())(scope, receive, send)
+                return
             if size > self._max_bytes:
                 await problems.answer(Request(scope), _head_too_large())(scope, receive, send)
                 return
@@ -161,6 +166,17 @@ def _head_too_large() -> Problem:
         "head_too_large",
         "The request's address and headers are too large.",
         "Send what is long in the body.",
+    )
+
+
+def _length_unclear() -> Problem:
+    return Problem(
+        400,
+        "bad_request",
+        "The request has both a Content-Length and a Transfer-Encoding.",
+        "Send one of the two.",
+        # What follows on this connection may be a part of the body to somebody else.
+        headers={"Connection": "close"},
     )
 
 

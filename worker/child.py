@@ -15,6 +15,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from worker.priority import give_way
+
 _POLL_SECONDS = 0.2
 _TAIL_LINES = 60
 _LONGEST_LINE = 1 << 20
@@ -122,6 +124,8 @@ def run_child(
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
+        if started is None:
+            give_way(process.pid)
         try:
             _listen(process, end, take_event, end_reason, grace_seconds)
         finally:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import gan_core
+from worker.priority import give_way
 
 _PACKAGE = Path(gan_core.__file__).parent
 
@@ -69,6 +70,7 @@ class ReadyChild:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        give_way(self._process.pid)
 
     def take(self, folder: Path) -> subprocess.Popen[bytes] | None:
         """Have the child that waits carry out a step; None when there is none.

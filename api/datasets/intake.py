@@ -29,6 +29,8 @@ MEDIA_TYPES = frozenset(
 """Of archives. Which kind it is is told from the first bytes, whatever the client says."""
 
 FIRST_BYTES = 262
+# What a multipart body may have around its file, in bytes.
+_MAX_AROUND = 65536
 # The first entry's local header; an archive without entries begins with PK\5\6.
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP = b"\x1f\x8b\x08"
@@ -95,7 +97,7 @@ class Intake:
     def _body(self) -> AsyncIterator[bytes]:
         declared = self._request.headers.get("content-length", "")
         # A multipart body is a little longer than its file; the exact count comes while reading.
-        if declared.isdecimal() and int(declared) > self._max_bytes + 65536:
+        if declared.isdecimal() and int(declared) > self._max_bytes + _MAX_AROUND:
             raise too_large(self._max_bytes)
         header = Message()
         header["content-type"] = self._request.headers.get("content-type", "")
@@ -105,7 +107,7 @@ class Intake:
             return self._request.stream()
         boundary = header.get_param("boundary")
         if kind == "multipart/form-data" and isinstance(boundary, str) and boundary:
-            return _file_part(self._request.stream(), boundary)
+            return _file_part(self._whole(), boundary)
         raise Problem(
             415,
             "media_type_unsupported",
@@ -117,6 +119,15 @@ class Intake:
                 " multipart/form-data"
             },
         )
+
+    async def _whole(self) -> AsyncIterator[bytes]:
+        """Yield a multipart body, whose other parts nobody reads, but which must come to an end."""
+        size = 0
+        async for chunk in self._request.stream():
+            size += len(chunk)
+            if size > self._max_bytes + _MAX_AROUND:
+                raise too_large(self._max_bytes)
+            yield chunk
 
 
 def too_large(max_bytes: int) -> Problem:

@@ -7,7 +7,7 @@ import ipaddress
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from fastapi import Request
@@ -27,6 +27,7 @@ V = TypeVar("V")
 _REMEMBERED = 10_000
 _ALLOWANCE_SECONDS = 10.0
 _GOOD_SECONDS = 600.0
+_STANDING_SECONDS = 1.0
 _SAME_REFUSAL_SECONDS = 60.0
 
 
@@ -58,6 +59,14 @@ class Memory(Generic[V]):
             self._kept.clear()
 
 
+@dataclass
+class _Looked:
+    """How a party stood when it was looked up, and how many requests came since."""
+
+    standing: Standing
+    since: int = 0
+
+
 class Gate:
     """Lets requests in, or answers 429. One for each app."""
 
@@ -66,6 +75,7 @@ class Gate:
         self._database = database
         self.counter = RequestCounter(settings.redis_url.get_secret_value())
         self._allowances: Memory[Allowance] = Memory(_ALLOWANCE_SECONDS)
+        self._standings: Memory[_Looked] = Memory(_STANDING_SECONDS)
         self._good: Memory[bool] = Memory(_GOOD_SECONDS)
         self._refused: Memory[bool] = Memory(_SAME_REFUSAL_SECONDS)
 
@@ -127,11 +137,24 @@ class Gate:
         ]
         over = self.counter.count(policies)
         if policies:
-            shown = over or self.counter.standing(policies[0])
-            request.state.rate_limit = (policies, shown)
+            request.state.rate_limit = (policies, over or self._standing(policies[0]))
         if over is not None:
             raise _too_many_requests(over, f"this {over.policy.name}")
         return replace(identity, allowance=allowed)
+
+    def _standing(self, policy: Policy) -> Standing:
+        """Return how a party stands: counted a moment ago, less what came here since.
+
+        It is a hint for the client, and every look costs a way to the broker.
+        """
+        name = f"{policy.name} {policy.party} {policy.quota}"
+        found = self._standings.get(name)
+        if found is None:
+            found = _Looked(self.counter.standing(policy))
+            self._standings.keep(name, found)
+            return found.standing
+        found.since += 1
+        return replace(found.standing, left=max(0, found.standing.left - found.since))
 
     def with_allowance(self, identity: Identity) -> Identity:
         """Return somebody with what they may use now."""

@@ -60,6 +60,7 @@ class UploadService:
                 f"The upload would have more than {MAX_PARTS:,} parts.",
                 f"Ask for parts of at least {smallest:,} bytes, or leave `part_size` away.",
             )
+        self._uploads.lock_workspace()
         if self._uploads.count_open() >= self._settings.max_open_uploads:
             raise Problem(
                 429,
@@ -140,6 +141,7 @@ class UploadService:
         _check_open(upload)
         # Here and not when they are put together: what comes counts, also for an upload that is
         # never finished. One that is larger than a day's limit can come over several days.
+        self._uploads.lock_workspace()
         self._quotas.book_upload(part.size)
         return self._uploads.put_part(upload, part, keep=self._keep)
 

@@ -6,7 +6,8 @@ Needs wrk and nginx (Debian: `apt install wrk nginx-light`). Starts `graft serve
 phantoms, submits a study, and once its GAN is in training lets come at once:
 
 - `--clients` that poll the job with its entity tag, each every `--pace` seconds (wrk);
-- `--transfers` that upload a data set and as many that download a file, over and over.
+- `--transfers` that upload a data set and as many that download a file, over and over, each at
+  `--rate-mib` a second: 20 downloads at 5 MiB/s fill a gigabit line.
 
 Printed as JSON: percentiles of a poll, every status and error, bytes a second, the largest resident
 memory of each process. Then, with the training still at work and nobody else there: the same file
@@ -263,11 +264,19 @@ def poll(url: str, key: str, job_id: str, *, clients: int, pace: float, seconds:
 
 
 class Transfers:
-    """Many uploads and downloads at once, over and over."""
+    """Many uploads and downloads at once, over and over, each at a fixed rate: a full line.
 
-    def __init__(self, url: str, key: str, upload: bytes, artifact: tuple[str, str]) -> None:
+    By curl, so that the clients take as little as can be of the processors that are measured.
+    """
+
+    def __init__(
+        self, url: str, key: str, upload: Path, artifact: tuple[str, str], mib_per_second: float
+    ) -> None:
         self._url = url
-        self._headers = {"Authorization": f"Bearer {key}"}
+        self._curl = [
+            "curl", "-s", "-S", "--limit-rate", str(int(mib_per_second * MIB)),
+            "-H", f"Authorization: Bearer {key}",
+        ]  # fmt: skip
         self._upload = upload
         self._artifact, self._sha256 = artifact
         self._is_over = threading.Event()
@@ -290,40 +299,46 @@ class Transfers:
         for thread in self._threads:
             thread.join(120)
 
-    def _repeat(self, work: Callable[[httpx.Client], None]) -> None:
-        with httpx.Client(base_url=self._url, headers=self._headers, timeout=60) as client:
+    def _repeat(self, work: Callable[[Path], None]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
             while not self._is_over.is_set():
-                try:
-                    work(client)
-                except Exception as error:  # noqa: BLE001  # counted, and the run goes on
-                    with self._lock:
-                        self.errors[f"{work.__name__}: {type(error).__name__}"] += 1
+                work(Path(folder))
 
-    def _up(self, client: httpx.Client) -> None:
+    def _up(self, folder: Path) -> None:
         # A zip may end in a comment: other bytes each time, so that nothing is reused.
-        comment = secrets.token_bytes(16)
-        body = self._upload[:-2] + len(comment).to_bytes(2, "little") + comment
-        answer = client.post(
-            "/v1/datasets", content=body, headers={"Content-Type": "application/zip"}
-        )
-        self._note("upload", answer.status_code, 202, len(body))
+        plain, comment = self._upload.read_bytes(), secrets.token_bytes(16)
+        body = folder / "upload.zip"
+        body.write_bytes(plain[:-2] + len(comment).to_bytes(2, "little") + comment)
+        found = subprocess.run(
+            [
+                *self._curl, "-o", "/dev/null", "-w", "%{http_code}",
+                "-H", "Content-Type: application/zip", "--data-binary", f"@{body}",
+                f"{self._url}/v1/datasets",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout  # fmt: skip
+        self._note("upload", found == "202", found, len(plain))
 
-    def _down(self, client: httpx.Client) -> None:
-        digest, size = hashlib.sha256(), 0
-        with client.stream("GET", f"/v1/artifacts/{self._artifact}/content") as answer:
-            for chunk in answer.iter_raw():
-                digest.update(chunk)
-                size += len(chunk)
-        is_whole = digest.hexdigest() == self._sha256
-        self._note("download" if is_whole else "broken download", answer.status_code, 200, size)
+    def _down(self, _folder: Path) -> None:
+        address = f"{self._url}/v1/artifacts/{self._artifact}/content"
+        with subprocess.Popen([*self._curl, address], stdout=subprocess.PIPE) as curl:
+            found = subprocess.run(
+                ["sha256sum"], stdin=curl.stdout, capture_output=True, text=True, check=True
+            ).stdout.split()[0]
+        self._note("download", found == self._sha256, "broken", self.size)
 
-    def _note(self, what: str, status: int, wanted: int, size: int) -> None:
+    size = 0
+    """Bytes of the file that is downloaded."""
+
+    def _note(self, what: str, is_good: bool, otherwise: str, size: int) -> None:
         with self._lock:
-            if status != wanted or what.startswith("broken"):
-                self.errors[f"{what}: {status}"] += 1
-            else:
+            if is_good:
                 self.done[what] += 1
                 self.bytes[what] += size
+            else:
+                self.errors[f"{what}: {otherwise}"] += 1
 
 
 def seconds_of(url: str, headers: dict[str, str]) -> float:
@@ -363,7 +378,8 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=5.0, help="seconds between a client's polls")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--transfers", type=int, default=20)
-    parser.add_argument("--file-mib", type=int, default=256)
+    parser.add_argument("--rate-mib", type=float, default=5.0, help="a second, of each transfer")
+    parser.add_argument("--file-mib", type=int, default=64)
     parser.add_argument("--work", type=Path, default=None, help="folder; left out: a temporary one")
     options = parser.parse_args()
     for program in ("wrk", "nginx", "curl"):
@@ -386,7 +402,8 @@ def main() -> None:
         memory.start()
         time.sleep(3)
         alone = poll(url, key, job_id, clients=options.clients, pace=options.pace, seconds=20)
-        transfers = Transfers(url, key, data.read_bytes(), artifact)
+        transfers = Transfers(url, key, data, artifact, options.rate_mib)
+        transfers.size = options.file_mib * MIB
         started = time.monotonic()
         transfers.start(options.transfers)
         together = poll(

@@ -193,11 +193,13 @@ def show_dataset(dataset: Dataset) -> None:
     """Print a data set."""
     from rich.markup import escape
 
-    from graft.cli.tables import console
+    from graft.cli.tables import console, printable
 
     colour = {"ready": "green", "rejected": "red"}.get(dataset.status, "yellow")
     out = console()
-    out.print(f"[bold]{dataset.id}[/]  {escape(dataset.name)}  [{colour}]{dataset.status}[/]")
+    out.print(
+        f"[bold]{dataset.id}[/]  {escape(printable(dataset.name))}  [{colour}]{dataset.status}[/]"
+    )
     for name, splits in (dataset.classes or {}).items():
         counts = ", ".join(f"{count} {split}" for split, count in splits.items())
         out.print(f"  {escape(name)}: {counts}")

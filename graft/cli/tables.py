@@ -38,6 +38,11 @@ def console() -> Console:
     return out
 
 
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: names come from whoever gave them."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; every cell is text that was not written by us, so no markup in it."""
     from rich.table import Table
@@ -48,7 +53,7 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         # The first is an id, to be copied whole.
         table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     out = console()
     out.soft_wrap = False
     out.print(table)

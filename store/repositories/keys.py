@@ -45,7 +45,7 @@ def authenticate(session: Session, text: str, pepper: str) -> Identity | None:
     row = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
     if row is None or not hmac.compare_digest(row.digest, digest_of(text, pepper)):
         return None
-    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= utc_now()):
+    if not _is_usable(row):
         return None
     return Identity(
         row.workspace_id,
@@ -55,6 +55,21 @@ def authenticate(session: Session, text: str, pepper: str) -> Identity | None:
         name=row.name,
         expires_at=row.expires_at,
     )
+
+
+def still_holds(session: Session, identity: Identity) -> bool:
+    """Say whether what somebody came with is good by now: long answers ask again and again.
+
+    Of people nothing is known but when their token ends.
+    """
+    if identity.kind == "person":
+        return identity.expires_at is None or utc_now() < identity.expires_at
+    row = KeyRepository(session, identity.workspace_id).get(identity.key_id)
+    return row is not None and _is_usable(row)
+
+
+def _is_usable(row: ApiKey) -> bool:
+    return row.revoked_at is None and (row.expires_at is None or row.expires_at > utc_now())
 
 
 class KeyRepository:

@@ -9,8 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.clock import now_of
+from store.database import FOR_NO_KEY_UPDATE
 from store.removals import promise
 from store.repositories.paging import Page, page_of
+from store.tables import Workspace
 from store.upload_tables import UploadPart, UploadSession
 from store.uploads import forget_parts, prefix_of
 
@@ -53,6 +55,13 @@ class UploadRepository:
             .where(UploadPart.upload_id == upload_id, UploadPart.workspace_id == self._workspace_id)
             .order_by(UploadPart.number)
         ).all()
+
+    def lock_workspace(self) -> None:
+        """Hold the workspace: of two at once that see room for one, the other must look again.
+
+        Whoever holds an upload as well has taken that first.
+        """
+        self._session.get_one(Workspace, self._workspace_id, with_for_update=FOR_NO_KEY_UPDATE)
 
     def count_open(self) -> int:
         """Return how many uploads were begun and neither finished nor given up."""

@@ -108,6 +108,11 @@ def test_ranges_are_read_as_rfc_9110_says() -> None:
     assert wanted_range("bytes=-0", 100) == "bad"
     assert wanted_range("bytes=100-", 100) == "bad"
     assert wanted_range("bytes=9-3", 100) == "none"
+    long = 5000 * "9"
+    assert wanted_range(f"bytes=90-{long}", 100) == (90, 100)
+    assert wanted_range(f"bytes=-{long}", 100) == (0, 100)
+    assert wanted_range(f"bytes={long}-", 100) == "bad"
+    assert wanted_range(f"bytes={5000 * '0'}1-2", 100) == (1, 3)
     assert wanted_range("bytes=0-1,5-6", 100) == "none"
     assert wanted_range("lines=0-1", 100) == "none"
     assert wanted_range("bytes=-", 100) == "none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -278,3 +279,22 @@ def test_the_client_shows_limits_and_usage(graft: Client) -> None:
     lowered = {limit.name: limit.limit for limit in graft.limits.lower({"unfinished_jobs": 2})}
     assert lowered["unfinished_jobs"] == 2
     assert {used.kind for used in graft.limits.usage()} >= {"upload_bytes"}
+
+
+def test_the_page_names_every_action_that_is_written_and_no_other() -> None:
+    root = DOCS.parents[1]
+    sources = "\n".join(
+        path.read_text("utf-8")
+        for folder in ("api", "store", "worker", "graft")
+        for path in (root / folder).rglob("*.py")
+    )
+    written = set(re.findall(r'\bappend\(\s*[^,()]+,\s*"([a-z]+\.[a-z_]+)"', sources))
+    written |= {f"webhook.{what}" for what in re.findall(r'\b_note\("([a-z_]+)"', sources)}
+    written |= set(re.findall(r'action="([a-z]+\.[a-z_]+)"', sources))
+    table = DOCS.read_text("utf-8").partition("## Looking at it")[0]
+    named = {
+        name
+        for row in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+        for name in re.findall(r"`([a-z]+\.[a-z_]+)`", row)
+    }
+    assert written == named

@@ -60,6 +60,22 @@ def test_a_multipart_upload_holds_the_same_bytes(hospital: Any) -> None:
     assert "patient" not in answer.text
 
 
+def test_what_is_around_the_file_of_a_multipart_upload_cannot_go_on_for_ever(hospital: Any) -> None:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="comment"\r\n\r\n',
+        *(bytes(10_000) for _ in range(20)),
+        b'\r\n--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n',
+        hospital.small_zip(),
+        b"\r\n--x--\r\n",
+    )
+    answer = hospital.client.post(
+        "/v1/datasets",
+        content=iter(body),  # so that its length is not declared
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    assert (answer.status_code, _code(answer)) == (413, "upload_too_large")
+
+
 def test_a_multipart_upload_without_a_file_is_refused(hospital: Any) -> None:
     other = hospital.client.post("/v1/datasets", files={"wrong": ("a.zip", hospital.small_zip())})
     assert (other.status_code, _code(other)) == (422, "multipart_unreadable")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from api.jobs import watching
 from gan_core.spec import DeviceFacts
 from gan_core.spec.speeds import training
 from store.database import Database
@@ -79,24 +80,6 @@ def test_the_same_request_twice_with_one_key_makes_one_job(hospital: Any) -> Non
     assert other.status_code == 422
     assert other.json()["code"] == "idempotency_key_reused"
     assert len(hospital.client.get("/v1/jobs?kind=study").json()["items"]) == 1
-
-
-def test_one_key_sent_many_times_at_once_makes_one_job(hospital: Any) -> None:
-    body = {"dataset_id": hospital.ready_dataset(), "real_counts": [10]}
-    answers: list[Any] = []
-
-    def send() -> None:
-        answers.append(
-            hospital.client.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
-        )
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.json()["id"] for answer in answers}) == 1
 
 
 def test_specs_that_do_not_fit_are_refused_with_what_to_do(hospital: Any) -> None:
@@ -269,6 +252,43 @@ def test_a_watcher_hears_what_happens_while_it_watches(hospital: Any) -> None:
     text = hospital.client.get(f"/v1/jobs/{job['id']}/events").text
     worker.join()
     assert [e[2]["status"] for e in _events(text)][-1] == "succeeded"
+
+
+def test_a_watcher_whose_key_is_revoked_hears_no_more(hospital: Any) -> None:
+    job = hospital.submit(hospital.ready_dataset())
+    made = hospital.client.post("/v1/keys", json={"name": "screen", "scopes": ["reader"]}).json()
+    # Should the stream go on all the same, the end of the job ends the test.
+    revoking = threading.Timer(0.3, hospital.client.delete, [f"/v1/keys/{made['id']}"])
+    working = threading.Timer(3, hospital.run, [job["id"]])
+    for timer in (revoking, working):
+        timer.start()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    text = hospital.client.get(f"/v1/jobs/{job['id']}/events", headers=headers).text
+    for timer in (revoking, working):
+        timer.join()
+    assert [event[2]["status"] for event in _events(text)] == ["queued"]
+
+
+def test_a_workspace_cannot_listen_to_any_number_of_streams(
+    hospital: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MOST_STREAMS", 1)
+    job_id = hospital.submit(hospital.ready_dataset())["id"]
+    path = f"/v1/jobs/{job_id}/events"
+    answers: list[Any] = []
+    listening = threading.Thread(target=lambda: answers.append(hospital.client.get(path)))
+    listening.start()
+    context = hospital.client.app.state.context
+    until = time.monotonic() + 10
+    while not context.streams and time.monotonic() < until:
+        time.sleep(0.01)
+    refused = hospital.client.get(path)
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+    hospital.run(job_id)
+    listening.join()
+    assert answers[0].status_code == 200
+    assert not context.streams
+    assert hospital.client.get(path).status_code == 200
 
 
 def test_every_change_and_download_is_in_the_audit_trail(hospital: Any, database: Any) -> None:

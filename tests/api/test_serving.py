@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import uvicorn
 
+from api import serving
 from api.serving import MAX_HEAD_BYTES, server_options
 
 
@@ -50,8 +52,12 @@ def _say(address: tuple[str, int], said: bytes) -> tuple[bytes, dict[str, str], 
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+        ),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_what_cannot_be_read_is_answered_with_a_problem(
     address: tuple[str, int], said: bytes
@@ -96,3 +102,49 @@ def test_a_wish_for_a_web_socket_is_answered_as_plain_http(address: tuple[str, i
     )
     assert status == b"HTTP/1.1 401 Unauthorized"
     assert headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"GET /livez HTTP/1.1\r\nX-A:",
+        (
+            b"POST /v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 10\r\n\r\n{"
+        ),
+        b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /livez",
+    ],
+    ids=["nothing", "half a head", "half a body", "half a second head"],
+)
+def test_whoever_does_not_go_on_is_not_waited_for(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(serving, "BODY_PAUSE_SECONDS", 0.5)
+    began = time.monotonic()
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(said[:-1])
+        time.sleep(0.2)
+        connection.sendall(said[-1:])  # a letter now and then buys a head no time
+        while connection.recv(65536):
+            pass
+    assert time.monotonic() - began < 5
+
+
+def test_whoever_goes_on_slowly_is_waited_for(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 1)
+    monkeypatch.setattr(serving, "BODY_PAUSE_SECONDS", 1)
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(head + b"Content-Length: 6\r\n\r\n")
+        for _ in range(6):
+            time.sleep(0.4)
+            connection.sendall(b" ")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 4")
+        # Between two requests there is more time.
+        time.sleep(1.5)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import os
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,13 +16,21 @@ from typing import Any
 import pytest
 from hostile_files import tar_gz
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
-from api.uploads.schemas import MIN_PART_BYTES
-from store.columns import utc_now
+from api.problems import Problem
+from api.uploads.schemas import MIN_PART_BYTES, UploadRequest
+from api.uploads.service import UploadService
+from store.columns import new_id, utc_now
+from store.database import Database
+from store.limits import Allowance, Limits
 from store.orphans import remove_orphans
 from store.removals import carry_out, remove_spent_uploads
+from store.repositories import Identity
+from store.settings import Settings
+from store.tables import Workspace
 from store.upload_expiry import expire_uploads
-from store.upload_tables import UploadSession
+from store.upload_tables import UploadPart, UploadSession
 from worker.inputs import DigestMismatchError, materialise
 
 PART = MIN_PART_BYTES
@@ -392,3 +401,49 @@ def test_a_stranger_finds_no_upload(hospital: Any, stranger: Any) -> None:
     assert stranger.post("/v1/datasets", params={"upload_id": upload["id"]}).status_code == 404
     assert stranger.get("/v1/uploads").json()["items"] == []
     assert len(_objects(hospital)) == 2
+
+
+@pytest.mark.parametrize("what", ["parts", "uploads"])
+def test_two_at_once_do_not_both_get_the_last_room(postgres_url: str, what: str) -> None:
+    # SQLite has one writer at a time; PostgreSQL has many, none of which sees what another does.
+    database = Database(postgres_url)
+    who = Identity(
+        new_id("ws"),
+        new_id("key"),
+        frozenset({"researcher"}),
+        allowance=Allowance(workspace=Limits(upload_bytes_per_day=100)),
+    )
+    settings = Settings(max_open_uploads=3)
+    with database.write() as session:
+        session.add(Workspace(id=who.workspace_id, name=who.workspace_id))
+        session.flush()
+        made = [
+            UploadService(session, who, settings).create(UploadRequest(size=60)).id
+            for _ in range(2)
+        ]
+
+    def use_room(session: Session, upload_id: str) -> None:
+        service = UploadService(session, who, settings)
+        if what == "uploads":
+            service.create(UploadRequest(size=60))
+            return
+        part = UploadPart(number=1, size=60, sha256="0" * 64, object_key=new_id("o"))
+        service.put_part(upload_id, part)
+
+    refused: list[str] = []
+
+    def come_second() -> None:
+        try:
+            with database.write() as session:
+                use_room(session, made[1])
+        except Problem as problem:
+            refused.append(problem.code)
+
+    second = threading.Thread(target=come_second)
+    with database.write() as session:
+        use_room(session, made[0])
+        second.start()
+        second.join(0.5)
+    second.join()
+    database.dispose()
+    assert refused == ["upload_quota" if what == "parts" else "too_many_uploads"]

@@ -62,6 +62,15 @@ class Outcome:
     peak_bytes: int = 0
     wrong: list[str] = field(default_factory=list)
 
+    def told(self) -> list[str]:
+        """Say what became of them."""
+        size = self.peak_bytes / 2**20
+        return [
+            f"read all the same: {self.read}; unreadable: {dict(self.codes)}",
+            f"helpers that broke down: {dict(self.ended)}",
+            f"slowest {self.slowest:.1f} s; largest helper {size:.0f} MiB",
+        ]
+
 
 def originals() -> dict[str, bytes]:
     """Return a sound file of every kind that is read."""
@@ -306,7 +315,20 @@ def mutated(original: bytes, chance: random.Random) -> bytes:
     return bytes(data)
 
 
-def run(
+def run(cases: int, seed: int, report: Callable[[str], None]) -> list[str]:
+    """Try mutated files for ``make fuzz``; return a sentence for each that went wrong."""
+
+    def on_case(done: int) -> None:
+        if done % 1000 == 0:
+            report(f"{done} DICOM files")
+
+    outcome = decode_mutated(cases, seed, on_case=on_case)
+    for line in outcome.told():
+        report(line)
+    return outcome.wrong
+
+
+def decode_mutated(
     cases: int,
     seed: int,
     *,
@@ -377,11 +399,9 @@ def main() -> int:
         if done % 500 == 0:
             print(f"{done} cases, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
-    outcome = run(args.cases, args.seed, on_case=on_case, keep=args.keep)
+    outcome = decode_mutated(args.cases, args.seed, on_case=on_case, keep=args.keep)
     print(f"{outcome.cases} DICOM files in {time.monotonic() - began:.0f} s")
-    print(f"read all the same: {outcome.read}; unreadable: {dict(outcome.codes)}")
-    print(f"helpers that broke down: {dict(outcome.ended)}")
-    print(f"slowest {outcome.slowest:.1f} s; largest helper {outcome.peak_bytes / 2**20:.0f} MiB")
+    print("\n".join(outcome.told()))
     for line in outcome.wrong:
         print(f"WRONG {line}")
     return 1 if outcome.wrong else 0

@@ -22,7 +22,7 @@ def fuzz() -> ModuleType:
 
 
 def test_mutated_files_are_read_or_unreadable_and_nothing_else(fuzz: ModuleType) -> None:
-    outcome = fuzz.run(400, seed=1)
+    outcome = fuzz.decode_mutated(400, seed=1)
     assert outcome.wrong == []
     assert outcome.cases == 400
     # The mutations reach beyond the first check, and leave something to read.
@@ -36,7 +36,7 @@ def test_what_must_not_be_is_told(fuzz: ModuleType, monkeypatch: pytest.MonkeyPa
         raise KeyError("the decoder")
 
     monkeypatch.setattr(fuzz.DicomDecoders, "decode", broken)
-    outcome = fuzz.run(3, seed=1)
+    outcome = fuzz.decode_mutated(3, seed=1)
     assert len(outcome.wrong) == 3
     assert "KeyError" in outcome.wrong[0]
 

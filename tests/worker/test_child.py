@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from worker.child import ChildEnd, EndReason, run_child
+from worker.priority import NICENESS
 
 _POLITE = """
 import signal, sys, time
@@ -156,3 +157,20 @@ def _lives(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_a_child_and_what_it_starts_give_way_to_everybody_else(tmp_path: Path) -> None:
+    code = """
+import json, os, pathlib, subprocess, sys
+own = os.getpriority(os.PRIO_PROCESS, 0)
+group = pathlib.Path("/proc/self/autogroup")
+shared = int(group.read_text().split()[-1]) if group.exists() else None
+out = subprocess.run([sys.executable, "-c", "import os; print(os.getpriority(os.PRIO_PROCESS, 0))"],
+    capture_output=True, text=True).stdout
+print(json.dumps({"event": "done", "outputs": [{"own": own, "theirs": int(out), "group": shared}]}))
+"""
+    end = run(f"import time; time.sleep(0.3)\n{code}", tmp_path, Heard())
+    assert end.outputs is not None
+    (found,) = end.outputs
+    assert (found["own"], found["theirs"]) == (NICENESS, NICENESS)
+    assert found["group"] in {None, NICENESS}
