@@ -104,7 +104,7 @@ def test_a_portal_gets_its_zip_by_webhooks_and_is_not_fooled(
             assert forged.status_code == 401
             assert has_status("ready")
 
-        # Killed before it noted what it asked: the same key, the same job.
+        # Started anew, it remembers, and asks for nothing twice.
         with portal(environment | {"PORTAL_FALLBACK_SECONDS": "1"}, port, log) as client:
             real.wait_for(lambda: is_up(client), 60, "the portal, again")
             assert client.get(f"/studies/{study['id']}").json()["status"] == "ready"

