@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio.to_thread
 from fastapi import Depends, FastAPI
 
 from api import health, pages, problems
@@ -37,6 +38,7 @@ from store.settings import Settings
 from store.tracing import NO_TRACING, start_tracing
 
 _MAX_JSON_BYTES = 1024 * 1024
+_THREADS = 200
 _DESCRIPTION = (
     "Trains GANs on your own images, makes synthetic images of the rare class, and says honestly"
     " whether they help a classifier. Every error is a problem document (RFC 9457). Ids are"
@@ -72,6 +74,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # Writers wait in a row; they must not have all threads while others only want to look.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         if sender is not None:
             sender.start()
         yield

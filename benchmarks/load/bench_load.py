@@ -1,11 +1,12 @@
 """How the service bears many clients while a job trains.
 
-Run: python benchmarks/load/bench_load.py [--clients 1000] [--pace 5] [--seconds 60]
+Run: python benchmarks/load/bench_load.py [--clients 1000] [--pace 15] [--seconds 60]
 
 Needs wrk and nginx (Debian: `apt install wrk nginx-light`). Starts `graft serve` with one worker on
 phantoms, submits a study, and once its GAN is in training lets come at once:
 
-- `--clients` that poll the job with its entity tag, each every `--pace` seconds (wrk);
+- `--clients` that poll the job with its entity tag, each every `--pace` seconds (wrk; 15 is what
+  `Retry-After` asks for while a job has long to go);
 - `--transfers` that upload a data set and as many that download a file, over and over, each at
   `--rate-mib` a second: 20 downloads at 5 MiB/s fill a gigabit line.
 
@@ -375,7 +376,7 @@ def compare(url: str, key: str, artifact: str, file: Path, rounds: int) -> dict[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=1000)
-    parser.add_argument("--pace", type=float, default=5.0, help="seconds between a client's polls")
+    parser.add_argument("--pace", type=float, default=15.0, help="seconds between a client's polls")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--transfers", type=int, default=20)
     parser.add_argument("--rate-mib", type=float, default=5.0, help="a second, of each transfer")
