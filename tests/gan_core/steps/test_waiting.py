@@ -34,8 +34,9 @@ def test_the_step_is_run_in_its_folder_with_temporary_files_of_its_own(
     (tmp_path / "tmp").mkdir()
     seen: list[tuple[Path, str, str]] = []
 
-    def run(folder: Path, *, parent: int | None) -> int:
+    def run(folder: Path, *, parent: int | None, confines: bool) -> int:
         assert parent is None
+        assert confines, "a step that reads uploads is limited here, too"
         seen.append((folder, str(Path.cwd()), tempfile.gettempdir()))
         return 0
 
