@@ -107,7 +107,10 @@ def test_every_python_module_that_is_run_exists(page: Path) -> None:
 def test_every_setting_that_is_named_exists(page: Path) -> None:
     fields = {f"GRAFT_{name.upper()}" for name in Settings.model_fields}
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    client = (ROOT / "graft" / "cli" / "connecting.py").read_text(encoding="utf-8")
     known = fields | set(re.findall(r"\$\{(GRAFT_[A-Z0-9_]+)", compose))
+    # What the command line reads, which is no setting of the service.
+    known |= set(re.findall(r"\"(GRAFT_[A-Z0-9_]+)\"", client))
     named = set(re.findall(r"\b(GRAFT_[A-Z0-9_]+)\b", page.read_text(encoding="utf-8")))
     assert named <= known
 
@@ -188,8 +191,9 @@ def test_every_decision_is_listed() -> None:
 def test_the_api_page_walks_through_calls_that_exist() -> None:
     contract = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    walked = set(re.findall(r"\$GRAFT(/v1/[^\"? ]+)", page))
+    walked = set(re.findall(r"\$GRAFT(/v1/(?:\$\{[^}]*\}|[^\"? ])+)", page))
     assert len(walked) >= 6
     for path in walked:
-        pattern = re.sub(r"[a-z]+_01…|(?<=/parts/)[0-9]+", "[^/]+", path)
+        # An id that is shown, or one that the shell puts in.
+        pattern = re.sub(r"[a-z]+_01…|(?<=/parts/)[0-9]+|\$\{?[a-z#* ]+\}?", "[^/]+", path)
         assert any(re.fullmatch(pattern, known) for known in contract["paths"]), path
