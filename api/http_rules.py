@@ -37,13 +37,14 @@ def _written_out(text: object) -> object:
     return text
 
 
-_Moment = Annotated[AwareDatetime, AfterValidator(in_utc), BeforeValidator(_written_out)]
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc), BeforeValidator(_written_out)]
+"""A moment in a query (RFC 3339, with a time zone), in UTC."""
 CreatedAfter = Annotated[
-    _Moment | None,
+    Moment | None,
     Query(description="Only what was made later than this moment (RFC 3339, with a time zone)."),
 ]
 CreatedBefore = Annotated[
-    _Moment | None,
+    Moment | None,
     Query(description="Only what was made earlier than this moment (RFC 3339, with a time zone)."),
 ]
 

@@ -81,13 +81,6 @@ def can_begin(queue: str | None, now: datetime) -> ColumnElement[bool]:
         queue: Only of this queue; null: of any.
         now: The time by the database's clock.
     """
-    twin = aliased(Step)
-    has_running_twin = exists().where(
-        twin.workspace_id == Step.workspace_id,
-        twin.key == Step.key,
-        twin.status == "running",
-        twin.id != Step.id,
-    )
     is_within_reach = or_(
         Step.code_version.is_(None),
         *(
@@ -101,7 +94,18 @@ def can_begin(queue: str | None, now: datetime) -> ColumnElement[bool]:
         or_(Step.available_at.is_(None), is_due(now)),
         is_within_reach,
         # The same work is done once: the other job gets it when it is there.
-        ~has_running_twin,
+        ~has_running_twin(),
+    )
+
+
+def has_running_twin() -> ColumnElement[bool]:
+    """Return the condition under which a step's work is being done for another job."""
+    twin = aliased(Step)
+    return exists().where(
+        twin.workspace_id == Step.workspace_id,
+        twin.key == Step.key,
+        twin.status == "running",
+        twin.id != Step.id,
     )
 
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from gan_core.spec.speeds import SETTINGS_MARK
 from store.clock import now_of
 from store.doorbell import QUEUES
-from store.fairness import is_due
+from store.fairness import has_running_twin, is_due
 from store.step_tables import OutboxRow, Step
 from store.tables import Job, MeasuredSpeed, WorkerSeen
 from store.tallies import tallies
@@ -116,15 +116,8 @@ def _twins(session: Session, is_not_paused: ColumnElement[bool]) -> Counter[str]
 
 def _first(session: Session, queue: str, is_not_paused: ColumnElement[bool]) -> datetime | None:
     """Return since when the first step of a queue has waited that waits for a worker."""
-    twin = aliased(Step)
-    has_running_twin = exists().where(
-        twin.workspace_id == Step.workspace_id,
-        twin.key == Step.key,
-        twin.status == "running",
-        twin.id != Step.id,
-    )
     waits_here = and_(
-        Step.queue == queue, Step.status == "queued", is_not_paused, ~has_running_twin
+        Step.queue == queue, Step.status == "queued", is_not_paused, ~has_running_twin()
     )
     noted = session.scalar(
         select(Step.queued_at)

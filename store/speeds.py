@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from sqlalchemy import case, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from gan_core import __version__
@@ -16,6 +14,7 @@ from gan_core.spec.steps import STEP_VERSIONS
 from store.clock import now_of
 from store.step_tables import Step
 from store.tables import MeasuredSpeed
+from store.upserting import insert_into
 from store.workers import WorkerRegister
 
 _KEPT = 0.7
@@ -52,12 +51,7 @@ class SpeedBook:
         if seconds <= 0 or units <= 0:
             return
         version = version_of(workload)
-        insert: Any = (
-            postgresql.insert
-            if self._session.get_bind().dialect.name == "postgresql"
-            else sqlite.insert
-        )
-        statement = insert(MeasuredSpeed).values(
+        statement = insert_into(self._session, MeasuredSpeed).values(
             device=device,
             workload=workload,
             version=version,

@@ -8,14 +8,13 @@ wait for each other in a circle.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from store.access_tables import Tally
 from store.step_tables import Step
+from store.upserting import insert_into
 
 LEASE_EXPIRIES = "lease_expiries"
 """By reason: ``lapsed``, ``holder_gone``."""
@@ -73,13 +72,10 @@ def write_counted(session: Session) -> None:
     pending: Counter[tuple[str, str]] = session.info.pop(_PENDING, Counter())
     if not pending:
         return
-    insert: Any = (
-        postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    )
     session.flush()
     for (name, label), by in sorted(pending.items()):
         session.execute(
-            insert(Tally)
+            insert_into(session, Tally)
             .values(name=name, label=label, value=by)
             .on_conflict_do_update(
                 index_elements=["name", "label"], set_={"value": Tally.value + by}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from store.access_tables import Usage
 from store.step_tables import Step
 from store.tables import Job
+from store.upserting import insert_into
 
 NOBODY = "system"
 """Who used it, where the job does not say who asked for it."""
@@ -21,9 +20,7 @@ def book(
     session: Session, workspace_id: str, kind: str, actor: str, amount: float, *, day: str
 ) -> None:
     """Add to what an actor of a workspace used on a day (UTC); any number may at once."""
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    insert: Any = postgresql.insert if is_postgres else sqlite.insert
-    statement = insert(Usage).values(
+    statement = insert_into(session, Usage).values(
         workspace_id=workspace_id, day=day, kind=kind, actor=actor, amount=amount
     )
     session.execute(

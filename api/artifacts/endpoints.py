@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -12,6 +11,7 @@ from api.artifacts.schemas import ArtifactView
 from api.artifacts.service import ArtifactService, gone
 from api.auth import Reader
 from api.context import Ctx
+from api.digests import digest_header
 from api.http_rules import Id, has_tag, wanted_range
 from api.problems import Problem, described
 from store.tables import Artifact
@@ -91,11 +91,10 @@ def get_content(
 
 
 def _headers(artifact: Artifact) -> dict[str, str]:
-    digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
     return {
         "ETag": f'"{artifact.sha256}"',
         "Accept-Ranges": "bytes",
-        "Repr-Digest": f"sha-256=:{digest}:",
+        "Repr-Digest": digest_header(artifact.sha256),
         # The name is one of ours (it is made by our own steps), so it needs no escaping.
         "Content-Disposition": f'attachment; filename="{artifact.name}"',
         # Should a browser show it after all: no script of it runs with our origin.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, AwareDatetime
 from sqlalchemy.orm import Session
 
 from api.auth import Admin
 from api.context import Context, Ctx
-from api.http_rules import Cursor, Id, Limit, PageOf
+from api.http_rules import Cursor, Id, Limit, Moment, PageOf
 from api.idempotency import Made, Once
 from api.problems import described
 from api.webhooks.addresses import AddressRules
@@ -31,16 +29,8 @@ from store.webhook_tables import DeliveryStatus
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], responses=described(401, 403, 422))
 
 
-def _in_utc(moment: datetime | None) -> datetime | None:
-    try:
-        return None if moment is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies beyond the years that can be stored") from None
-
-
 Since = Annotated[
-    AwareDatetime | None,
-    AfterValidator(_in_utc),
+    Moment | None,
     Query(description="Only messages from then on; left out: all that are kept, 30 days."),
 ]
 

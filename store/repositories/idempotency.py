@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from store.access_tables import IdempotentRequest
 from store.clock import SLACK, now_of
+from store.upserting import insert_into
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,8 @@ class IdempotentRequests:
     def _insert(
         self, key: str, fingerprint: str, token: str, now: datetime, until: datetime
     ) -> bool:
-        dialect = self._session.get_bind().dialect.name
-        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
         return self._change(
-            insert(IdempotentRequest)
+            insert_into(self._session, IdempotentRequest)
             .values(
                 workspace_id=self._workspace_id,
                 key=key,

@@ -3,78 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-import os
 import pickle
-import zipfile
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from scripted_service import (
+    CONTENT,
+    QUICK,
+    URL,
+    Service,
+    artifact,
+    async_client_of,
+    broken_after,
+    client_of,
+    dataset,
+    job,
+    problem,
+    ranged,
+    stream,
+)
 
-from gan_core.reading import layout
 from gan_core.spec.errors import GraftError
-from graft.client import ApiError, Artifact, AsyncClient, Client
+from graft.client import ApiError, Client
 from graft.client.errors import retry_after
 from graft.client.flow import Patience, Send
-from graft.client.sse import EventParser
-from graft.client.transfer import IMAGE_SUFFIXES
-
-URL = "http://127.0.0.1:1"
-QUICK = Patience(retries=3, first_wait=0.001)
-Handler = Callable[[httpx.Request], httpx.Response]
-
-
-class Service:
-    """Answers from a script, and keeps what was asked."""
-
-    def __init__(self, *answers: httpx.Response | Exception | Handler) -> None:
-        self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        request.read()
-        return self._answer(request)
-
-    async def answer(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        return self._answer(request)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, httpx.Response) else answer(request)
-
-
-def client_of(service: Service) -> Client:
-    return Client(URL, key="graft_k", patience=QUICK, transport=httpx.MockTransport(service))
-
-
-def async_client_of(service: Service) -> AsyncClient:
-    transport = httpx.MockTransport(service.answer)
-    return AsyncClient(URL, key="graft_k", patience=QUICK, transport=transport)
-
-
-def job(status: str = "running", **more: Any) -> dict[str, Any]:
-    return {"id": "job_1", "status": status, "progress": {"fraction": 0.5}, **more}
-
-
-def problem(status: int, code: str, **headers: str) -> httpx.Response:
-    document = {
-        "type": f"urn:graft:problem:{code}",
-        "title": "Unprocessable",
-        "status": status,
-        "detail": "It cannot be.",
-        "hint": "Try less.",
-        "code": code,
-    }
-    return httpx.Response(status, json=document, headers=headers)
 
 
 def test_every_request_carries_the_key() -> None:
@@ -260,259 +215,6 @@ def test_waiting_can_be_limited() -> None:
     assert caught.value.code == "wait_timed_out"
 
 
-# --- uploads --------------------------------------------------------------------------------------
-
-
-def folder_of_images(tmp_path: Path) -> Path:
-    for name in ("train/a/1.png", "train/b/2.png", "test/a/3.png", ".DS_Store", "__MACOSX/x"):
-        path = tmp_path / "set" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode() * 10)
-    return tmp_path / "set"
-
-
-def dataset(status: str = "ingesting") -> dict[str, Any]:
-    return {"id": "ds_1", "name": "set", "status": status, "sha256": "0" * 64}
-
-
-def test_a_folder_is_packed_the_same_way_every_time_and_without_clutter(tmp_path: Path) -> None:
-    service = Service(httpx.Response(202, json=dataset()))
-    told: list[tuple[int, int]] = []
-    folder = folder_of_images(tmp_path)
-    for _ in range(2):
-        client_of(service).datasets.upload(
-            folder, image_size=64, on_bytes=lambda d, t: told.append((d, t))
-        )
-    first, second = (request.content for request in service.requests)
-    assert first == second
-    with zipfile.ZipFile(BytesIO(first)) as archive:
-        assert archive.namelist() == ["test/a/3.png", "train/a/1.png", "train/b/2.png"]
-    request = service.requests[0]
-    assert request.headers["content-type"] == "application/zip"
-    assert int(request.headers["content-length"]) == len(first)
-    assert dict(request.url.params) == {"name": "set", "image_size": "64"}
-    assert told[-1] == (len(first), len(first))
-
-
-def test_of_a_folder_nothing_but_images_leaves_this_machine(tmp_path: Path) -> None:
-    folder = folder_of_images(tmp_path)
-    (folder / "train" / "patients.xlsx").write_bytes(b"names")
-    (folder / "notes.csv").write_bytes(b"names")
-    (folder / "train" / "b" / "SCAN.JPEG").write_bytes(b"image")
-    (tmp_path / "elsewhere.png").write_bytes(b"of somebody else")
-    (folder / "train" / "a" / "link.png").symlink_to(tmp_path / "elsewhere.png")
-    left_out: list[int] = []
-    service = Service(httpx.Response(202, json=dataset()))
-    client_of(service).datasets.upload(folder, on_left_out=left_out.append)
-    with zipfile.ZipFile(BytesIO(service.requests[0].content)) as archive:
-        assert sorted(archive.namelist()) == [
-            "test/a/3.png",
-            "train/a/1.png",
-            "train/b/2.png",
-            "train/b/SCAN.JPEG",
-        ]
-    assert left_out == [3]
-
-
-def test_the_images_of_a_folder_are_what_the_service_reads_as_images() -> None:
-    assert IMAGE_SUFFIXES == layout._IMAGES
-
-
-def test_a_folder_with_other_files_alone_is_refused_at_once(tmp_path: Path) -> None:
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "patients.csv").write_bytes(b"names")
-    service = Service()
-    with pytest.raises(GraftError, match="holds no images") as caught:
-        client_of(service).datasets.upload(tmp_path / "set")
-    assert caught.value.code == "empty_folder"
-    assert service.requests == []
-
-
-@pytest.mark.parametrize("where", ["a file", "a folder"])
-def test_what_cannot_be_read_is_told_in_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    folder = folder_of_images(tmp_path)
-    bad = folder / "train" / "b" / ("2.png" if where == "a file" else "")
-    # Not by its mode: an administrator reads everything.
-    real_open, real_scan = Path.open, os.scandir
-
-    def open_(path: Path, *args: Any, **more: Any) -> Any:
-        if path == bad:
-            raise PermissionError(13, "Permission denied", str(path))
-        return real_open(path, *args, **more)
-
-    def scan(path: Any) -> Any:
-        if Path(path) == bad:
-            raise PermissionError(13, "Permission denied", str(path))
-        return real_scan(path)
-
-    monkeypatch.setattr(Path, "open", open_)
-    monkeypatch.setattr(os, "scandir", scan)
-    service = Service()
-    with pytest.raises(GraftError, match="Permission denied") as caught:
-        client_of(service).datasets.upload(folder)
-    assert caught.value.code == "unreadable_file"
-    assert str(bad) in caught.value.detail
-    assert service.requests == []
-
-
-def test_an_upload_that_broke_off_is_sent_again_whole(tmp_path: Path) -> None:
-    path = tmp_path / "set.zip"
-    path.write_bytes(b"PK" * 1000)
-    service = Service(httpx.WriteError("broke"), httpx.Response(202, json=dataset()))
-    client_of(service).datasets.upload(path)
-    assert service.requests[1].content == path.read_bytes()
-
-
-def test_what_is_not_there_cannot_be_uploaded(tmp_path: Path) -> None:
-    from gan_core.spec.errors import GraftError
-
-    client = client_of(Service(httpx.Response(202, json=dataset())))
-    (tmp_path / "empty").mkdir()
-    for name, code in {"nothing": "no_such_file", "empty": "empty_folder"}.items():
-        with pytest.raises(GraftError) as caught:
-            client.datasets.upload(tmp_path / name)
-        assert caught.value.code == code
-
-
-# --- downloads ------------------------------------------------------------------------------------
-
-CONTENT = bytes(range(256)) * 40
-
-
-def artifact(content: bytes = CONTENT, name: str = "synthetic.zip") -> Artifact:
-    digest = hashlib.sha256(content).hexdigest()
-    return Artifact(id="art_1", kind="synthetic-zip", name=name, size=len(content), sha256=digest)
-
-
-def ranged(content: bytes) -> Handler:
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked = request.headers.get("range")
-        if asked is None:
-            return httpx.Response(200, content=content)
-        start = int(asked.removeprefix("bytes=").rstrip("-"))
-        return httpx.Response(206, content=content[start:])
-
-    return answer
-
-
-def broken_after(count: int) -> Handler:
-    class Broken(httpx.SyncByteStream, httpx.AsyncByteStream):
-        def __iter__(self) -> Any:
-            yield CONTENT[:count]
-            raise httpx.ReadError("broke")
-
-        async def __aiter__(self) -> Any:
-            yield CONTENT[:count]
-            raise httpx.ReadError("broke")
-
-    return lambda _request: httpx.Response(200, stream=Broken())
-
-
-def test_a_download_that_broke_off_goes_on_where_it_ended(tmp_path: Path) -> None:
-    service = Service(broken_after(1000), ranged(CONTENT))
-    target = tmp_path / "out" / "synthetic.zip"
-    client_of(service).artifacts.download(artifact(), target)
-    assert target.read_bytes() == CONTENT
-    assert service.requests[1].headers["range"] == "bytes=1000-"
-    assert [path.name for path in target.parent.iterdir()] == ["synthetic.zip"]
-
-
-def test_what_an_earlier_program_left_is_gone_on_with_too(tmp_path: Path) -> None:
-    target = tmp_path / "synthetic.zip"
-    part = tmp_path / f".synthetic.zip.{artifact().sha256[:16]}.part"
-    part.write_bytes(CONTENT[:500])
-    service = Service(ranged(CONTENT))
-    client_of(service).artifacts.download(artifact(), target)
-    assert target.read_bytes() == CONTENT
-    assert service.requests[0].headers["range"] == "bytes=500-"
-
-
-def test_a_bad_beginning_is_thrown_away_once(tmp_path: Path) -> None:
-    target = tmp_path / "synthetic.zip"
-    part = tmp_path / f".synthetic.zip.{artifact().sha256[:16]}.part"
-    part.write_bytes(b"\xff" * 500)
-    client_of(Service(ranged(CONTENT))).artifacts.download(artifact(), target)
-    assert target.read_bytes() == CONTENT
-
-
-def test_other_bytes_than_promised_are_never_kept(tmp_path: Path) -> None:
-    target = tmp_path / "synthetic.zip"
-    service = Service(ranged(CONTENT[::-1]))
-    with pytest.raises(ApiError) as caught:
-        client_of(service).artifacts.download(artifact(), target)
-    assert caught.value.code == "checksum_mismatch"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_signed_address_is_followed_without_the_key(tmp_path: Path) -> None:
-    moved = httpx.Response(307, headers={"Location": "https://bucket.example/signed"})
-    service = Service(moved, ranged(CONTENT))
-    client_of(service).artifacts.download(artifact(), tmp_path / "synthetic.zip")
-    assert service.requests[1].url.host == "bucket.example"
-    assert "authorization" not in service.requests[1].headers
-
-
-def test_a_name_from_the_service_cannot_leave_the_folder(tmp_path: Path) -> None:
-    listed = {"items": [artifact(name="../../etc/x").model_dump()], "next_cursor": None}
-    service = Service(httpx.Response(200, json=listed), ranged(CONTENT))
-    paths = client_of(service).artifacts.download_all("job_1", tmp_path / "out")
-    assert paths == [tmp_path / "out" / "x"]
-
-
-def test_artifacts_of_one_name_are_numbered(tmp_path: Path) -> None:
-    other = CONTENT[::-1]
-    items = [artifact(name="model.json"), artifact(other, name="model.json")]
-    listed = {"items": [item.model_dump() for item in items], "next_cursor": None}
-    service = Service(httpx.Response(200, json=listed), ranged(CONTENT), ranged(other))
-    paths = client_of(service).artifacts.download_all("job_1", tmp_path)
-    assert [path.name for path in paths] == ["model.json", "model-2.json"]
-    assert paths[1].read_bytes() == other
-
-
-def test_what_is_there_already_is_not_fetched_again(tmp_path: Path) -> None:
-    listed = {"items": [artifact().model_dump()], "next_cursor": None}
-    (tmp_path / "synthetic.zip").write_bytes(CONTENT)
-    service = Service(httpx.Response(200, json=listed))
-    client_of(service).artifacts.download_all("job_1", tmp_path)
-    assert len(service.requests) == 1
-
-
-# --- events ---------------------------------------------------------------------------------------
-
-
-def test_an_event_stream_is_parsed_as_the_standard_says() -> None:
-    parser = EventParser()
-    text = ': hello\r\nretry: 1500\nid: 7\nevent: progress\ndata: {"a":\ndata: 1}\n\nid: 8\n\n'
-    events = [event for line in text.splitlines() if (event := parser.feed(line)) is not None]
-    assert [(e.id, e.event, e.data) for e in events] == [("7", "progress", {"a": 1})]
-    assert parser.retry_seconds == 1.5
-    assert parser.headers()["Last-Event-ID"] == "8"
-
-
-def stream(*events: tuple[int, str]) -> httpx.Response:
-    text = "".join(
-        f"retry: 1\nid: {number}\nevent: status\ndata: {json.dumps({'status': status})}\n\n"
-        for number, status in events
-    )
-    return httpx.Response(200, text=text, headers={"Content-Type": "text/event-stream"})
-
-
-def test_events_go_on_after_the_last_one_that_was_seen() -> None:
-    service = Service(
-        stream((1, "queued"), (2, "running")),
-        httpx.Response(200, json=job()),
-        stream((3, "succeeded")),
-    )
-    events = list(client_of(service).jobs.events("job_1"))
-    assert [event.id for event in events] == ["1", "2", "3"]
-    assert service.requests[2].headers["last-event-id"] == "2"
-
-
-# --- the same for asyncio -------------------------------------------------------------------------
-
-
 def test_the_async_client_does_all_of_it_too(tmp_path: Path) -> None:
     path = tmp_path / "set.zip"
     path.write_bytes(b"PK" * 1000)
@@ -595,9 +297,6 @@ def test_the_async_client_deletes_and_retries_too() -> None:
     assert [request.method for request in service.requests] == ["POST", "DELETE", "DELETE"]
 
 
-# --- what is told, and when something else is done -----------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -629,100 +328,6 @@ def test_a_refusal_has_a_type_and_the_request_by_which_the_logs_know_it(
     assert (type(copy), copy.request_id) == (type(error), "abc")
 
 
-def test_a_download_that_gets_on_is_not_given_up(tmp_path: Path) -> None:
-    """Each connection brings a little: that is no failure, however many there are."""
-    size = len(CONTENT) // 20 + 1
-
-    def a_little(request: httpx.Request) -> httpx.Response:
-        start = int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
-
-        class Broken(httpx.SyncByteStream):
-            def __iter__(self) -> Any:
-                yield CONTENT[start : start + size]
-                if start + size < len(CONTENT):
-                    raise httpx.ReadError("broke")
-
-        return httpx.Response(206 if start else 200, stream=Broken())
-
-    service = Service(a_little)
-    client_of(service).artifacts.download(artifact(), tmp_path / "out.zip")
-    assert (tmp_path / "out.zip").read_bytes() == CONTENT
-    assert len(service.requests) == 20 > QUICK.retries
-    stuck = Service(broken_after(1000))
-    with pytest.raises(ApiError, match="does not answer"):
-        client_of(stuck).artifacts.download(artifact(), tmp_path / "other.zip")
-
-
-def test_more_than_there_is_does_not_fill_the_disk(tmp_path: Path) -> None:
-    service = Service(httpx.Response(200, content=CONTENT * 50))
-    with pytest.raises(ApiError):
-        client_of(service).artifacts.download(artifact(), tmp_path / "out.zip")
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= len(CONTENT)
-
-
-def test_an_artifact_can_be_downloaded_by_its_id(tmp_path: Path) -> None:
-    service = Service(httpx.Response(200, json=artifact().model_dump()), ranged(CONTENT))
-    client_of(service).artifacts.download("art_1", tmp_path / "out.zip")
-    assert [r.url.path for r in service.requests] == [
-        "/v1/artifacts/art_1",
-        "/v1/artifacts/art_1/content",
-    ]
-
-
-def test_an_event_counts_when_it_is_whole() -> None:
-    """The end of a connection cuts one off; its id must not be what is gone on from."""
-    cut = 'id: 1\ndata: {"status": "queued"}\n\nid: 2\ndata: {"status": "run'
-    service = Service(
-        httpx.Response(200, text=cut),
-        httpx.Response(200, json=job()),
-        stream((2, "running"), (3, "succeeded")),
-    )
-    events = list(client_of(service).jobs.events("job_1"))
-    assert [(event.id, event.data["status"]) for event in events] == [
-        ("1", "queued"),
-        ("2", "running"),
-        ("3", "succeeded"),
-    ]
-    assert service.requests[2].headers["last-event-id"] == "1"
-
-
-def test_the_last_event_is_not_lost_where_the_job_is_over_before_it_came() -> None:
-    service = Service(
-        stream((1, "running")),
-        httpx.Response(200, json=job("succeeded")),
-        stream((2, "succeeded")),
-    )
-    assert [e.id for e in client_of(service).jobs.events("job_1")] == ["1", "2"]
-    nothing_new = Service(
-        httpx.Response(200, text=""), httpx.Response(200, json=job("failed")), stream()
-    )
-    assert list(client_of(nothing_new).jobs.events("job_1", last_event_id="9")) == []
-
-
-def test_an_event_may_hold_any_character_that_json_may() -> None:
-    data = json.dumps({"status": "succeeded", "detail": "a\u2028b\x85c"}, ensure_ascii=False)
-    whole = f"\ufeffid: 1\r\ndata: {data}\r\n\r\n".removeprefix("\ufeff").encode()
-    for cut in range(1, len(whole)):
-        parser = EventParser()
-        events = parser.take(whole[:cut]) + parser.take(whole[cut:])
-        assert [event.data["detail"] for event in events] == ["a\u2028b\x85c"], cut
-
-
-def test_a_service_that_starts_anew_does_not_end_the_listening() -> None:
-    service = Service(
-        problem(503, "busy", **{"Retry-After": "0"}),
-        httpx.Response(200, json=job()),
-        httpx.ConnectError("refused"),
-        httpx.Response(200, json=job()),
-        stream((1, "succeeded")),
-    )
-    assert [e.id for e in client_of(service).jobs.events("job_1")] == ["1"]
-    refused = Service(problem(404, "not_found"))
-    with pytest.raises(ApiError, match="cannot be"):
-        list(client_of(refused).jobs.events("job_1"))
-    assert len(refused.requests) == 1
-
-
 def test_waiting_outlasts_a_restart_that_a_single_question_does_not() -> None:
     gone = [httpx.ConnectError("refused")] * (QUICK.retries + 1)
     service = Service(
@@ -748,15 +353,6 @@ def test_a_list_can_be_gone_through_page_by_page() -> None:
             return [j.id async for j in asked.each(asked.jobs.list)]
 
     assert asyncio.run(all_of()) == ["job_1", "job_2"]
-
-
-def test_an_export_that_was_cut_off_leaves_no_file(tmp_path: Path) -> None:
-    for body in (b'{"number": 1}\n{"numb', b"{}"):
-        service = Service(httpx.Response(200, content=body))
-        with pytest.raises(ApiError) as caught:
-            client_of(service).audit.save(tmp_path / "trail.ndjson")
-        assert caught.value.code == "export_incomplete"
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_time_until_a_connection_counts_as_dead_can_be_chosen() -> None:
