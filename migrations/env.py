@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 # So that all tables are known:
 import store.access_tables
+import store.page_tables
 import store.step_tables
 import store.upload_tables
 import store.webhook_tables  # noqa: F401

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-NEEDED_REVISION = "0004"
+NEEDED_REVISION = "0005"
 """The newest migration; revisions are numbers of four digits, which sort as text."""
 
 

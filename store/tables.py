@@ -2,7 +2,7 @@
 
 Steps, their dependencies and the outbox are in ``store.step_tables``; people, limits and requests
 that are carried out once in ``store.access_tables``; uploads in parts in ``store.upload_tables``;
-webhooks in ``store.webhook_tables``.
+webhooks in ``store.webhook_tables``; what the page for people needs in ``store.page_tables``.
 """
 
 from __future__ import annotations
