@@ -135,6 +135,7 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
     for domain in (uploads, jobs, models, artifacts, keys, me, people, webhooks, limits, audit):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES, responses=limited)
     app.include_router(health.router, max_body_size=_MAX_JSON_BYTES)
+    app.include_router(pages.assets, max_body_size=_MAX_JSON_BYTES)
     app.include_router(
         pages.router, max_body_size=_MAX_JSON_BYTES, dependencies=[Depends(admit_anonymous)]
     )

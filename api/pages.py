@@ -1,6 +1,7 @@
-"""The two pages for people: the front page and the reference.
+"""The pages for people: the dashboard, and the reference of all calls.
 
-Neither asks anyone else for anything, so both work in a closed network; neither holds a script.
+Neither asks anyone else for anything, so both work in a closed network. The dashboard is a client
+of the API like any other: all that is here is its files.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from api.context import API_VERSION, package_version
+from api.page_files import PREFIX, page_files
+from api.problems import not_found
 
 router = APIRouter(include_in_schema=False)
+# Not counted against the limit for those without a key: a first visit asks for all of them at once,
+# whole houses may share an address, and nothing is cheaper than to answer.
+assets = APIRouter(include_in_schema=False)
 
 _LINKS = {"docs": "/docs", "openapi": "/openapi.json", "ready": "/readyz", "metrics": "/metrics"}
 _STYLE = """
@@ -31,20 +37,39 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+# Scripts, styles, pictures and answers come from here alone; none stands in the page itself, and no
+# text is ever made HTML of (Trusted Types). Pictures that a script has been given come as blobs.
+_DASHBOARD_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
+    " img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_FOR_GOOD = "public, max-age=31536000, immutable"
+
 
 @router.get("/")
 def front(request: Request) -> Response:
-    """Say what this is, to a browser as a page and to a program as JSON."""
+    """Hand out the dashboard to a browser; to a program say what this is, as JSON."""
     if "text/html" not in request.headers.get("accept", ""):
         name = {"name": "Graft", "version": package_version(), "api": API_VERSION}
         return JSONResponse(name | {"links": _LINKS}, headers={"Vary": "Accept"})
-    items = "".join(f'<li><a href="{path}">{path}</a></li>' for path in _LINKS.values())
-    body = (
-        f"<h1>Graft {escape(package_version())}</h1><p>Trains GANs on your own images, makes"
-        " synthetic images of the rare class, and says honestly whether they help a classifier."
-        f"</p><ul>{items}</ul>"
-    )
-    return _page("Graft", body, {"Vary": "Accept"})
+    return HTMLResponse(page_files().index, headers=_DASHBOARD_HEADERS | {"Vary": "Accept"})
+
+
+@assets.get(f"{PREFIX}/{{digest}}/{{name:path}}")
+async def asset(request: Request, digest: str, name: str) -> Response:
+    """Hand out a file of the dashboard."""
+    file = page_files().get(digest, name)
+    if file is None:
+        raise not_found("file")
+    headers = {"Cache-Control": _FOR_GOOD, "Vary": "Accept-Encoding"}
+    content = file.content
+    if file.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        content = file.compressed
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type=file.media_type, headers=headers)
 
 
 @router.get("/docs")

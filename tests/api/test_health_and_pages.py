@@ -44,7 +44,7 @@ def test_the_front_page_speaks_to_programs_and_to_people(anonymous: Any) -> None
     assert anonymous.get("/").json()["name"] == "Graft"
     page = anonymous.get("/", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
-    assert 'href="/docs"' in page.text
+    assert "/js/app.js" in page.text
 
 
 def test_the_reference_shows_every_call_and_asks_no_one_else(anonymous: Any) -> None:
