@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse
 from api.auth import not_signed_in
 from api.context import Context, Ctx
 from api.oidc.people import identify
-from api.oidc.tokens import Claims
 from api.problems import Problem, described
 from api.session.cookies import Interim, give
 from api.session.endpoints import signed_in_answer, start
@@ -20,6 +19,9 @@ from api.session.forgery import refuse_other_sites
 from api.session.oidc_flow import UNDER_WAY, Answer, checker_of, come_back, go
 from api.session.schemas import SessionView, WorkspaceChoice, WorkspaceOffer, WorkspaceOffers
 from store.repositories.workspaces import workspaces_named
+
+if TYPE_CHECKING:
+    from api.oidc.tokens import Claims
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
@@ -143,6 +145,8 @@ def _chooser(ctx: Context, request: Request) -> Claims:
         Problem: 401 ``not_signed_in``, 404 ``oidc_off``.
     """
     checker_of(ctx)
+    from api.oidc.tokens import Claims
+
     held: dict[str, Any] | None = _CHOOSING.read(request, ctx.pepper)
     if held is None or held["issuer"] != ctx.settings.oidc_issuer:
         raise not_signed_in()

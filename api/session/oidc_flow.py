@@ -12,18 +12,19 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from fastapi import Request, Response
 
 from api.context import Context
-from api.oidc.asking import Endpoints, RefusedByIssuerError
-from api.oidc.issuer import IssuerSilentError
-from api.oidc.tokens import Claims, TokenChecker, issuer_unavailable
 from api.problems import Problem
 from api.session.cookies import Interim
 from store.settings import Settings
+
+if TYPE_CHECKING:  # loaded where people are let in, and nowhere else
+    from api.oidc.asking import Endpoints
+    from api.oidc.tokens import Claims, TokenChecker
 
 UNDER_WAY = Interim("graft_oidc", "/v1/session/oidc", seconds=600, samesite="lax")
 CALLBACK_PATH = "/v1/session/oidc/callback"
@@ -123,15 +124,17 @@ def come_back(ctx: Context, request: Request, answer: Answer) -> tuple[Claims, s
     tokens = _redeemed(checker, endpoints, ctx.settings, answer.code, held)
     id_token = tokens.get("id_token")
     if not isinstance(id_token, str):
-        raise issuer_unavailable()
+        raise _unavailable()
     return checker.check_id_token(id_token, held["nonce"]), held["workspace"]
 
 
 def _endpoints(checker: TokenChecker) -> Endpoints:
+    from api.oidc.issuer import IssuerSilentError
+
     try:
         return checker.issuer.endpoints()
     except IssuerSilentError:
-        raise issuer_unavailable() from None
+        raise _unavailable() from None
 
 
 def _redeemed(
@@ -142,6 +145,9 @@ def _redeemed(
     held: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the tokens that a code is good for."""
+    from api.oidc.asking import RefusedByIssuerError
+    from api.oidc.issuer import IssuerSilentError
+
     client_id = str(settings.oidc_client_id)
     form = {
         "grant_type": "authorization_code",
@@ -164,7 +170,13 @@ def _redeemed(
     except RefusedByIssuerError:
         raise _refused("The issuer does not know the code, or not any more.") from None
     except IssuerSilentError:
-        raise issuer_unavailable() from None
+        raise _unavailable() from None
+
+
+def _unavailable() -> Problem:
+    from api.oidc.tokens import issuer_unavailable
+
+    return issuer_unavailable()
 
 
 def _callback(settings: Settings, request: Request) -> str:
