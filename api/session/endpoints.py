@@ -17,7 +17,7 @@ from api.session.service import SessionService
 from store.page_tables import SignIn
 from store.repositories import Identity
 
-router = APIRouter(prefix="/v1/session", tags=["session"])
+router = APIRouter(prefix="/v1/session", tags=["session"], responses=described(422))
 
 PATH = "/v1/session"
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -36,7 +36,7 @@ def get_sign_in_methods(ctx: Ctx, request: Request) -> SignInMethods:
 
 
 @router.post(
-    "", status_code=201, response_model=SessionView, responses=described(401, 403, 413, 415, 422)
+    "", status_code=201, response_model=SessionView, responses=described(401, 403, 413, 415)
 )
 def sign_in(ctx: Ctx, request: Request, asked: SignInRequest) -> Response:
     """Sign a browser in with a key: the cookie of the answer takes its place.

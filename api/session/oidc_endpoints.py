@@ -23,7 +23,7 @@ from store.repositories.workspaces import workspaces_named
 if TYPE_CHECKING:
     from api.oidc.tokens import Claims
 
-router = APIRouter(prefix="/v1/session", tags=["session"])
+router = APIRouter(prefix="/v1/session", tags=["session"], responses=described(422))
 
 PAGE = "/"
 _CHOOSING = Interim("graft_choosing", "/v1/session/workspace", seconds=600, samesite="strict")
@@ -54,7 +54,7 @@ def go_to_issuer(
     "/oidc/callback",
     status_code=303,
     response_class=Response,
-    responses=_THERE | described(400, 401, 403, 404, 422),
+    responses=_THERE | described(400, 401, 403, 404),
 )
 def come_from_issuer(
     *,
@@ -105,7 +105,7 @@ def list_offered_workspaces(ctx: Ctx, request: Request, response: Response) -> W
     "/workspace",
     status_code=201,
     response_model=SessionView,
-    responses=described(401, 403, 404, 413, 415, 422),
+    responses=described(401, 403, 404, 413, 415),
 )
 def choose_workspace(ctx: Ctx, request: Request, asked: WorkspaceChoice) -> Response:
     """Choose a workspace after coming from the issuer, and be signed in there."""
