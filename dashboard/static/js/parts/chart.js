@@ -156,7 +156,7 @@ function picture(given, shown, width, at, pointAt) {
     s('defs', null, s('clipPath', { id: clip }, s('rect', { x: PAD.left - 6, y: PAD.top - 6, width: inner.width + 12, height: inner.height + 12 }))),
   );
   drawAxes(root, given, xs, ys, inner);
-  for (const rule of given.rules ?? []) drawRule(root, rule, xs.of(rule.x), width);
+  for (const rule of given.rules ?? []) drawRule(root, rule, xs.of(rule.x), inner);
   const drawn = s('g', { 'clip-path': `url(#${clip})` });
   root.append(drawn);
   shown.forEach((series) => drawSeries(drawn, given, series, given.series.indexOf(series), xs, ys, shown.length, shown.indexOf(series)));
@@ -199,11 +199,11 @@ function drawAxes(root, given, xs, ys, inner) {
   );
 }
 
-function drawRule(root, rule, x, width) {
+function drawRule(root, rule, x, inner) {
   // The words stand on the side where there is room for them.
-  const isLeft = x > width / 2;
+  const isLeft = x > PAD.left + inner.width / 2;
   root.append(
-    s('line', { x1: x, x2: x, y1: PAD.top - 6, y2: (root.viewBox.baseVal.height || 0) - PAD.bottom, class: 'rule', 'stroke-dasharray': '3 3' }),
+    s('line', { x1: x, x2: x, y1: PAD.top - 6, y2: PAD.top + inner.height, class: 'rule', 'stroke-dasharray': '3 3' }),
     s('text', { x: x + (isLeft ? -6 : 6), y: PAD.top + 4, class: 'rule-text', 'text-anchor': isLeft ? 'end' : 'start' }, rule.label),
   );
 }
