@@ -50,7 +50,7 @@ export function files(state, signal) {
 
 function tableOf(items) {
   const shown = table({
-    label: t('job.files'),
+    label: t('job.all_files'),
     key: (one) => one.id,
     columns: [
       { id: 'kind', label: t('job.file_kind'), cell: (one) => tOr(`job.file_${one.kind}`, one.kind), sort: (one) => tOr(`job.file_${one.kind}`, one.kind) },

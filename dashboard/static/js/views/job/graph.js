@@ -6,12 +6,12 @@ import { toneOf } from '../../parts/bits.js';
 import { graphOf, place } from './layout.js';
 import { stateOf, subjectOf, titleOf, workLabel } from './naming.js';
 
-const STEP_HEIGHT = 74;
-const LANE_HEIGHT = 92;
+const STEP_HEIGHT = 84;
+const LANE_HEIGHT = 106;
 const ROW_HEIGHT = 34;
 const SHOWN_ROWS = 8;
-const SIZES = { columnGap: 26, rowGap: 12 };
-const [NARROWEST, WIDEST] = [122, 190];
+const SIZES = { columnGap: 22, rowGap: 12 };
+const [NARROWEST, WIDEST] = [128, 190];
 // In the order in which a lane tells of them: what needs an eye first.
 const STATES = ['failed', 'running', 'cancelling', 'queued', 'pending', 'skipped', 'cancelled', 'succeeded'];
 
@@ -31,6 +31,7 @@ export function graph(state, { signal, onOpen }) {
   let width = 0;
   let parts = [];
   let hasScrolled = false;
+  let hasSubsets = false;
 
   function draw() {
     const steps = state.steps.value;
@@ -55,6 +56,7 @@ export function graph(state, { signal, onOpen }) {
     const { places, paths, width: wide, height } = place(found, sizes);
     const focused = document.activeElement?.closest?.('[data-node]')?.dataset.node;
     parts = [];
+    hasSubsets = steps.some((step) => /:s[1-9]/.test(step.name));
     const canvas = s('svg', { class: 'graph-lines', viewBox: `0 0 ${wide} ${height}`, width: wide, height, 'aria-hidden': 'true' });
     const owner = new Map(found.nodes.map((node) => [node.id, node]));
     for (const { from, to, d } of paths) {
@@ -97,8 +99,8 @@ export function graph(state, { signal, onOpen }) {
       node.setAttribute('title', [titleOf(step), stateOf(step), step.detail].filter(Boolean).join('\n'));
       node.toggleAttribute('data-busy', step.status === 'running');
       fill(kind, workLabel(step.name.split(':')[0]));
-      fill(what, subjectOf(step));
-      fill(word, h('span', { 'aria-hidden': 'true', class: 'graph-mark' }, mark), ' ', stateOf(step));
+      fill(what, subjectOf(step, { hasSubsets }));
+      fill(word, h('span', { 'aria-hidden': 'true', class: 'graph-mark' }, mark), ' ', stateOf(step, { isRough: true }));
       bar.style.setProperty('inline-size', `${step.status === 'running' ? step.fraction * 100 : 0}%`);
     });
     return node;
@@ -115,7 +117,7 @@ export function graph(state, { signal, onOpen }) {
     const split = h('span', { class: 'graph-split', 'aria-hidden': 'true' });
     const counts = h('span', { class: 'graph-state' });
     const rows = h('ul', { class: 'graph-rows' });
-    const box_ = h(
+    const frame = h(
       'div',
       { class: 'graph-node graph-lane' },
       h(
@@ -138,8 +140,8 @@ export function graph(state, { signal, onOpen }) {
       const steps = node.names.map((name) => byName.get(name)).filter(Boolean);
       const states = STATES.map((status) => [status, steps.filter((step) => step.status === status).length]).filter(([, n]) => n > 0);
       const worst = states[0]?.[0] ?? 'pending';
-      box_.setAttribute('class', `graph-node graph-lane tone-${toneOf(worst).tone}`);
-      box_.toggleAttribute('data-busy', states.some(([status]) => status === 'running'));
+      frame.setAttribute('class', `graph-node graph-lane tone-${toneOf(worst).tone}`);
+      frame.toggleAttribute('data-busy', states.some(([status]) => status === 'running'));
       fill(split, states.map(([status, n]) => h('span', { class: `tone-${toneOf(status).tone}`, style: { 'flex-grow': n } })));
       fill(counts, states.map(([status, n], i) => [i > 0 && ' · ', `${n} ${t(`app.status_${status}`)}`]));
       for (const [name, row] of shown) {
@@ -148,11 +150,11 @@ export function graph(state, { signal, onOpen }) {
         row.step = step;
         const { tone, mark } = toneOf(step.status);
         row.setAttribute('class', `tone-${tone}`);
-        fill(row, h('span', { 'aria-hidden': 'true', class: 'graph-mark' }, mark), ' ', subjectOf(step), h('span', { class: 'visually-hidden' }, `, ${stateOf(step)}`));
+        fill(row, h('span', { 'aria-hidden': 'true', class: 'graph-mark' }, mark), ' ', subjectOf(step, { hasSubsets }), h('span', { class: 'visually-hidden' }, `, ${stateOf(step)}`));
         row.setAttribute('title', stateOf(step));
       }
     });
-    return box_;
+    return frame;
   }
 
   new ResizeObserver(([entry]) => {

@@ -13,6 +13,8 @@ const LOOK_MILLISECONDS = 3000;
 const PAGE = 200;
 /** As many as the service keeps of a job. */
 const MOST = 5000;
+/** So many are in the page; of more the newest, and the others when asked for. */
+const WINDOW = 1000;
 const NEAR_END_PIXELS = 40;
 const LEVELS = { all: [], warning: ['warning', 'error'], error: ['error'] };
 const MARKS = { warning: '▲', error: '✕' };
@@ -27,6 +29,7 @@ export function log(state, signal) {
   let cursor = null;
   let level = 'all';
   let isFollowing = true;
+  let most = WINDOW;
 
   const list = h('ol', { class: 'log-lines' });
   const box = h('div', { class: 'log-box', role: 'region', tabindex: 0, 'aria-label': t('job.log') }, list);
@@ -37,10 +40,16 @@ export function log(state, signal) {
   const select = h('select', null, Object.keys(LEVELS).map((name) => h('option', { value: name }, t(`job.log_${name}`))));
   select.addEventListener('change', () => {
     level = select.value;
-    fill(list, lines.filter(isShown).map(row));
-    told();
+    most = WINDOW;
+    draw();
     end();
   });
+  const older = button('', () => {
+    const fromEnd = box.scrollHeight - box.scrollTop;
+    most += WINDOW;
+    draw();
+    box.scrollTop = box.scrollHeight - fromEnd;
+  }, { kind: 'small', hidden: true });
   box.addEventListener('scroll', () => {
     isFollowing = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PIXELS;
     toEnd.hidden = isFollowing;
@@ -54,19 +63,27 @@ export function log(state, signal) {
     box.scrollTop = box.scrollHeight;
   }
 
+  const wanted = () => lines.filter(isShown);
+
+  function draw() {
+    fill(list, wanted().slice(-most).map(row));
+    told();
+  }
+
   function told() {
     none.hidden = lines.length > 0;
     box.hidden = lines.length === 0;
     fill(count, lines.length === 0 ? '' : t('job.log_count', { n: lines.length, shown: number(list.childElementCount) }));
+    const hidden = wanted().length - list.childElementCount;
+    older.hidden = hidden <= 0;
+    fill(older, t('job.log_older', { n: Math.min(WINDOW, Math.max(0, hidden)) }));
   }
 
   function add(fresh) {
-    lines.push(...fresh);
-    for (const one of fresh) if (isShown(one)) list.append(row(one));
-    if (lines.length > MOST) {
-      lines = lines.slice(-MOST);
-      while (list.childElementCount > MOST) list.firstElementChild.remove();
-    }
+    lines = [...lines, ...fresh].slice(-MOST);
+    list.append(...fresh.filter(isShown).map(row));
+    // Whoever reads further up must not have the lines moved.
+    if (isFollowing) while (list.childElementCount > most) list.firstElementChild.remove();
     told();
     if (isFollowing) end();
   }
@@ -101,12 +118,15 @@ export function log(state, signal) {
     poll(look, LOOK_MILLISECONDS, signal);
   })().catch(() => {});
   box.hidden = true;
-  const text = () => lines.filter(isShown).map((one) => `${one.at} ${one.level.toUpperCase()} ${one.step}${one.attempt > 1 ? `#${one.attempt}` : ''} ${one.text}`).join('\n');
+  const text = () =>
+    wanted()
+      .map((one) => `${one.at} ${one.level.toUpperCase()} ${one.step}${one.attempt > 1 ? `#${one.attempt}` : ''} ${one.text}`)
+      .join('\n');
   return h(
     'div',
     { class: 'card log' },
     h('h2', { class: 'visually-hidden' }, t('job.log')),
-    h('div', { class: 'log-bar' }, field(t('job.log_level'), select).node, count, h('div', { class: 'actions' }, toEnd, copyButton(t('job.copy_log'), text))),
+    h('div', { class: 'log-bar' }, field(t('job.log_level'), select).node, count, h('div', { class: 'actions' }, older, toEnd, copyButton(t('job.copy_log'), text))),
     trouble,
     none,
     box,

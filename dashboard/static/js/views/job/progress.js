@@ -37,7 +37,7 @@ export function progress(state, signal) {
     } else {
       if (running.parentNode !== place) fill(place, running);
       const { fraction, eta_seconds: eta } = job.progress;
-      bar.set(fraction, [percent(fraction), left(eta)].filter(Boolean).join(' · '));
+      bar.set(fraction, [percent(fraction), eta >= 1 ? left(eta) : ''].filter(Boolean).join(' · '));
       const words = stageOf(job, state.steps.value);
       if (words.text !== stage.dataset.text) {
         stage.dataset.text = words.text;
@@ -75,7 +75,8 @@ function stageOf(job, steps) {
     const subject = shown && subjectOf(shown);
     title = subject ? `${workLabel(stage)}: ${subject}` : workLabel(stage);
   }
-  const more = running.length > 1 ? t('job.and_more', { n: running.length - 1 }) : '';
+  const isShown = running.some((step) => step.kind === stage) && job.status !== 'cancelling';
+  const more = isShown && running.length > 1 ? t('job.and_more', { n: running.length - 1 }) : '';
   return { title, detail, more, text: `${title} ${detail} ${more}` };
 }
 

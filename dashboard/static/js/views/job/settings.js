@@ -42,7 +42,20 @@ function shown(value, asked) {
   if (isPlain(value)) return plain(value);
   if (!Array.isArray(value)) return Object.keys(value).length ? tree(value, asked) : plain(null);
   if (value.every(isPlain)) return value.length ? value.map(plain).flatMap((one, i) => (i ? [', ', one] : [one])) : plain(null);
+  if (value.length > 1 && value.every(isFlat)) return rows(value);
   return h('ol', { class: 'tree-list' }, value.map((one, i) => h('li', null, isPlain(one) ? plain(one) : tree(one, asked?.[i]))));
+}
+
+const isFlat = (value) => !isPlain(value) && !Array.isArray(value) && Object.values(value).every(isPlain);
+
+function rows(items) {
+  const names = [...new Set(items.flatMap(Object.keys))];
+  return h(
+    'table',
+    { class: 'tree-table' },
+    h('thead', null, h('tr', null, names.map((name) => h('th', { scope: 'col' }, h('code', null, name))))),
+    h('tbody', null, items.map((item) => h('tr', null, names.map((name) => h('td', null, plain(item[name] ?? null)))))),
+  );
 }
 
 function plain(value) {

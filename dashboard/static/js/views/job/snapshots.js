@@ -8,8 +8,8 @@ const FRAME_MILLISECONDS = 700;
 
 /**
  * @param {AbortSignal} signal
- * @returns {{node: HTMLElement, set: function(object): void}} `set` is given a course; while the
- *   last snapshot is shown, a newer one takes its place.
+ * @returns {{node: HTMLElement, set: function(object): void}} `set` is given a course. It begins
+ *   with the snapshot that is kept, or while it runs with the last, in whose place newer ones come.
  */
 export function snapshots(signal) {
   const image = h('img', { class: 'sheet pixelated', alt: '' });
@@ -88,7 +88,9 @@ export function snapshots(signal) {
       const wasLast = at >= list().length - 1;
       if (isOther) stop();
       course = next;
-      if (isOther || (wasLast && timer === null)) at = Math.max(0, list().length - 1);
+      const kept = list().findIndex((one) => one.epoch === course.chosen_epoch);
+      if (isOther && course.is_final && kept !== -1) at = kept;
+      else if (isOther || (wasLast && timer === null)) at = Math.max(0, list().length - 1);
       at = Math.min(at, Math.max(0, list().length - 1));
       draw();
     },

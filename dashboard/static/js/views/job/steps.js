@@ -14,7 +14,7 @@ import { secondsOf, titleOf } from './naming.js';
 export function steps(state, { signal, onOpen }) {
   const order = new Map(state.steps.value.map((step, i) => [step.name, i]));
   const shown = table({
-    label: t('job.steps'),
+    label: t('job.all_steps'),
     key: (step) => step.name,
     columns: [
       { id: 'step', label: t('job.step'), wide: true, cell: (step) => open(step, onOpen), sort: (step) => order.get(step.name) },

@@ -38,7 +38,7 @@ export function training(state, signal) {
     { class: 'training-body', hidden: true },
     section(t('job.samples'), pictures.node),
     section(t('job.losses'), h('p', { class: 'muted small' }, t('job.losses_help')), losses.node),
-    section(t('job.quality'), h('p', { class: 'muted small' }, t('job.quality_help')), kid.node, shares.node),
+    h('div', { class: 'training-quality' }, section(t('job.quality'), h('p', { class: 'muted small' }, t('job.quality_help')), h('div', { class: 'columns' }, kid.node, shares.node))),
   );
   fill(place, notices, body);
 
@@ -145,7 +145,9 @@ function chartIn(title, y) {
         fill(node, h('p', { class: 'muted' }, t('job.no_curve')));
         return;
       }
-      const few = Math.max(...series.map((one) => one.points.length)) <= 40;
+      const most = Math.max(...series.map((one) => one.points.length));
+      // Marks of several lines stand beside each other, which a line of many points does not bear.
+      const hasMarks = most <= 3 || (series.length === 1 && most <= 40);
       const options = {
         title,
         summary: [toldOf(series), ...rules.map((rule) => t('job.chosen_at', { epoch: number(rule.x) }))].join(' '),
@@ -154,7 +156,7 @@ function chartIn(title, y) {
         series,
         rules,
         height: 260,
-        marks: few,
+        marks: hasMarks,
       };
       if (drawn) drawn.update(options);
       else {
