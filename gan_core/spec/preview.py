@@ -19,7 +19,8 @@ _Split = Literal["train", "test"]
 
 class _Plain(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
+        # What a later version adds is ignored by an API that is older than the worker.
+        extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,
         populate_by_name=True,
@@ -30,7 +31,7 @@ class Tiles(_Plain):
     """A sheet of pictures without gaps: picture k begins at column k mod ``columns``."""
 
     number: int
-    """The sheet is the file ``preview-<number>.png``."""
+    """Of the sheet, from 0."""
     columns: int
     rows: int
     """The last one may be filled up with white."""
@@ -102,16 +103,10 @@ class Preview(_Plain):
 class Sentence(_Plain):
     """Something to know, in plain words."""
 
-    code: Literal[
-        "duplicates_none",
-        "duplicates_exact",
-        "duplicates_near",
-        "duplicates_across_splits",
-        "duplicates_across_classes",
-        "duplicates_incomplete",
-        "duplicates_not_listed",
-        "classes_not_shown",
-    ]
+    code: str
+    """``duplicates_none``, ``duplicates_exact``, ``duplicates_near``, ``duplicates_across_splits``,
+    ``duplicates_across_classes``, ``duplicates_incomplete``, ``duplicates_not_listed``,
+    ``classes_not_shown``."""
     values: dict[str, int]
     """The numbers in the sentence."""
     text: str
