@@ -24,6 +24,8 @@ ArtifactKind = Literal[
     "results-csv",
     "samples-png",
     "curves-png",
+    "nearest-png",
+    "nearest-json",
     "model",
     "model-card",
 ]
