@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import structlog
 from fastapi import BackgroundTasks, Depends, Request
 
+from api.datasets.looks import Looks
 from api.limits.gate import Gate
 from store.database import Database
 from store.doorbell import Doorbell
@@ -36,6 +37,8 @@ class Context:
     doorbell: Doorbell
     streams: Counter[str] = field(default_factory=Counter, compare=False)
     """Streams of events that are open in this process, by workspace; of the event loop alone."""
+    looks: Looks = field(default_factory=Looks, compare=False)
+    """Who has looked at pictures of which data set of late."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:

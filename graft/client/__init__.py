@@ -47,6 +47,15 @@ from graft.client.models import (
     Step,
     Upload,
 )
+from graft.client.preview_models import (
+    Preview,
+    PreviewDuplicates,
+    PreviewImage,
+    PreviewPair,
+    PreviewSentence,
+    PreviewSheet,
+    PreviewTiles,
+)
 from graft.client.synchronous import Client
 from graft.client.webhook_models import Delivery, NewWebhook, Webhook
 
@@ -87,6 +96,13 @@ __all__ = [
     "Patience",
     "Person",
     "PlannedJob",
+    "Preview",
+    "PreviewDuplicates",
+    "PreviewImage",
+    "PreviewPair",
+    "PreviewSentence",
+    "PreviewSheet",
+    "PreviewTiles",
     "Snapshot",
     "Step",
     "UnavailableError",

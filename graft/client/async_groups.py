@@ -32,6 +32,8 @@ class AsyncDatasets(AsyncGroup):
     get = awaited(DatasetFlows.get)
     list = awaited(DatasetFlows.list)
     wait = awaited(DatasetFlows.wait)
+    preview = awaited(DatasetFlows.preview)
+    preview_sheet = awaited(DatasetFlows.preview_sheet)
     delete = awaited(DatasetFlows.delete)
 
 

@@ -32,6 +32,8 @@ class Datasets(Group):
     get = blocking(DatasetFlows.get)
     list = blocking(DatasetFlows.list)
     wait = blocking(DatasetFlows.wait)
+    preview = blocking(DatasetFlows.preview)
+    preview_sheet = blocking(DatasetFlows.preview_sheet)
     delete = blocking(DatasetFlows.delete)
 
 
