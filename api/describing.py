@@ -31,6 +31,7 @@ _TAGS = {
     "identity": "Who is asking, and the people whom an issuer has vouched for.",
     "limits": "What may be used, how much of it is left, and what was used.",
     "audit": "The append-only trail: who did what.",
+    "workers": "What carries out the steps, and how much waits for it.",
     "health": "For probes and scrapers.",
 }
 _HEADERS = {
