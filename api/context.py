@@ -78,7 +78,7 @@ class Context:
 
     def ring_after(self, tasks: BackgroundTasks) -> None:
         """Ring the doorbell once the answer is sent: a silent broker delays nobody."""
-        tasks.add_task(self._ring)
+        tasks.add_task(self.ring)
 
     def remove_uploads_after(self, tasks: BackgroundTasks) -> None:
         """Delete what was uploaded and no worker will read, once the answer is sent.
@@ -93,7 +93,8 @@ class Context:
         except Exception:  # noqa: BLE001  # the next cleaning tries again
             _log.exception("uploads_not_removed")
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Ring the doorbell now, for whoever waits for what comes of it."""
         try:
             relay_outbox(self.database, self.doorbell)
         except Exception:  # noqa: BLE001  # the sweeper will ring; the request was answered already

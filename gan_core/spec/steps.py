@@ -32,7 +32,9 @@ StepKind = Literal[
     "package",
     "draw",
 ]
-Queue = Literal["gpu", "cpu"]
+Queue = Literal["gpu", "interactive", "cpu"]
+"""Of the workers that a step is for. ``interactive``: a person waits for it at the screen, and it
+needs no GPU; see ``store.doorbell``."""
 
 # Raise a number when a change to that part of the code can change its outputs: finished steps of
 # the version before are then no longer reused.

@@ -7,12 +7,16 @@ that yields effects (``graft.client.flow``); the two clients differ in how they 
 from graft.client.access_models import (
     AuditLine,
     Health,
+    House,
     Key,
     Limit,
     Me,
     NewKey,
     Person,
+    Queue,
     Used,
+    Worker,
+    WorkerStep,
 )
 from graft.client.answers import (
     Page,
@@ -75,6 +79,7 @@ __all__ = [
     "GoneError",
     "Head",
     "Health",
+    "House",
     "InvalidError",
     "Job",
     "JobError",
@@ -103,6 +108,7 @@ __all__ = [
     "PreviewSentence",
     "PreviewSheet",
     "PreviewTiles",
+    "Queue",
     "Snapshot",
     "Step",
     "UnavailableError",
@@ -110,5 +116,7 @@ __all__ = [
     "Upload",
     "Used",
     "Webhook",
+    "Worker",
+    "WorkerStep",
     "verify_lines",
 ]

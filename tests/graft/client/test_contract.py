@@ -90,6 +90,7 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     ),
     "list_audit_lines": lambda c, _: c.audit.list(EVERY_LINE, **PAGE),
     "export_audit": lambda c, _: c.audit.export(),
+    "list_workers": lambda c, _: c.workers.list(),
     "get_limits": lambda c, _: c.limits.get(),
     "lower_limits": lambda c, _: c.limits.lower({"unfinished_jobs": 1}),
     "get_usage": lambda c, _: c.limits.usage(date(2026, 1, 1), date(2026, 1, 2)),
