@@ -94,7 +94,7 @@ const actionSaid = (action) => tOr(`admin.action_${action.replace('*', 'all')}`,
 
 const lineTable = (names) =>
   table({
-    label: t('admin.audit'),
+    label: t('admin.audit_lines'),
     key: (line) => String(line.number),
     empty: empty(t('admin.audit_none')),
     columns: [
@@ -103,7 +103,7 @@ const lineTable = (names) =>
       { id: 'who', label: t('admin.who'), cell: (line) => names.get(line.actor) ?? h('code', null, line.actor) },
       { id: 'action', label: t('admin.action'), wide: true, cell: (line) => actionSaid(line.action) },
       { id: 'subject', label: t('admin.about'), cell: (line) => h('code', null, line.subject) },
-      { id: 'more', label: t('admin.doings'), cell: (line) => button(t('admin.detail'), () => lineShown(line, names), { kind: 'small', 'aria-label': t('admin.detail_of', { n: line.number }) }) },
+      { id: 'more', label: t('admin.detail'), cell: (line) => button(t('admin.detail'), () => lineShown(line, names), { kind: 'small', 'aria-label': t('admin.detail_of', { n: line.number }) }) },
     ],
   });
 

@@ -124,7 +124,7 @@ function keyTable({ rotate, revoke }) {
       button(t('admin.revoke'), () => revoke(key), { kind: 'small', 'aria-label': t('admin.revoke_what', { name: key.name }) }),
     );
   return table({
-    label: t('admin.keys'),
+    label: t('admin.key_list'),
     key: (key) => key.id,
     rowHeight: 50,
     empty: empty(t('admin.keys_none')),

@@ -10,7 +10,7 @@ import { table } from '../../parts/table.js';
 /** Show the people. */
 export function peoplePanel(signal) {
   const list = table({
-    label: t('admin.people'),
+    label: t('admin.people_list'),
     key: (one) => one.id,
     empty: empty(t('admin.people_none')),
     columns: [

@@ -45,7 +45,9 @@ function limitsShown(items) {
       const bar = progressBar(label);
       const amount = amountOf(name);
       const said = t('admin.used_of', { used: amount(used), limit: amount(limit) });
-      bar.set(Math.min(1, used / limit), frees && used > 0 ? `${said} · ${t('admin.frees', { when: date(frees) })}` : said);
+      // That a minute is over in a minute need not be said.
+      const isTold = frees && used > 0 && (used >= limit || name !== 'requests_per_minute');
+      bar.set(Math.min(1, used / limit), isTold ? `${said} · ${t('admin.frees', { when: date(frees) })}` : said);
       return h('li', { class: used >= limit && 'limit-full' }, h('div', { class: 'limit-head' }, h('strong', null, label), h('span', { class: 'muted small' }, t(`admin.limit_of_${scope}`))), bar.node);
     }),
   );
@@ -96,7 +98,7 @@ function usageChart(items) {
     y: { label: t('admin.minutes'), format: (n) => number(n, 1) },
     series,
     height: 240,
-  });
+  }).node;
 }
 
 const sum = (items, fits) => items.reduce((total, one) => total + (fits(one) ? one.amount : 0), 0);

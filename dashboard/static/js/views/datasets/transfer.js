@@ -12,8 +12,8 @@ const MIB = 2 ** 20;
 const LARGE = 32 * MIB;
 const PART = 8 * MIB;
 const MOST_PARTS = 10000;
-/** So much is hashed before the page may react again: a few milliseconds' worth. */
-const BITE = MIB;
+/** So much is hashed before the page may react again: some ten milliseconds' worth. */
+const BITE = 2 * MIB;
 const TRIES = 10;
 const PASSING = new Set([0, 408, 425, 500, 502, 503, 504]);
 
@@ -48,11 +48,20 @@ async function inParts(file, { name, imageSize, signal, onProgress, onBreak }) {
   const upload = (await begunBefore(mark, file, keeper)) ?? (await begin(mark, file, keeper));
   const there = new Map((upload.parts ?? []).map((part) => [part.number, part.sha256]));
   const whole = new Sha256();
-  for (let number = 1; number <= upload.part_count; number += 1) {
+  const read = async (number) => {
     const from = (number - 1) * upload.part_size;
     const bytes = new Uint8Array(await file.slice(from, from + upload.part_size).arrayBuffer());
     await takeIn(whole, bytes, signal);
-    const digest = await sha256(bytes);
+    return { from, bytes, digest: await sha256(bytes) };
+  };
+  let coming = read(1);
+  for (let number = 1; number <= upload.part_count; number += 1) {
+    const { from, bytes, digest } = await coming;
+    if (number < upload.part_count) {
+      // Hashed while this one is sent.
+      coming = read(number + 1);
+      coming.catch(() => {});
+    }
     // What came before the break counts if it is still the same.
     if (there.get(number) !== hex(digest)) await sendPart(upload, number, bytes, digest, (sent) => onProgress(from + sent), keeper);
     onProgress(from + bytes.length);
