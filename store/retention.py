@@ -12,6 +12,7 @@ from gan_core.spec.speeds import SETTINGS_MARK
 from store.access_tables import IdempotentRequest
 from store.clock import now_of
 from store.database import Database
+from store.page_tables import SignIn
 from store.removals import promise
 from store.repositories.audit import AuditTrail
 from store.step_tables import Step
@@ -119,10 +120,10 @@ def prune(database: Database) -> int:
     """Delete rows that nobody asks for any more; return how many.
 
     These are idempotency keys, and what was answered to them, after a week, of jobs that ended a
-    month ago every event but the last, what webhooks were told a month ago, and speeds of a GAN
-    with settings of its own that were last measured three months ago: every set of settings that
-    was ever tried leaves one. (Rings of the doorbell that were sent go with
-    ``store.sweeping.sweep``.)
+    month ago every event but the last, what webhooks were told a month ago, sign-ins of browsers
+    that have run out, and speeds of a GAN with settings of its own that were last measured three
+    months ago: every set of settings that was ever tried leaves one. (Rings of the doorbell that
+    were sent go with ``store.sweeping.sweep``.)
     """
     with database.read() as session:
         now = now_of(session)
@@ -137,6 +138,7 @@ def prune(database: Database) -> int:
         delete(JobEvent).where(
             JobEvent.job_id.in_(select(Job.id).where(is_over)), JobEvent.id < last
         ),
+        delete(SignIn).where(SignIn.expires_at < now),
         delete(MeasuredSpeed).where(
             MeasuredSpeed.workload.contains(SETTINGS_MARK),
             MeasuredSpeed.measured_at < now - _KEEP_SPEEDS,

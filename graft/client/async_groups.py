@@ -106,6 +106,7 @@ class AsyncPeople(AsyncGroup):
     _kind = PersonFlows
     list = awaited(PersonFlows.list)
     get = awaited(PersonFlows.get)
+    sign_out = awaited(PersonFlows.sign_out)
 
 
 class AsyncWebhooks(AsyncGroup):

@@ -106,6 +106,7 @@ class People(Group):
     _kind = PersonFlows
     list = blocking(PersonFlows.list)
     get = blocking(PersonFlows.get)
+    sign_out = blocking(PersonFlows.sign_out)
 
 
 class Webhooks(Group):

@@ -10,6 +10,7 @@ from store.repositories.datasets import DatasetRepository
 from store.repositories.jobs import JobRepository
 from store.repositories.keys import Identity, KeyRepository, authenticate
 from store.repositories.models import ModelRepository
+from store.repositories.sign_ins import SignInRepository
 from store.repositories.uploads import UploadRepository
 from store.repositories.usage import UsageLedger
 from store.repositories.webhooks import WebhookRepository
@@ -22,6 +23,7 @@ __all__ = [
     "JobRepository",
     "KeyRepository",
     "ModelRepository",
+    "SignInRepository",
     "UploadRepository",
     "UsageLedger",
     "WebhookRepository",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,7 +22,17 @@ PUBLIC: set[Call] = {
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("HEAD", "/openapi.json"),
+    # Signing in, and what only a signed-in browser can ask: tests/api/session.
+    ("GET", "/v1/session/methods"),
+    ("POST", "/v1/session"),
+    ("GET", "/v1/session"),
+    ("DELETE", "/v1/session"),
+    ("GET", "/v1/session/oidc"),
+    ("GET", "/v1/session/oidc/callback"),
+    ("GET", "/v1/session/workspace"),
+    ("POST", "/v1/session/workspace"),
 }
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a call has to bring along, so that it is refused for its id and not for its body.
 BODIES: dict[Call, dict[str, Any]] = {
     ("PATCH", "/v1/webhooks/{webhook_id}"): {"json": {"description": "x"}},
@@ -52,11 +63,19 @@ def absent(given: str) -> str:
 
 
 class Visitor:
-    """Asks for every call with one credential, always under the same request id."""
+    """Asks for every call with one credential, always under the same request id.
 
-    def __init__(self, client: TestClient, bearer: str | None) -> None:
+    Args:
+        client: Which asks; its cookies go along.
+        bearer: Key or token; null: none.
+        headers: Further ones.
+    """
+
+    def __init__(
+        self, client: TestClient, bearer: str | None, headers: dict[str, str] | None = None
+    ) -> None:
         self._client = client
-        self._headers = {"X-Request-ID": "the-same"}
+        self._headers = {"X-Request-ID": "the-same"} | (headers or {})
         if bearer is not None:
             self._headers["Authorization"] = f"Bearer {bearer}"
 
@@ -77,7 +96,11 @@ class Everything(dict[str, str]):
 
 
 def not_refused(
-    app: FastAPI, visitor: Visitor, status: int, codes: dict[str, str]
+    app: FastAPI,
+    visitor: Visitor,
+    status: int,
+    codes: dict[str, str],
+    methods: Collection[str] | None = None,
 ) -> list[tuple[Call, int, str]]:
     """The guarded calls that answer anything but this status and one of these codes.
 
@@ -86,9 +109,12 @@ def not_refused(
         visitor: Who visits them.
         status: That each must answer.
         codes: Code of the problem, and what ``WWW-Authenticate`` must hold beside it.
+        methods: Of the calls that are made; null: all.
     """
     found = []
     for call in guarded(app):
+        if methods is not None and call[0] not in methods:
+            continue
         answer = visitor.ask(call, Everything())
         if call[0] == "HEAD":
             code = next(iter(codes))  # there is no body to read it from

@@ -88,6 +88,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "limits usage": [],
     "people list": [],
     "people show": ["usr_1"],
+    "people sign-out": ["usr_1"],
     "uploads list": [],
     "uploads show": ["up_1"],
     "uploads delete": ["up_1"],

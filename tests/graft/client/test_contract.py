@@ -67,6 +67,7 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     "revoke_key": lambda c, _: c.keys.revoke("x"),
     "list_people": lambda c, _: c.people.list(**PAGE),
     "get_person": lambda c, _: c.people.get("x"),
+    "sign_person_out": lambda c, _: c.people.sign_out("x"),
     "list_webhooks": lambda c, _: c.webhooks.list(**PAGE),
     "create_webhook": lambda c, _: c.webhooks.create("u", events=["e"], description="d", **KEY),
     "get_webhook": lambda c, _: c.webhooks.get("x"),
@@ -98,8 +99,11 @@ OTHERS = {
     ("audit", "save"),
     ("audit", "verify"),
 }
-# A client that has an artifact knows its size and digest, so it has no use for these.
-WITHOUT_A_CALL = {"head_get_content"}
+# A client that has an artifact knows its size and digest, so it has no use for the one; cookies in
+# the place of keys are for browsers.
+WITHOUT_A_CALL = {"head_get_content"} | {
+    name for name, operation in OPERATIONS.items() if operation.get("tags") == ["session"]
+}
 # What a call sends by itself, when it is of use.
 BY_ITSELF = {
     "If-None-Match": "waiting sends it; a single question has nothing to compare with",
