@@ -17,7 +17,7 @@ const A_PAGE = 100;
 const ACTIONS = [
   'dataset.*', 'dataset.create', 'dataset.delete', 'job.*', 'job.submit', 'job.retry', 'job.cancel', 'job.delete', 'job.expire',
   'images.submit', 'artifact.download', 'results.read', 'upload.*', 'key.*', 'key.create', 'key.rotate', 'key.revoke',
-  'person.enter', 'webhook.*', 'request.refused', 'workspace.*', 'audit.export',
+  'person.enter', 'session.*', 'webhook.*', 'request.refused', 'workspace.*', 'audit.export',
 ];
 const VERIFY = 'graft audit verify audit.ndjson';
 
