@@ -18,6 +18,7 @@ from api.datasets import endpoints as datasets
 from api.describing import describe, operation_id
 from api.entity_tags import EntityTags
 from api.guards import MAX_HEAD_BYTES, HeadLimit, SecurityHeaders, TrustedHosts, cross_origin
+from api.jobs import course, log
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
 from api.limits import endpoints as limits
@@ -134,10 +135,10 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
     # These two count their own bytes.
     app.include_router(datasets.router, responses=limited)
     app.include_router(uploads.parts_router, responses=limited)
-    for domain in (
-        *(uploads, jobs, models, artifacts, keys, me, people, webhooks, limits, audit),
-        *(session, session_oidc),
-    ):
+    about_jobs = (jobs, course, log)
+    about_who = (keys, me, people, session, session_oidc)
+    others = (models, artifacts, webhooks, limits, audit)
+    for domain in (uploads, *about_jobs, *about_who, *others):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES, responses=limited)
     app.include_router(health.router, max_body_size=_MAX_JSON_BYTES)
     app.include_router(pages.assets, max_body_size=_MAX_JSON_BYTES)

@@ -12,6 +12,7 @@ from gan_core.spec.speeds import SETTINGS_MARK
 from store.access_tables import IdempotentRequest
 from store.clock import now_of
 from store.database import Database
+from store.live import live_prefix
 from store.page_tables import SignIn
 from store.removals import promise
 from store.repositories.audit import AuditTrail
@@ -109,7 +110,9 @@ def _expire_job(session: Session, job_id: str, before: datetime) -> int:
         .execution_options(synchronize_session=False)
     )
     workspace_id = steps[0].workspace_id
-    promise(session, workspace_id, unwanted)
+    # A training that failed has left how it went, too.
+    shown = [live_prefix(workspace_id, s.id) for s in steps if s.status != "succeeded"]
+    promise(session, workspace_id, [*unwanted, *shown])
     trail = AuditTrail(session, workspace_id)
     for expired_id in sorted({step.job_id for step in steps}):
         trail.append("system", "job.expire", expired_id)

@@ -9,6 +9,7 @@ from store.repositories.audit import AuditTrail
 from store.repositories.datasets import DatasetRepository
 from store.repositories.jobs import JobRepository
 from store.repositories.keys import Identity, KeyRepository, authenticate
+from store.repositories.log_lines import LogRepository
 from store.repositories.models import ModelRepository
 from store.repositories.sign_ins import SignInRepository
 from store.repositories.uploads import UploadRepository
@@ -22,6 +23,7 @@ __all__ = [
     "Identity",
     "JobRepository",
     "KeyRepository",
+    "LogRepository",
     "ModelRepository",
     "SignInRepository",
     "UploadRepository",

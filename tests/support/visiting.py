@@ -39,7 +39,7 @@ BODIES: dict[Call, dict[str, Any]] = {
     ("PUT", "/v1/uploads/{upload_id}/parts/{number}"): {"content": b"x"},
 }
 # Where an id names nothing of the workspace, but a place in something that an id names.
-NO_IDS = {"number": "1", "part_number": "1", "n": "1"}
+NO_IDS = {"number": "1", "part_number": "1", "n": "1", "step_name": "train:infogan:10:s0"}
 
 
 def calls_of(app: FastAPI) -> list[Call]:
@@ -92,7 +92,7 @@ class Everything(dict[str, str]):
     """Any id at all, for those who must not even get as far as an id."""
 
     def __missing__(self, name: str) -> str:
-        return "1" if name in NO_IDS else f"{name[:3]}_{'0' * 26}"
+        return NO_IDS.get(name) or f"{name[:3]}_{'0' * 26}"
 
 
 def not_refused(

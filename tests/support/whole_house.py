@@ -46,6 +46,7 @@ from store.upload_expiry import expire_uploads
 from store.upload_tables import UploadSession
 from store.webhook_queue import Outcome, WebhookQueue
 from store.workers import WorkerRegister
+from worker.step_log import StepLog
 
 _BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
 
@@ -227,6 +228,11 @@ def _what_it_left(house: House, job_id: str) -> None:
     for path in ("", "/steps", "/artifacts", "/results", "/events"):
         house.ask("GET", f"/v1/jobs/{job_id}{path}", 200)
     house.ask("GET", f"/v1/jobs/{job_id}/events", 200, headers={"Last-Event-ID": "0"})
+    page = house.ask("GET", f"/v1/jobs/{job_id}/log?limit=1", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/log?cursor={page['next_cursor']}", 200)
+    page = house.ask("GET", f"/v1/jobs/{job_id}/log?limit=1&order=desc", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/log?order=desc&cursor={page['next_cursor']}", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/steps/none/course", 404)
     [artifact] = house.ask("GET", f"/v1/jobs/{job_id}/artifacts", 200)["items"]
     house.ask("GET", artifact["links"]["self"], 200)
     house.ask("HEAD", artifact["links"]["content"], 200)
@@ -276,6 +282,8 @@ def _trouble(house: House, dataset_id: str) -> None:
         assert not ledger.heartbeat(claimed.id, "not its token", lease_seconds=60).held
         assert ledger.heartbeat(claimed.id, claimed.token, lease_seconds=60).held
         assert not ledger.is_published(claimed.id, claimed.output_prefix)
+    with StepLog(house.database, claimed) as told:
+        told.notice("The training goes on from a checkpoint.", "info")
     with house.ledger() as ledger:
         assert ledger.release(claimed.id, claimed.token)
     for _ in range(2):

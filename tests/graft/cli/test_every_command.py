@@ -53,6 +53,7 @@ ARGUMENTS: dict[str, list[str]] = {
     ],
     "jobs show": ["job_1"],
     "jobs steps": ["job_1"],
+    "jobs log": ["job_1"],
     "jobs events": ["job_1", "--last-event-id", "7"],
     "jobs watch": ["job_1"],
     "jobs cancel": ["job_1"],
