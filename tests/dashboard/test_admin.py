@@ -35,6 +35,7 @@ def _status(url: str, key: str) -> int:
 
 def test_a_key_is_made_replaced_and_revoked_and_the_trail_says_so(admin: Any, clinic: Any) -> None:
     page = admin.open("/admin")
+    expect(page.get_by_role("row", name=re.compile("first administrator yours"))).to_be_visible()
     admin.check_accessibility()
     page.get_by_role("button", name="New key").click()
     dialog = page.get_by_role("dialog", name="New key")
