@@ -113,8 +113,8 @@ export function modelSliders(model, onChange) {
           'fieldset',
           { class: 'codes' },
           h('legend', null, t('models.codes')),
-          codes.map((one) => one.node),
           h('label', { class: 'check small' }, codesFree, t('models.each_its_own')),
+          codes.map((one) => one.node),
         ),
     ],
     asked() {
