@@ -79,7 +79,7 @@ export function chart(options) {
       draw();
       legend.querySelectorAll('button')[i]?.focus();
     };
-    return h('li', null, h('button', { type: 'button', 'aria-pressed': isShown, on: { click: flip } }, swatch(one, i), one.label));
+    return h('li', null, h('button', { type: 'button', 'aria-pressed': String(isShown), on: { click: flip } }, swatch(one, i), one.label));
   }
 
   function pointAt(next) {

@@ -8,7 +8,7 @@ import { table } from '../parts/table.js';
 import { countsOfBoth, reservations, settingsChanged } from './compare/changes.js';
 import { figures } from './compare/figure.js';
 import { resultsOf } from './results/asking.js';
-import { countPhrase, outcomeBadge } from './results/names.js';
+import { countPhrase, outcomeBadge, tableName } from './results/names.js';
 import { sample } from './results/pictures.js';
 import { verdictOf } from './results/shape.js';
 import { toldOf } from './results/verdict.js';
@@ -75,7 +75,7 @@ function verdicts(first, second) {
     t('compare.verdicts'),
     h(
       'div',
-      { class: 'table-box', tabindex: 0, role: 'region', 'aria-label': t('compare.verdicts') },
+      { class: 'table-box', tabindex: 0, role: 'region', 'aria-label': tableName(t('compare.verdicts')) },
       h(
         'table',
         { class: 'table beside' },
@@ -99,7 +99,7 @@ function settings(first, second) {
   if (!changed.length) return section(t('compare.settings'), h('p', null, t('compare.settings_equal')));
   const value = (found) => (found === undefined ? h('span', { class: 'muted' }, '–') : h('code', null, typeof found === 'string' ? found : JSON.stringify(found)));
   const made = table({
-    label: t('compare.settings'),
+    label: tableName(t('compare.settings')),
     key: (row) => row.path,
     columns: [
       { id: 'path', label: t('compare.setting'), sort: (row) => row.path, cell: (row) => h('code', null, row.path) },

@@ -6,8 +6,8 @@ import { section } from '../../parts/bits.js';
 import { chart } from '../../parts/chart.js';
 import { table } from '../../parts/table.js';
 import { choice, countAxis, looksOf } from '../results/figure.js';
-import { armName, classifierName, countName, explained, figureMeaning, figureName, signed, withInterval } from '../results/names.js';
-import { armsOf, classifiersOf, figuresOf, hasFakes, headlineArms, inOrder, pointsOf, strongestClassifier } from '../results/shape.js';
+import { armName, classifierName, countName, explained, figureMeaning, figureName, signed, tableName, withInterval } from '../results/names.js';
+import { armsOf, barArm, classifiersOf, countsOf, figuresOf, hasFakes, inOrder, parsedArm, pointsOf, strongestClassifier } from '../results/shape.js';
 import { countsOfBoth, differencesOf } from './changes.js';
 
 /**
@@ -60,7 +60,7 @@ function optionsOf(sides, first, { figure: name, classifier }) {
     x: countAxis(countsOfBoth(...sides.map((side) => side.results)), sides[0].results.rare_class),
     y: { label: figureName(name), tickFormat: (v) => number(v, 2) },
     series: sides.flatMap((side) => {
-      const shown = headlineArms(side.results, classifier);
+      const shown = fewArms(side.results, classifier);
       const arms = armsOf(side.results, classifier);
       return [...arms.filter(hasFakes), ...arms.filter((arm) => !hasFakes(arm))].map((arm) => ({
         id: `${side.letter} ${arm}`,
@@ -77,11 +77,19 @@ function optionsOf(sides, first, { figure: name, classifier }) {
   };
 }
 
+/** Twice as many lines as in the picture of one study are mud: the bar, and what stands for a GAN. */
+function fewArms(results, classifier) {
+  const bars = countsOf(results).map(({ label }) => barArm(results, classifier, label));
+  const told = results.conclusions.map((one) => one.arm);
+  const plain = armsOf(results, classifier).filter((arm) => parsedArm(arm).kind === 'gan');
+  return new Set([...bars, ...told, ...plain]);
+}
+
 function differences(first, second, { figure: name, classifier }) {
   const rows = differencesOf(first.results, second.results, classifier, name, armsOf(first.results, classifier));
   if (!rows.length) return h('p', { class: 'muted' }, t('compare.nothing_shared'));
   const made = table({
-    label: t('compare.differences'),
+    label: tableName(t('compare.differences')),
     key: (row) => row.id,
     columns: [
       { id: 'count', label: t('results.count'), number: true, sort: (row) => row.n, cell: countName },

@@ -6,7 +6,7 @@ import { setQuery } from '../../core/router.js';
 import { section } from '../../parts/bits.js';
 import { chart } from '../../parts/chart.js';
 import { table } from '../../parts/table.js';
-import { armName, classifierName, countName, explained, figureMeaning, figureName, withInterval } from './names.js';
+import { armName, classifierName, countName, explained, figureMeaning, figureName, tableName, withInterval } from './names.js';
 import {
   armsOf, barArm, barPoints, classifiersOf, countsOf, figuresOf, hasFakes, headlineArms, LOWER_IS_BETTER, pointsOf, strongestClassifier, summaryOf,
 } from './shape.js';
@@ -136,7 +136,7 @@ function values(results, { figure: name, classifier }) {
   const counts = countsOf(results);
   const bars = new Map(counts.map(({ label }) => [label, barArm(results, classifier, label)]));
   const made = table({
-    label: `${figureName(name)}, ${classifierName(classifier)}`,
+    label: tableName(`${figureName(name)}, ${classifierName(classifier)}`),
     key: (row) => row.arm,
     columns: [
       { id: 'arm', label: t('results.arm'), sort: (row) => armName(row.arm), cell: (row) => armName(row.arm) },

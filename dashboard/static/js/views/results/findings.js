@@ -5,7 +5,7 @@ import { fixed, number, t, tOr } from '../../core/i18n.js';
 import { empty, english, facts, section } from '../../parts/bits.js';
 import { intervalPicture } from '../../parts/interval.js';
 import { table } from '../../parts/table.js';
-import { explained, setName, withInterval } from './names.js';
+import { explained, setName, tableName, withInterval } from './names.js';
 import { bySet, meanOf, overSubsets, sumOf } from './sets.js';
 
 const REJECTED = ['near-copy', 'off-manifold', 'wrong-class', 'alike', 'not-needed'];
@@ -20,7 +20,7 @@ export function findings(results) {
 const setColumn = () => ({ id: 'set', label: t('results.set_column'), sort: (row) => `${row.gan} ${String(row.n).padStart(9, '0')}`, cell: setName });
 
 function rowsOf(label, columns, rows, key = (row) => row.id) {
-  const made = table({ label, columns, key });
+  const made = table({ label: tableName(label), columns, key });
   made.set(rows);
   return made.node;
 }

@@ -77,6 +77,9 @@ export const withInterval = (interval, form = fixed) =>
     ? h('span', { class: 'figure-cell' }, form(interval.mean), ' ', interval.low === null || interval.low === undefined ? null : h('span', { class: 'muted small nowrap' }, `(${form(interval.low)}–${form(interval.high)})`))
     : '–';
 
+/** The name of a table, apart from that of the section which it stands in. */
+export const tableName = (name) => t('results.table_of', { name });
+
 /** What explains a figure to a physician, closed until it is asked for. */
 export const explained = (...children) =>
   h('details', { class: 'explained' }, h('summary', null, t('results.meaning')), h('div', { class: 'explained-body' }, children));

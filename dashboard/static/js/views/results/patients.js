@@ -3,7 +3,7 @@
 import { h } from '../../core/dom.js';
 import { t } from '../../core/i18n.js';
 import { section } from '../../parts/bits.js';
-import { armName, classifierName, countPhrase } from './names.js';
+import { armName, classifierName, countPhrase, tableName } from './names.js';
 import { patientsOf } from './shape.js';
 
 /** Show it; null where there is no classifier. */
@@ -16,11 +16,11 @@ export function patients(results) {
     h('p', { class: 'muted' }, t('results.patients_lead', { rare_class: rare, classifier: classifierName(found.classifier), threshold: t(found.isMoved ? 'results.threshold_moved' : 'results.threshold_half') })),
     h(
       'div',
-      { class: 'table-box', tabindex: 0, role: 'region', 'aria-label': t('results.patients') },
+      { class: 'table-box', tabindex: 0, role: 'region', 'aria-label': tableName(t('results.patients')) },
       h(
         'table',
         { class: 'table hundred' },
-        h('caption', { class: 'visually-hidden' }, t('results.patients')),
+        h('caption', { class: 'visually-hidden' }, tableName(t('results.patients'))),
         h('thead', null, h('tr', null, ['patients_arm', 'patients_found', 'patients_missed', 'patients_alarms'].map((key, i) => h('th', { scope: 'col', class: i > 1 && 'num' }, t(`results.${key}`, { rare_class: rare }))))),
         found.groups.map((group) =>
           h(

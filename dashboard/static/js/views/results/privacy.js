@@ -5,7 +5,7 @@ import { fixed, number, percent, t } from '../../core/i18n.js';
 import { section } from '../../parts/bits.js';
 import { intervalPicture } from '../../parts/interval.js';
 import { table } from '../../parts/table.js';
-import { between, explained, setName, withInterval } from './names.js';
+import { between, explained, setName, tableName, withInterval } from './names.js';
 import { privacyOf } from './sets.js';
 
 const NOT_SHOWN = ['attacks', 'models', 'patients', 'law'];
@@ -56,7 +56,7 @@ function sentences(set, isScreened) {
 function figures(sets) {
   const attack = (by) => (set) => set.attacks.find((one) => one.by === by)?.interval;
   const made = table({
-    label: t('results.privacy_table'),
+    label: tableName(t('results.privacy_table')),
     key: (set) => set.id,
     columns: [
       { id: 'set', label: t('results.set_column'), sort: setName, cell: setName },

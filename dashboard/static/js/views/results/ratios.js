@@ -6,7 +6,7 @@ import { section } from '../../parts/bits.js';
 import { chart } from '../../parts/chart.js';
 import { table } from '../../parts/table.js';
 import { choice } from './figure.js';
-import { classifierName, countPhrase, explained, ganName } from './names.js';
+import { classifierName, countPhrase, explained, ganName, tableName } from './names.js';
 import { ratiosOf } from './sets.js';
 
 /** Show it; null where no ratios were tried. */
@@ -49,7 +49,7 @@ function shown(lines, name) {
   }));
   const rows = lines.flatMap((line) => line.points.map((p) => ({ ...p, line, id: `${line.id} ${p.ratio}` })));
   const made = table({
-    label: t('results.tab:ratios'),
+    label: tableName(t('results.tab:ratios')),
     key: (row) => row.id,
     columns: [
       { id: 'count', label: t('results.count'), sort: (row) => row.line.n, cell: (row) => countPhrase(row.line) },

@@ -7,7 +7,7 @@ import { domainAround, intervalPicture } from '../../parts/interval.js';
 import { table } from '../../parts/table.js';
 import { caveat } from './caveats.js';
 import { choice } from './figure.js';
-import { armName, between, classifierName, countName, explained, figureMeaning, figureName, outcomeBadge, outcomeName, pValue, signed, withInterval } from './names.js';
+import { armName, between, classifierName, countName, explained, figureMeaning, figureName, outcomeBadge, outcomeName, pValue, signed, tableName, withInterval } from './names.js';
 import { FIGURE_GROUPS, figuresOf } from './shape.js';
 
 const countColumn = (sort) => ({
@@ -30,7 +30,7 @@ export function everyArm(results) {
   const show = (name) => {
     const figures = new Map(groups).get(name);
     const made = table({
-      label: t(`results.group:${name}`),
+      label: tableName(t(`results.group:${name}`)),
       key: (row) => `${row.classifier} ${row.arm} ${row.real_count_label}`,
       columns: [
         countColumn((row) => row.real_count),
@@ -64,7 +64,7 @@ export function everyArm(results) {
 export function comparisons(results) {
   if (!results.verdicts.length) return section(t('results.tab:comparisons'), h('p', null, t('results.no_gan')));
   const verdicts = table({
-    label: t('results.verdicts'),
+    label: tableName(t('results.verdicts')),
     key: (row) => `${row.classifier} ${row.arm} ${row.real_count_label}`,
     rowHeight: 60,
     columns: [
@@ -96,7 +96,7 @@ function differences(results) {
   if (!rows.length) return null;
   const domain = domainAround(0, rows.map((row) => row.difference));
   const made = table({
-    label: t('results.differences'),
+    label: tableName(t('results.differences')),
     key: (row) => row.id,
     columns: [
       countColumn((row) => row.real_count),

@@ -53,7 +53,7 @@ function conclusion(results, one, domain) {
       h('span', { class: 'verdict-outcome' }, h('span', { 'aria-hidden': 'true', class: 'verdict-mark' }, outcomeMark(one.outcome)), outcomeName(one.outcome)),
     ),
     h('p', { class: 'verdict-told' }, toldOf(one, verdict)),
-    verdict && one.outcome !== 'not-tested' && changes(verdict, domain, tone),
+    verdict && one.outcome !== 'not-tested' && changes(verdict, domain),
     one.caveats.length > 0 && h('ul', { class: 'caveats', 'aria-label': t('results.caveats') }, one.caveats.map((text) => h('li', null, caveat(text)))),
     h('details', { class: 'explained' }, h('summary', null, t('results.in_full')), h('p', { class: 'explained-body' }, english(one.sentence))),
   );
@@ -70,7 +70,13 @@ export function toldOf(one, verdict) {
   });
 }
 
-function changes(verdict, domain, tone) {
+/** A bar has the colour of the outcome only where it lies clear of the line on that side. */
+function toneOf({ low, high }, outcome) {
+  const isClear = (outcome === 'helps' && low > 0) || (outcome === 'harms' && high !== null && high < 0);
+  return isClear ? outcomeTone(outcome) : 'calm';
+}
+
+function changes(verdict, domain) {
   return h(
     'div',
     { class: 'changes' },
@@ -83,7 +89,7 @@ function changes(verdict, domain, tone) {
           'div',
           null,
           h('dt', null, figureName(figure)),
-          h('dd', null, h('strong', { class: 'change' }, signed(difference.mean)), intervalPicture(difference, { domain, line: 0, tone }), h('span', { class: 'muted small' }, between(difference, signed))),
+          h('dd', null, h('strong', { class: 'change' }, signed(difference.mean)), intervalPicture(difference, { domain, line: 0, tone: toneOf(difference, verdict.outcome) }), h('span', { class: 'muted small' }, between(difference, signed))),
         ),
       ),
     ),
