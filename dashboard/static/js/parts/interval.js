@@ -2,7 +2,7 @@
 
 import { s } from '../core/dom.js';
 
-const WIDTH = 168;
+const WIDTH = 140;
 const HEIGHT = 22;
 
 /**

@@ -123,7 +123,7 @@ function leaks(results) {
   if (!found) return null;
   const n = found.training_images_of_test;
   const pairs = found.pairs.map((pair, i) => ({ ...pair, id: String(i) }));
-  const place = (pair, i) => t('results.leak_place', { entry: pair.entries[i], split: tOr(`results.split:${pair.splits[i]}`, pair.splits[i]), name: pair.classes[i] });
+  const place = (pair, i) => t('results.leak_place', { entry: String(pair.entries[i]), split: tOr(`results.split:${pair.splits[i]}`, pair.splits[i]), name: pair.classes[i] });
   return section(
     t('results.leaks'),
     h('p', { class: 'muted' }, t('results.leaks_lead')),

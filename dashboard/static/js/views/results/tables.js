@@ -69,11 +69,11 @@ export function comparisons(results) {
     rowHeight: 60,
     columns: [
       countColumn((row) => row.real_count),
-      { id: 'classifier', label: t('results.classifier'), sort: (row) => row.classifier, cell: (row) => classifierName(row.classifier, { short: true }) },
       { id: 'arm', label: t('results.arm'), sort: (row) => armName(row.arm), cell: (row) => armName(row.arm) },
       { id: 'outcome', label: t('results.verdict'), sort: (row) => outcomeName(row.outcome), cell: (row) => outcomeBadge(row.outcome) },
-      { id: 'against', label: t('results.against'), sort: (row) => row.against ?? '', cell: (row) => (row.against ? armName(row.against) : '–') },
       { id: 'p', label: t('results.p_holm'), number: true, sort: (row) => row.p_holm ?? 2, cell: (row) => pValue(row.p_holm) },
+      { id: 'against', label: t('results.against'), sort: (row) => row.against ?? '', cell: (row) => (row.against ? armName(row.against) : '–') },
+      { id: 'classifier', label: t('results.classifier'), sort: (row) => row.classifier, cell: (row) => classifierName(row.classifier, { short: true }) },
       { id: 'ratio', label: t('results.ratio'), number: true, sort: (row) => row.ratio ?? -1, cell: (row) => (row.ratio === null ? '–' : `${fixed(row.ratio, 1)} : 1`) },
       { id: 'runs', label: t('results.runs_column'), number: true, sort: (row) => row.n_runs, cell: (row) => row.n_runs },
       { id: 'caveats', label: t('results.caveats'), wide: true, cell: (row) => row.caveats.map((text) => h('div', { class: 'small' }, caveat(text))) },
@@ -95,19 +95,20 @@ function differences(results) {
   const rows = results.verdicts.flatMap((v) => v.comparisons.map((one) => ({ ...one, ...pick(v), id: `${v.classifier} ${v.arm} ${v.real_count_label} ${one.against} ${one.figure}` })));
   if (!rows.length) return null;
   const domain = domainAround(0, rows.map((row) => row.difference));
+  const differenceCell = ({ difference }) =>
+    h('div', { class: 'difference' }, h('strong', null, signed(difference.mean)), intervalPicture(difference, { domain, line: 0 }), h('span', { class: 'small muted' }, between(difference, signed)));
   const made = table({
     label: tableName(t('results.differences')),
     key: (row) => row.id,
     columns: [
       countColumn((row) => row.real_count),
-      { id: 'classifier', label: t('results.classifier'), sort: (row) => row.classifier, cell: (row) => classifierName(row.classifier, { short: true }) },
       { id: 'arm', label: t('results.arm'), sort: (row) => armName(row.arm), cell: (row) => armName(row.arm) },
       { id: 'against', label: t('results.against'), sort: (row) => armName(row.against), cell: (row) => armName(row.against) },
       { id: 'figure', label: t('results.figure_column'), sort: (row) => figureName(row.figure), cell: (row) => figureName(row.figure) },
-      { id: 'difference', label: t('results.difference'), number: true, sort: (row) => row.difference.mean, cell: (row) => h('strong', null, signed(row.difference.mean)) },
-      { id: 'picture', label: t('results.interval_column'), cell: (row) => [intervalPicture(row.difference, { domain, line: 0 }), h('span', { class: 'small muted' }, between(row.difference, signed))] },
+      { id: 'difference', label: t('results.difference'), sort: (row) => row.difference.mean, cell: differenceCell },
       { id: 'bootstrap', label: t('results.p_bootstrap'), number: true, sort: (row) => row.p_bootstrap, cell: (row) => pValue(row.p_bootstrap) },
       { id: 'analytic', label: t('results.p_analytic'), number: true, sort: (row) => row.p_analytic, cell: (row) => pValue(row.p_analytic) },
+      { id: 'classifier', label: t('results.classifier'), sort: (row) => row.classifier, cell: (row) => classifierName(row.classifier, { short: true }) },
     ],
     rowHeight: 66,
   });
