@@ -18,12 +18,13 @@ const PAD = { top: 14, right: 18, bottom: 40, left: 56 };
  *   ticks?: number[]}, y: {label: string, format?: function, domain?: [number, number]},
  *   series: Array<{id: string, label: string, colour?: number, dashed?: boolean, points:
  *   Array<{x: number, y: number, low?: number, high?: number, note?: string}>, mark?: number,
- *   group?: string, isHidden?: boolean, isFloor?: boolean}>, height?: number,
- *   marks?: boolean}} options `colour` is a number 1–8 of the palette, by default the place in the
- *   list, as is `mark` among the marks; `low` and `high` are an interval's ends; `marks`: whether
- *   points are marked (else lines). Series of one `group`, which follow each other, stand together in
- *   the legend. `isHidden`: shown only once it is chosen there. `isFloor`: what the others have to
- *   rise above; the ground beneath it is shaded.
+ *   group?: string, isHidden?: boolean, isFloor?: boolean}>, height?: number, marks?: boolean,
+ *   rules?: Array<{x: number, label: string}>}} options `colour` is a number 1–8 of the palette, by
+ *   default the place in the list, as is `mark` among the marks; `low` and `high` are an interval's
+ *   ends; `marks`: whether points are marked (else lines); `rules`: places along x that are marked
+ *   from top to bottom; the summary has to say them, too. Series of one `group`, which follow each
+ *   other, stand together in the legend. `isHidden`: shown only once it is chosen there. `isFloor`:
+ *   what the others have to rise above; the ground beneath it is shaded.
  * @returns {{node: HTMLElement, update: function(object): void}} `update` draws it anew with
  *   changed options.
  */
@@ -170,6 +171,7 @@ function picture(given, shown, width, at, pointAt) {
     s('defs', null, s('clipPath', { id: clip }, s('rect', { x: PAD.left - 6, y: PAD.top - 6, width: inner.width + 12, height: inner.height + 12 }))),
   );
   drawAxes(root, given, xs, ys, inner);
+  for (const rule of given.rules ?? []) drawRule(root, rule, xs.of(rule.x), inner);
   const drawn = s('g', { 'clip-path': `url(#${clip})` });
   root.append(drawn);
   for (const series of shown) if (series.isFloor) drawFloor(drawn, series, xs, ys, inner);
@@ -221,6 +223,15 @@ function drawFloor(root, series, xs, ys, inner) {
   // To the edges, so that a single point has a floor, too.
   const d = `M${ends[0]} ${bottom}V${ys.of(series.points[0].y)}${heights}L${ends[1]} ${ys.of(series.points.at(-1).y)}V${bottom}Z`;
   root.append(s('path', { d, class: 'floor' }));
+}
+
+function drawRule(root, rule, x, inner) {
+  // The words stand on the side where there is room for them.
+  const isLeft = x > PAD.left + inner.width / 2;
+  root.append(
+    s('line', { x1: x, x2: x, y1: PAD.top - 6, y2: PAD.top + inner.height, class: 'rule', 'stroke-dasharray': '3 3' }),
+    s('text', { x: x + (isLeft ? -6 : 6), y: PAD.top + 4, class: 'rule-text', 'text-anchor': isLeft ? 'end' : 'start' }, rule.label),
+  );
 }
 
 function drawSeries(root, given, series, i, xs, ys, count, place) {
