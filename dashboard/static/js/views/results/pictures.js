@@ -60,7 +60,7 @@ function sheetOf(sheet) {
   return [
     sheet.near_copies > 0
       ? h('div', { class: 'box box-warn' }, h('p', { class: 'box-title' }, t('results.nearest_copies', { n: sheet.near_copies })), h('p', null, t('results.nearest_copies_text')))
-      : h('p', null, t('results.nearest_no_copies')),
+      : h('p', null, t(sheet.near_copies === 0 ? 'results.nearest_no_copies' : 'results.nearest_not_counted')),
     h(
       'ul',
       { class: 'neighbours' },
