@@ -6,9 +6,9 @@ import { setQuery } from '../../core/router.js';
 import { section } from '../../parts/bits.js';
 import { chart } from '../../parts/chart.js';
 import { table } from '../../parts/table.js';
-import { armName, classifierName, countName, explained, figureMeaning, figureName, tableName, withInterval } from './names.js';
+import { armName, classifierName, countName, countPhrase, explained, figureMeaning, figureName, tableName, withInterval } from './names.js';
 import {
-  armsOf, barArm, barPoints, classifiersOf, countsOf, figuresOf, hasFakes, headlineArms, LOWER_IS_BETTER, pointsOf, strongestClassifier, summaryOf,
+  armsOf, barArm, barPoints, classifiersOf, countsOf, figuresOf, ganArm, hasFakes, headlineArms, LOWER_IS_BETTER, pointsOf, strongestClassifier, summaryOf,
 } from './shape.js';
 
 /** A choice of one of some; `onChange` is given its value. */
@@ -123,9 +123,11 @@ function optionsOf(results, { figure: name, classifier }) {
 function summaryText(results, classifier, name) {
   return countsOf(results)
     .map((count) => {
-      const bar = barArm(results, classifier, count.label);
-      const best = bar && summaryOf(results, classifier, bar, count.label)?.figures[name];
-      return best ? t('results.summary_at', { count: countName(count), arm: armName(bar), value: fixed(best.mean) }) : '';
+      const told = [barArm(results, classifier, count.label), ganArm(results, classifier, count.label)].flatMap((arm) => {
+        const interval = arm && summaryOf(results, classifier, arm, count.label)?.figures[name];
+        return interval ? [`${armName(arm)} ${fixed(interval.mean)}`] : [];
+      });
+      return told.length ? t('results.summary_at', { count: countPhrase(count), told: told.join(', ') }) : '';
     })
     .filter(Boolean)
     .join(' ');

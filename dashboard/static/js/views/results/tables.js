@@ -66,7 +66,6 @@ export function comparisons(results) {
   const verdicts = table({
     label: tableName(t('results.verdicts')),
     key: (row) => `${row.classifier} ${row.arm} ${row.real_count_label}`,
-    rowHeight: 60,
     columns: [
       countColumn((row) => row.real_count),
       { id: 'arm', label: t('results.arm'), sort: (row) => armName(row.arm), cell: (row) => armName(row.arm) },
@@ -76,7 +75,6 @@ export function comparisons(results) {
       { id: 'classifier', label: t('results.classifier'), sort: (row) => row.classifier, cell: (row) => classifierName(row.classifier, { short: true }) },
       { id: 'ratio', label: t('results.ratio'), number: true, sort: (row) => row.ratio ?? -1, cell: (row) => (row.ratio === null ? '–' : `${fixed(row.ratio, 1)} : 1`) },
       { id: 'runs', label: t('results.runs_column'), number: true, sort: (row) => row.n_runs, cell: (row) => row.n_runs },
-      { id: 'caveats', label: t('results.caveats'), wide: true, cell: (row) => row.caveats.map((text) => h('div', { class: 'small' }, caveat(text))) },
     ],
   });
   verdicts.set(results.verdicts);
@@ -85,9 +83,21 @@ export function comparisons(results) {
       t('results.verdicts'),
       h('p', { class: 'muted' }, t('results.verdicts_lead')),
       verdicts.node,
+      limits(results.verdicts),
       explained(h('p', null, t('results.read:p')), h('p', null, t('results.read:ratio_column'))),
     ),
     differences(results),
+  ];
+}
+
+/** What limits the verdicts, each caveat once, with how many it is of. */
+function limits(verdicts) {
+  const counted = new Map();
+  for (const text of verdicts.flatMap((one) => one.caveats)) counted.set(text, (counted.get(text) ?? 0) + 1);
+  if (!counted.size) return null;
+  return [
+    h('h3', null, t('results.caveats')),
+    h('ul', { class: 'caveats' }, [...counted].map(([text, n]) => h('li', null, caveat(text), ' ', h('span', { class: 'nowrap' }, t('results.of_verdicts', { n, of: verdicts.length }))))),
   ];
 }
 
@@ -110,7 +120,8 @@ function differences(results) {
       { id: 'analytic', label: t('results.p_analytic'), number: true, sort: (row) => row.p_analytic, cell: (row) => pValue(row.p_analytic) },
       { id: 'classifier', label: t('results.classifier'), sort: (row) => row.classifier, cell: (row) => classifierName(row.classifier, { short: true }) },
     ],
-    rowHeight: 66,
+    // As in the view's style: rows that hold a picture are higher.
+    rowHeight: 65,
   });
   made.set(rows);
   return section(t('results.differences'), h('p', { class: 'muted' }, t('results.differences_lead')), made.node, explained(h('p', null, t('results.read:differences'))));
