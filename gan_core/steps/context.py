@@ -23,6 +23,7 @@ ArtifactKind = Literal[
     "results-json",
     "results-csv",
     "samples-png",
+    "samples-json",
     "curves-png",
     "model",
     "model-card",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gan_core import __version__
 from gan_core.environment import describe_environment
@@ -23,7 +22,7 @@ from gan_core.packaging import (
     write_zip,
 )
 from gan_core.packaging.data import NO_UPSCALER
-from gan_core.packaging.sheet import sheet_png
+from gan_core.packaging.sheet import Sheet, sheet_png
 from gan_core.reading import PackedDataset
 from gan_core.screening import near_copies, thumbnails_of
 from gan_core.screening.told import Screening
@@ -36,7 +35,11 @@ _BLOCK = 256
 
 
 def run(context: StepContext) -> list[Output]:
-    """Write ``synthetic.zip``; and ``samples.png`` of the images in it, where it is asked for."""
+    """Write ``synthetic.zip``; and where a sheet is asked for, ``samples.png`` of the images in it.
+
+    ``samples.json`` says which image lies where on the sheet, and which may not be shown; it is
+    there also when that are all of them, and there is no sheet.
+    """
     spec = context.params["spec"]
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(spec["rare_class"])
@@ -67,11 +70,11 @@ def run(context: StepContext) -> list[Output]:
         output_format=spec["output"].get("format", "png"),
         verdicts=_verdicts(context),
     )
-    shown: list[NDArray[np.uint8]] = []
+    sheet = Sheet() if context.params.get("sheet") else None
     images = _images(context, models, training, spec)
     write_zip(
         context.outputs / "synthetic.zip",
-        images=_noting(images, shown) if context.params.get("sheet") else images,
+        images=images if sheet is None else sheet.noting(images),
         facts=facts,
         rejected=_screened_out(context, models),
         expected=sum(_kept(context, label, spec) for label in labels),
@@ -79,11 +82,14 @@ def run(context: StepContext) -> list[Output]:
         should_stop=context.should_stop,
     )
     outputs = [Output("synthetic.zip", "synthetic-zip", "application/zip")]
-    if shown:
-        from_which = ", ".join(f"{model.gan}, model {model.sha256}" for model in facts.models)
-        png = sheet_png(shown, source=from_which, software=f"Graft {__version__}")
-        (context.outputs / "samples.png").write_bytes(png)
-        outputs.append(Output("samples.png", "samples-png", "image/png"))
+    if sheet is not None:
+        context.write_json("samples.json", sheet.described())
+        outputs.append(Output("samples.json", "samples-json", "application/json"))
+        if sheet.images:
+            made_by = ", ".join(f"{model.gan}, model {model.sha256}" for model in facts.models)
+            png = sheet_png(sheet.images, source=made_by, software=f"Graft {__version__}")
+            (context.outputs / "samples.png").write_bytes(png)
+            outputs.append(Output("samples.png", "samples-png", "image/png"))
     return outputs
 
 
@@ -98,16 +104,6 @@ def _verdicts(context: StepContext) -> list[str]:
         return []
     results = Results.model_validate(context.read_json("report", "results.json"))
     return [verdict.sentence for verdict in results.verdicts]
-
-
-def _noting(
-    images: Iterator[SyntheticImage], shown: list[NDArray[np.uint8]]
-) -> Iterator[SyntheticImage]:
-    """Pass images on, and note the pixels of those that may leave."""
-    for image in images:
-        if image.left_out is None:
-            shown.append(image.pixels)
-        yield image
 
 
 def rows_to_compare_with(

@@ -168,12 +168,26 @@ def test_the_sheet_shows_what_is_in_the_zip_and_says_that_it_is_synthetic(
         name = lines_of(made / "synthetic.zip")[8]["file_name"]
         ninth = np.asarray(Image.open(io.BytesIO(archive.read(name))))
     assert np.array_equal(pixels[34:66, :32], ninth)
+    told = json.loads((made / "samples.json").read_text("utf-8"))
+    assert (told["columns"], told["gap"], told["size"]) == (8, 2, 32)
+    assert told["images"] == [{"seed": seed} for seed in range(9)]
+    assert told["is_synthetic"]
+    assert told["left_out"] == []
+
+
+def test_a_sheet_of_a_way_tells_the_places_on_it(studio: Studio, tmp_path: Path) -> None:
+    made = studio.run(tmp_path, {"interpolate": {"from_seed": 4, "to_seed": 9, "steps": 3}})
+    told = json.loads((made / "samples.json").read_text("utf-8"))
+    assert told["images"] == [{"seed": 4, "position": place} for place in range(3)]
 
 
 def test_a_near_copy_is_on_no_sheet_and_in_no_zip(studio: Studio, tmp_path: Path) -> None:
     asked = {"count": 3, "screen": {"near_copy_rms": 255.0}}
     made = studio.run(tmp_path, asked)
-    assert [path.name for path in made.iterdir()] == ["synthetic.zip"]
+    assert sorted(path.name for path in made.iterdir()) == ["samples.json", "synthetic.zip"]
+    told = json.loads((made / "samples.json").read_text("utf-8"))
+    assert told["images"] == []
+    assert told["left_out"] == [{"seed": seed, "reason": "near-copy"} for seed in range(3)]
     assert lines_of(made / "synthetic.zip") == []
     with zipfile.ZipFile(made / "synthetic.zip") as archive:
         left_out = json.loads(archive.read("manifest.json"))["images"]["left_out"]

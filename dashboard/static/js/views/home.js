@@ -57,7 +57,7 @@ export async function view({ signal }) {
 }
 
 const item = (address, name, mark, right) =>
-  h('li', null, h('a', { class: 'card-link', href: `#${address}` }, h('span', { class: 'card-name' }, name), mark, h('span', { class: 'muted' }, right)));
+  h('li', null, h('a', { class: 'card-link', href: `#${address}` }, h('span', { class: 'card-name' }, name), mark ?? h('span'), h('span', { class: 'muted' }, right)));
 
 function card(job) {
   const { progress } = job;
