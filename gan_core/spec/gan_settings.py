@@ -92,6 +92,10 @@ def _rate(default: float) -> Setting:
     )
 
 
+# Each place means something: nothing may be sorted, and a value may stand there twice.
+_ORDERED = {"x-ordered": True}
+
+
 def _betas(first: float, second: float) -> Setting:
     return Setting(
         [first, second],
@@ -106,6 +110,7 @@ def _betas(first: float, second: float) -> Setting:
             "items": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
             "minItems": 2,
             "maxItems": 2,
+            **_ORDERED,
         },
         is_real=True,
     )
@@ -124,6 +129,7 @@ def _wholes(default: Sequence[int], low: int, high: int) -> Setting:
             "type": "array",
             "items": {"type": "integer", "minimum": low, "maximum": high},
             "minItems": 1,
+            **_ORDERED,
         },
     )
 
