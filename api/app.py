@@ -18,6 +18,7 @@ from api.datasets import endpoints as datasets
 from api.describing import describe, operation_id
 from api.entity_tags import EntityTags
 from api.guards import MAX_HEAD_BYTES, HeadLimit, SecurityHeaders, TrustedHosts, cross_origin
+from api.jobs import course, log
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
 from api.limits import endpoints as limits
@@ -28,6 +29,8 @@ from api.middleware import JsonLimit, RequestLog
 from api.models import endpoints as models
 from api.people import endpoints as people
 from api.readiness import Probes
+from api.session import endpoints as session
+from api.session import oidc_endpoints as session_oidc
 from api.uploads import endpoints as uploads
 from api.webhooks import endpoints as webhooks
 from api.webhooks.sender import WebhookSender
@@ -132,7 +135,10 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
     # These two count their own bytes.
     app.include_router(datasets.router, responses=limited)
     app.include_router(uploads.parts_router, responses=limited)
-    for domain in (uploads, jobs, models, artifacts, keys, me, people, webhooks, limits, audit):
+    about_jobs = (jobs, course, log)
+    about_who = (keys, me, people, session, session_oidc)
+    others = (models, artifacts, webhooks, limits, audit)
+    for domain in (uploads, *about_jobs, *about_who, *others):
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES, responses=limited)
     app.include_router(health.router, max_body_size=_MAX_JSON_BYTES)
     app.include_router(pages.assets, max_body_size=_MAX_JSON_BYTES)

@@ -29,6 +29,7 @@ _TAGS = {
     "webhooks": "Messages to the portal when something has ended (Standard Webhooks).",
     "keys": "API keys: making, listing, revoking.",
     "identity": "Who is asking, and the people whom an issuer has vouched for.",
+    "session": "Signing in with a browser, for the service's own page; programs need none of it.",
     "limits": "What may be used, how much of it is left, and what was used.",
     "audit": "The append-only trail: who did what.",
     "health": "For probes and scrapers.",

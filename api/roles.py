@@ -18,22 +18,22 @@ Written by `python -m api.roles`; a test compares it with the routes. A role is 
 
 """  # noqa: E501
 _TAIL = """
-Not listed: the probes, the pages and the contract itself (`/livez`, `/readyz`, `/metrics`, `/`, `/docs`, `/openapi.json`), which need no key. Keep `/metrics` from the outside with your proxy if its figures are no one's business. Making workspaces is no call at all: `graft workspaces create` works on the database.
+Not listed: the probes, the pages and the contract itself (`/livez`, `/readyz`, `/metrics`, `/`, `/docs`, `/openapi.json`), which need no key, and signing in and out with a browser (`/v1/session`), which anybody can who has a key or an account. Keep `/metrics` from the outside with your proxy if its figures are no one's business. Making workspaces is no call at all: `graft workspaces create` works on the database.
 """  # noqa: E501
 
 
 def needed_scopes(app: FastAPI) -> dict[tuple[str, str], list[str]]:
     """Return the scopes that each call of the contract needs, by method and path.
 
-    A call that names no way to authorise is left out.
+    A call that names no way to authorise is left out, as is one for signed-in browsers alone.
     """
     found = {}
     paths: dict[str, Any] = app.openapi()["paths"]
     for path, calls in sorted(paths.items()):
         for method in _METHODS:
-            ways = calls.get(method, {}).get("security", [])
+            ways = [way for way in calls.get(method, {}).get("security", []) if "key" in way]
             if ways:
-                scopes = {scope for way in ways for scope in way.get("key", [])}
+                scopes = {scope for way in ways for scope in way["key"]}
                 found[method.upper(), path] = sorted(scopes)
     return found
 

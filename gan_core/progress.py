@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,21 @@ class Progress:
     detail: str
 
 
+@dataclass(frozen=True)
+class Notice:
+    """Something that happened on the way and that is worth keeping, unlike progress.
+
+    Attributes:
+        text: A plain sentence, without names of files or classes: it is read in a log.
+        level: "warning" for what went wrong and was mended.
+    """
+
+    text: str
+    level: Literal["info", "warning"] = "info"
+
+
 OnProgress = Callable[[Progress], None]
+OnNotice = Callable[[Notice], None]
 ShouldStop = Callable[[], bool]
 
 
@@ -33,6 +48,10 @@ class Stopped(Exception):  # noqa: N818 - not an error: the work ended because i
 
 def ignore_progress(_: Progress) -> None:
     """An ``on_progress`` for callers that do not want to know."""
+
+
+def ignore_notice(_: Notice) -> None:
+    """An ``on_notice`` for callers that do not want to know."""
 
 
 def never_stop() -> bool:

@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from store.answers import forgotten
+from store.live import live_prefix
+from store.page_tables import LogLine
 from store.removals import promise
 from store.step_tables import OutboxRow, Step, StepDependency
 from store.tables import Artifact, Dataset, IdempotencyKey, Job, JobEvent
@@ -53,7 +55,7 @@ def delete_job(session: Session, job: Job) -> None:
         home = f"workspaces/{job.workspace_id}"
         # All its attempts; and the prefix of the step that it reused, if that one was deleted.
         own = f"{home}/steps/{step_id}/"
-        prefixes |= {own, f"{home}/checkpoints/{step_id}/"}
+        prefixes |= {own, f"{home}/checkpoints/{step_id}/", live_prefix(job.workspace_id, step_id)}
         if output_prefix is not None and not output_prefix.startswith(own):
             prefixes.add(output_prefix)
     promise(session, job.workspace_id, prefixes)
@@ -63,6 +65,7 @@ def delete_job(session: Session, job: Job) -> None:
         delete(StepDependency).where(StepDependency.step_id.in_(of_its_steps)),
         delete(OutboxRow).where(OutboxRow.step_id.in_(of_its_steps)),
         delete(JobEvent).where(JobEvent.job_id == job.id),
+        delete(LogLine).where(LogLine.job_id == job.id),
         delete(IdempotencyKey).where(IdempotencyKey.job_id == job.id),
         forgotten(job.workspace_id, job.id),
         delete(Step).where(Step.job_id == job.id),

@@ -15,6 +15,7 @@ from gan_core.spec import Plan
 from store.clock import now_of
 from store.columns import UtcDateTime, new_id
 from store.database import FOR_NO_KEY_UPDATE
+from store.job_log import note
 from store.objects import Objects
 from store.readiness import ready_steps, skip_what_cannot_be
 from store.records import INTERNAL
@@ -159,6 +160,7 @@ def reuse(session: Session, job: Job, step: Step, objects: Objects | None) -> bo
         step.fraction = 1.0
         step.finished_at = now
         count_outcome(session, step.kind, "reused")
+        note(session, step, "Reused: a step that was finished before had made the same.")
         publish(session, step)
         session.flush()
         return True
@@ -226,6 +228,8 @@ def ask_to_cancel(session: Session, job: Job) -> bool:
         if step.status in {"pending", "queued"}:
             step.status = "cancelled"
             step.finished_at = now
+        elif step.status == "running":
+            note(session, step, "A cancel was asked for; its worker is told.")
     add_event(session, job, "status")
     settle_if_idle(session, job)
     return True

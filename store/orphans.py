@@ -1,8 +1,9 @@
 """Finding objects that no row refers to, and deleting them.
 
 They come from workers and APIs that were killed: attempts that were never recorded, uploads that
-were never registered, checkpoints of steps that have ended since. A row is always written before
-an object has been there for a day, so what is younger is left alone: it may be on its way.
+were never registered, checkpoints of steps that have ended since, and what trainings showed that
+have succeeded since. A row is always written before an object has been there for a day, so what is
+younger is left alone: it may be on its way.
 
 Nothing is looked for outside the workspaces that the database knows, so that a service with the
 wrong database, or two that share a bucket, delete nothing of each other's.
@@ -10,9 +11,10 @@ wrong database, or two that share a bucket, delete nothing of each other's.
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from store.database import Database
+from store.live import LIVE
 from store.objects import Objects
 from store.removals import remove_unreferenced
 from store.step_tables import FINAL_STEP_STATES, Step
@@ -21,7 +23,7 @@ from store.upload_tables import UploadPart
 
 # Longer than any upload takes to arrive.
 STRAY_SECONDS = 24 * 3600.0
-_STEP_PART = 3  # workspaces/{workspace}/checkpoints/{step}/…
+_STEP_PART = 3  # workspaces/{workspace}/checkpoints/{step}/…, and the same of what was shown
 
 
 def remove_orphans(
@@ -53,8 +55,13 @@ def remove_orphans(
             older_than_seconds=older_than_seconds,
         )
         removed += _remove_stray_uploads(database, objects, f"{home}uploads/", older_than_seconds)
-        removed += _remove_spent_checkpoints(
-            database, objects, f"{home}checkpoints/", older_than_seconds
+        is_unfinished = Step.status.not_in(FINAL_STEP_STATES)
+        removed += _remove_of_steps(
+            database, objects, f"{home}checkpoints/", older_than_seconds, is_unfinished
+        )
+        # Of a training that failed it can be looked at how it went.
+        removed += _remove_of_steps(
+            database, objects, f"{home}{LIVE}/", older_than_seconds, Step.status != "succeeded"
         )
     return removed
 
@@ -83,18 +90,21 @@ def _remove_stray_uploads(
     return removed
 
 
-def _remove_spent_checkpoints(
-    database: Database, objects: Objects, prefix: str, older_than_seconds: float
+def _remove_of_steps(
+    database: Database,
+    objects: Objects,
+    prefix: str,
+    older_than_seconds: float,
+    is_wanted: ColumnElement[bool],
 ) -> int:
+    """Delete what lies below a prefix, by step, of steps that are gone or not wanted any more."""
     removed = 0
     for keys in objects.pages(prefix, older_than_seconds=older_than_seconds):
         step_of = {key: key.split("/")[_STEP_PART] for key in keys}
         with database.read() as session:
             wanted = set(
                 session.scalars(
-                    select(Step.id).where(
-                        Step.id.in_(set(step_of.values())), Step.status.not_in(FINAL_STEP_STATES)
-                    )
+                    select(Step.id).where(Step.id.in_(set(step_of.values())), is_wanted)
                 )
             )
         spent = [key for key, step_id in step_of.items() if step_id not in wanted]

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from gan_core.spec.steps import STEP_VERSIONS, StepKind, columns_lost_with, step_key
 from store.clock import now_of
+from store.job_log import note
 from store.settling import steps_of
 from store.step_tables import FINAL_STEP_STATES, Step, StepDependency
 from store.tables import Dataset, Job
@@ -33,6 +34,7 @@ def skip_what_cannot_be(session: Session, job: Job) -> int:
         for step in unreachable:
             step.status = "skipped"
             step.finished_at = now
+            note(session, step, "Skipped: a step that it needs has failed.", "warning")
         session.flush()
         skipped += len(unreachable)
     return skipped

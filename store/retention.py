@@ -12,6 +12,8 @@ from gan_core.spec.speeds import SETTINGS_MARK
 from store.access_tables import IdempotentRequest
 from store.clock import now_of
 from store.database import Database
+from store.live import live_prefix
+from store.page_tables import SignIn
 from store.removals import promise
 from store.repositories.audit import AuditTrail
 from store.step_tables import Step
@@ -108,7 +110,9 @@ def _expire_job(session: Session, job_id: str, before: datetime) -> int:
         .execution_options(synchronize_session=False)
     )
     workspace_id = steps[0].workspace_id
-    promise(session, workspace_id, unwanted)
+    # A training that failed has left how it went, too.
+    shown = [live_prefix(workspace_id, s.id) for s in steps if s.status != "succeeded"]
+    promise(session, workspace_id, [*unwanted, *shown])
     trail = AuditTrail(session, workspace_id)
     for expired_id in sorted({step.job_id for step in steps}):
         trail.append("system", "job.expire", expired_id)
@@ -119,10 +123,10 @@ def prune(database: Database) -> int:
     """Delete rows that nobody asks for any more; return how many.
 
     These are idempotency keys, and what was answered to them, after a week, of jobs that ended a
-    month ago every event but the last, what webhooks were told a month ago, and speeds of a GAN
-    with settings of its own that were last measured three months ago: every set of settings that
-    was ever tried leaves one. (Rings of the doorbell that were sent go with
-    ``store.sweeping.sweep``.)
+    month ago every event but the last, what webhooks were told a month ago, sign-ins of browsers
+    that have run out, and speeds of a GAN with settings of its own that were last measured three
+    months ago: every set of settings that was ever tried leaves one. (Rings of the doorbell that
+    were sent go with ``store.sweeping.sweep``.)
     """
     with database.read() as session:
         now = now_of(session)
@@ -137,6 +141,7 @@ def prune(database: Database) -> int:
         delete(JobEvent).where(
             JobEvent.job_id.in_(select(Job.id).where(is_over)), JobEvent.id < last
         ),
+        delete(SignIn).where(SignIn.expires_at < now),
         delete(MeasuredSpeed).where(
             MeasuredSpeed.workload.contains(SETTINGS_MARK),
             MeasuredSpeed.measured_at < now - _KEEP_SPEEDS,

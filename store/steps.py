@@ -21,6 +21,7 @@ from store.clock import now_of
 from store.describing import claimed_step
 from store.fairness import LONGEST_PAUSE, is_due
 from store.graph import advance, lock_job, publish, reuse, ring, ring_for_twins
+from store.job_log import note, note_failure, note_start, note_success
 from store.leases import WORKER_LOST, has_lapsed, may_try_again, time_run
 from store.objects import Objects
 from store.readiness import is_within_reach, key_of, version_here
@@ -116,6 +117,7 @@ class StepLedger:
         step.output_prefix = (
             f"workspaces/{step.workspace_id}/steps/{step.id}/{step.attempt}-{token[:8]}/"
         )
+        note_start(self._session, step)
         settle(self._session, job)
         return claimed_step(self._session, job, step, token)
 
@@ -180,6 +182,7 @@ class StepLedger:
         step.status = "succeeded"
         step.fraction = 1.0
         self._let_go(step)
+        note_success(self._session, step)
         count_run(self._session, step)
         if ingested is not None:
             self._fill_dataset(job, step, ingested)
@@ -231,12 +234,17 @@ class StepLedger:
         is_unwanted = job.is_final or job.status == "cancelling"
         if retryable and not is_unwanted and may_try_again(step, max_attempts):
             pause = min(LONGEST_PAUSE, pause_seconds * (2 ** max(0, step.strikes - 1) - 1))
+            note_failure(self._session, step, error, retry_in=pause)
             ring(self._session, step, after_seconds=pause)
             count_outcome(self._session, step.kind, "retried")
             settle(self._session, job)
             return "retried"
         step.status = "cancelled" if is_unwanted else "failed"
         count_outcome(self._session, step.kind, step.status)
+        if is_unwanted:
+            note(self._session, step, "Cancelled.")
+        else:
+            note_failure(self._session, step, error, retry_in=None)
         step.error = error.described()
         self._let_go(step)
         advance(self._session, job)
@@ -259,6 +267,7 @@ class StepLedger:
         job, step = held
         if job.status != "running":
             return self.cancelled(step_id, token)
+        note(self._session, step, "Its worker handed it back, to be gone on with later.")
         ring(self._session, step, after_seconds=pause_seconds)
         count_outcome(self._session, step.kind, "handed_back")
         settle(self._session, job)
@@ -276,6 +285,7 @@ class StepLedger:
         job, step = held
         step.status = "cancelled"
         count_outcome(self._session, step.kind, "cancelled")
+        note(self._session, step, "Cancelled.")
         self._let_go(step)
         settle(self._session, job)
         return True
@@ -321,13 +331,16 @@ class StepLedger:
         if job.status != "running":
             outcome = "cancelled"
             step.status = "cancelled"
+            note(self._session, step, "Cancelled; its worker had fallen silent.")
             self._let_go(step, was_silent=True)
         elif may_try_again(step, max_attempts):
             outcome = "requeued"
+            note(self._session, step, "Its worker fell silent; it is tried again.", "warning")
             ring(self._session, step)
         else:
             outcome = "failed"
             step.status = "failed"
+            note_failure(self._session, step, WORKER_LOST, retry_in=None)
             step.error = WORKER_LOST.described()
             self._let_go(step, was_silent=True)
         count_outcome(self._session, step.kind, "retried" if outcome == "requeued" else outcome)

@@ -15,16 +15,23 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from store.page_tables import LogLevel
 from worker.priority import give_way
 
 _POLL_SECONDS = 0.2
 _TAIL_LINES = 60
 _LONGEST_LINE = 1 << 20
+_LONGEST_NOTICE = 1000
 
 # A child that nobody wants any more needs no time for a checkpoint, only for tidying up.
 _SHORT_GRACE_SECONDS = 4.0
 
 OnProgress = Callable[[float, str], None]
+OnNotice = Callable[[str, LogLevel], None]
+
+
+def ignore_notice(_text: str, _level: LogLevel) -> None:
+    """An ``on_notice`` for callers that do not want to know."""
 
 
 class EndReason(Enum):
@@ -84,6 +91,7 @@ def run_child(
     on_progress: OnProgress,
     grace_seconds: float,
     started: subprocess.Popen[bytes] | None = None,
+    on_notice: OnNotice = ignore_notice,
 ) -> ChildEnd:
     """Run a child to its end.
 
@@ -99,6 +107,7 @@ def run_child(
         grace_seconds: How long the child may take to write its checkpoint.
         started: One that was started ahead and has been told its folder (``worker.ready``); then
             the command is not used.
+        on_notice: Called with each notice's text and level; must not keep us waiting.
     """
     end = ChildEnd()
 
@@ -108,6 +117,9 @@ def run_child(
             kind = event["event"]
             if kind == "progress":
                 on_progress(float(event["fraction"]), str(event["detail"]))
+            elif kind == "notice":
+                level: LogLevel = "warning" if event.get("level") == "warning" else "info"
+                on_notice(str(event["text"])[:_LONGEST_NOTICE], level)
             elif kind == "done":
                 end.outputs = list(event["outputs"])
             elif kind == "failed":

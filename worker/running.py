@@ -26,6 +26,7 @@ from worker.claiming import Claimer
 from worker.couriers import CheckpointCourier
 from worker.inputs import ObjectCache
 from worker.lease import LeaseKeeper
+from worker.live import LiveCourier
 from worker.outcome import (
     CRASHED,
     EXIT_STOPPED,
@@ -40,7 +41,8 @@ from worker.outcome import (
 from worker.ready import ReadyChild
 from worker.shared import SharedState
 from worker.step_dir import StepDirBusyError, empty_step_dir, fill_step_dir, locked_step_dir
-from worker.telling import log_context, without_names
+from worker.step_log import StepLog
+from worker.telling import last_words, log_context, without_names
 
 log = structlog.get_logger(__name__)
 
@@ -227,7 +229,8 @@ class StepRunner:
     def _hold(self, step: ClaimedStep, keeper: LeaseKeeper, span: Span) -> str:
         try:
             with locked_step_dir(self._settings, step.id) as folder:
-                outcome, ingested = self._carry_out(step, folder, keeper, span)
+                with StepLog(self._database, step) as told:
+                    outcome, ingested = self._carry_out(step, folder, keeper, span, told)
                 word = self._record(step, outcome, ingested, keeper)
                 if word != "done":
                     self._remove_unpublished(step)
@@ -235,16 +238,17 @@ class StepRunner:
                     self._remove_earlier_attempts(step)
                 if word not in {"released", "handed_back", "retried", "lost"}:
                     empty_step_dir(folder)
-                    self._forget_checkpoints(step, folder)
+                    self._forget_copies(step, folder, is_done=word == "done")
                 return word
         except StepDirBusyError:
             log.warning("step_dir_busy")
             return self._record(step, Ended(EndReason.SHUTDOWN), None, keeper)
 
     def _carry_out(
-        self, step: ClaimedStep, folder: Path, keeper: LeaseKeeper, span: Span
+        self, step: ClaimedStep, folder: Path, keeper: LeaseKeeper, span: Span, told: StepLog
     ) -> tuple[Outcome, Ingested | None]:
         courier = self._courier(step, folder)
+        shows = LiveCourier(self._objects, step, folder)
         try:
             with self._tracing.span("inputs", parent=span.traceparent):
                 fill_step_dir(
@@ -257,6 +261,7 @@ class StepRunner:
                 )
                 courier.bring()
             courier.start()
+            shows.start()
             keeper.begin()
             end: ChildEnd | None = None
             try:
@@ -269,6 +274,7 @@ class StepRunner:
                         on_progress=keeper.tell,
                         grace_seconds=_GRACE_SECONDS,
                         started=self._waiting_child(step, folder),
+                        on_notice=told.notice,
                     )
                     child.note(graft_child_returncode=end.returncode)
                 self._notice_shutdown(end)
@@ -276,6 +282,7 @@ class StepRunner:
                 # A worker whose lease is lost must write nothing more.
                 is_released = end is not None and end.asked is EndReason.SHUTDOWN
                 courier.stop(is_to_go_on=is_released and not keeper.is_lost)
+                shows.stop(is_ours=not keeper.is_lost)
             outcome = outcome_of(end)
             if isinstance(outcome, Failed):
                 # What it said stays in the log: it may hold paths of this machine.
@@ -285,6 +292,8 @@ class StepRunner:
                     returncode=end.returncode,
                     stderr=without_names(end.stderr_tail, step),
                 )
+                if said := last_words(end.stderr_tail, step):
+                    told.tell(said, "warning")
             if not isinstance(outcome, Done):
                 return outcome, None
             ingested = _read_index(folder) if step.kind == "ingest" else None
@@ -320,11 +329,14 @@ class StepRunner:
     def _courier(self, step: ClaimedStep, folder: Path) -> CheckpointCourier:
         return CheckpointCourier(self._objects, step, folder, self._settings.checkpoint_seconds)
 
-    def _forget_checkpoints(self, step: ClaimedStep, folder: Path) -> None:
+    def _forget_copies(self, step: ClaimedStep, folder: Path, *, is_done: bool) -> None:
         try:
             self._courier(step, folder).forget()
+            # Of a step that failed, whoever asked for it may want to see how it went.
+            if is_done:
+                LiveCourier(self._objects, step, folder).forget()
         except OSError as error:  # the sweep for orphans finds them
-            log.warning("checkpoints_not_removed", reason=type(error).__name__)
+            log.warning("copies_not_removed", reason=type(error).__name__)
 
     def _end_reason(self, keeper: LeaseKeeper) -> EndReason | None:
         if keeper.is_lost:

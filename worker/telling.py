@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from store.records import ClaimedStep
 from store.tracing import trace_id_of
 
+_LAST_LINES = 25
 _SHORTEST_NAME = 3
 """Shorter ones tell nobody apart, and would take half of a traceback with them."""
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s\"'/:]+/)+")
 _ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit)\b")
 
 
@@ -44,6 +46,17 @@ def without_names(lines: Iterable[str], step: ClaimedStep) -> list[str]:
     longest_first = sorted(names, key=len, reverse=True)
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in longest_first))
     return [pattern.sub("<class>", line) for line in lines]
+
+
+def last_words(lines: Iterable[str], step: ClaimedStep) -> str:
+    """Return what a child said last as a line of the job's log; empty where it said nothing.
+
+    Without names from the upload, and without the folders of this machine, which are nothing that
+    whoever asked for the job needs to know.
+    """
+    said = [_FOLDERS.sub("…/", line) for line in without_names(lines, step)]
+    text = "\n".join(said[-_LAST_LINES:]).strip()
+    return f"What its program said last:\n{text}" if text else ""
 
 
 def _places_and_types(lines: Iterable[str]) -> Iterable[str]:

@@ -73,7 +73,12 @@ def get_content(
         raise gone()
     with ctx.database.write() as session:
         ArtifactService(session, who).note_download(artifact)
-    address = ctx.objects.presign(artifact.object_key, ctx.settings.presigned_seconds)
+    # A browser is not sent to another origin, which the page's own policy would not let it read.
+    address = (
+        ctx.objects.presign(artifact.object_key, ctx.settings.presigned_seconds)
+        if who.sign_in is None
+        else None
+    )
     if address is not None:
         return RedirectResponse(address, 307, headers={"Cache-Control": "no-store"})
     if wanted == "none":

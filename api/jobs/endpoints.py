@@ -148,8 +148,9 @@ def get_job(
 def list_steps(ctx: Ctx, who: Reader, job_id: Id) -> StepList:
     """List a job's steps in the order in which they can be carried out."""
     with ctx.database.read() as session:
-        steps = JobService(session, who, ctx.objects).steps(job_id)
-        return StepList(items=[StepView.of(step) for step in steps])
+        service = JobService(session, who, ctx.objects)
+        steps, needs = service.steps(job_id), service.needs(job_id)
+        return StepList(items=[StepView.of(step, needs.get(step.id, [])) for step in steps])
 
 
 @router.get(

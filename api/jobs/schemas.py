@@ -69,7 +69,7 @@ class JobView(_View):
         """Return the view of a row."""
         here = f"/v1/jobs/{row.id}"
         links = {"self": here, "dataset": f"/v1/datasets/{row.dataset_id}"}
-        parts = ["steps", "events", "cancel", "artifacts"]
+        parts = ["steps", "events", "log", "cancel", "artifacts"]
         if row.kind == "study":
             parts.append("results")
         if row.kind != "ingest":
@@ -118,30 +118,39 @@ class StepView(_View):
     status: StepStatus
     """``pending`` for another step, ``queued`` for a worker, ``running``; ``skipped``: a step that
     it needs has failed."""
+    needs: list[str]
+    """Names of the steps that must be over before it can begin."""
     attempt: int
     fraction: float
+    detail: str | None
+    """What it is doing; null unless it is running."""
     is_reused: bool
     key: str
     """Hash of everything that can change its outputs."""
     estimate_seconds: float
     error: StepErrorView | None
+    queued_at: datetime | None
+    """Since when it waits for a worker, or until it was begun waited."""
     started_at: datetime | None
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: Step) -> Self:
+    def of(cls, row: Step, needs: list[str]) -> Self:
         """Return the view of a row."""
         return cls(
             name=row.name,
             kind=row.kind,
             queue=row.queue,
             status=row.status,
+            needs=needs,
             attempt=row.attempt,
             fraction=row.fraction,
+            detail=row.detail if row.status == "running" else None,
             is_reused=row.reused_from is not None,
             key=row.key,
             estimate_seconds=row.estimate_seconds,
             error=StepErrorView.model_validate(row.error) if row.error else None,
+            queued_at=row.queued_at,
             started_at=row.started_at,
             finished_at=row.finished_at,
         )

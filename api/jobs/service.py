@@ -249,6 +249,10 @@ class JobService:
         """
         return self._jobs.steps(self.get(job_id).id)
 
+    def needs(self, job_id: str) -> dict[str, list[str]]:
+        """Return for each of a job's steps that needs others the names of those, by its id."""
+        return self._jobs.needs(job_id)
+
     def artifacts(self, job_id: str) -> Sequence[Artifact]:
         """Return a job's artifacts.
 

@@ -121,13 +121,19 @@ class Gate:
         if over is not None:
             raise _too_many_requests(over, "this address")
 
-    def admit(self, request: Request, identity: Identity, credentials: str) -> Identity:
+    def admit(self, request: Request, identity: Identity, credentials: str | None) -> Identity:
         """Count a request of somebody who is known; return them with what they may use.
+
+        Args:
+            request: The request.
+            identity: Who is asking.
+            credentials: That they came with, and may come with again; null: none such.
 
         Raises:
             Problem: 429 ``too_many_requests``.
         """
-        self._good.keep(_fingerprint(credentials), True)
+        if credentials is not None:
+            self._good.keep(_fingerprint(credentials), True)
         allowed = self._allowance_of(identity)
         parties = {"key": identity.key_id, "workspace": identity.workspace_id}
         policies = [

@@ -5,8 +5,6 @@ OpenID Connect Discovery 1.0 says where they are; RFC 7517 what they look like.
 
 from __future__ import annotations
 
-import json
-import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ import httpx
 import structlog
 from jwt import PyJWK, PyJWTError
 
+from api.oidc.asking import Endpoints, answered, asking, endpoints_in
 from store.identity_settings import IdentitySettings, is_trustworthy
 
 RETRY_AFTER_SECONDS = 5
@@ -27,7 +26,6 @@ _PAUSE_SECONDS = 10.0
 _PAUSE_AFTER_FAILURE_SECONDS = 5.0
 _TIMEOUT_SECONDS = 2.0
 _DEADLINE_SECONDS = 5.0
-_MAX_BYTES = 1024 * 1024
 # So many of the process' threads may wait for the issuer; the others answer 503 at once.
 _MAX_WAITING = 8
 _log = structlog.get_logger("api")
@@ -61,6 +59,7 @@ class VerifyingKey:
 @dataclass(frozen=True)
 class _Known:
     keys: tuple[VerifyingKey, ...]
+    endpoints: Endpoints | None
     fetched_at: float
 
     def named(self, kid: str | None) -> VerifyingKey | None:
@@ -127,6 +126,43 @@ class Issuer:
             raise IssuerSilentError
         return None if found == tried else found
 
+    def endpoints(self) -> Endpoints:
+        """Return where one signs in.
+
+        Raises:
+            IssuerSilentError: The issuer does not answer, or does not say.
+        """
+        known = self._known
+        if known is None or known.age() >= self._cache_seconds:
+            self._ask(is_needed=known is None)
+            known = self._known
+        if known is None or known.endpoints is None:
+            raise IssuerSilentError
+        return known.endpoints
+
+    def redeem(self, form: Mapping[str, str], login: tuple[str, str] | None) -> dict[str, Any]:
+        """Ask for tokens (RFC 6749, 4.1.3).
+
+        Args:
+            form: What is asked.
+            login: Client id and secret, where they go into a header.
+
+        Raises:
+            RefusedByIssuerError: The issuer says that the code is not good.
+            IssuerSilentError: It does not answer, or not with what an issuer answers.
+        """
+        address = self.endpoints().token
+        if not self._seats.acquire(blocking=False):
+            raise IssuerSilentError
+        try:
+            with asking(self._ca_file, _TIMEOUT_SECONDS) as client:
+                return answered(client, "POST", address, form, login)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, OSError) as error:
+            _log.warning("issuer_failed", kind=type(error).__name__, why=str(error)[:200])
+            raise IssuerSilentError from None
+        finally:
+            self._seats.release()
+
     def _ask(self, *, is_needed: bool) -> None:
         """Ask for the keys anew, unless somebody did just now.
 
@@ -154,7 +190,7 @@ class Issuer:
 
     def _try(self) -> None:
         try:
-            self._known = _Known(self._fetch(), time.monotonic())
+            self._known = _Known(*self._fetch(), time.monotonic())
             self._has_failed = False
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, OSError) as error:
             self._has_failed = True
@@ -162,26 +198,19 @@ class Issuer:
         pause = _PAUSE_AFTER_FAILURE_SECONDS if self._has_failed else _PAUSE_SECONDS
         self._next_try_at = time.monotonic() + pause
 
-    def _fetch(self) -> tuple[VerifyingKey, ...]:
-        trusted = (
-            True if self._ca_file is None else ssl.create_default_context(cafile=self._ca_file)
-        )
-        with httpx.Client(
-            timeout=_TIMEOUT_SECONDS,
-            verify=trusted,
-            follow_redirects=False,
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-        ) as client:
-            about = _get(client, f"{self._url.rstrip('/')}/.well-known/openid-configuration")
+    def _fetch(self) -> tuple[tuple[VerifyingKey, ...], Endpoints | None]:
+        with asking(self._ca_file, _TIMEOUT_SECONDS) as client:
+            url = f"{self._url.rstrip('/')}/.well-known/openid-configuration"
+            about = answered(client, "GET", url)
             if about.get("issuer") != self._url:
                 raise ValueError("the discovery document is of another issuer")
             address = about.get("jwks_uri")
             if not isinstance(address, str) or not is_trustworthy(address):
                 raise ValueError("the discovery document names no trustworthy jwks_uri")
-            found = usable_keys(_get(client, address).get("keys"))
+            found = usable_keys(answered(client, "GET", address).get("keys"))
         if not found:
             raise ValueError("the issuer has no key that can be used")
-        return found
+        return found, endpoints_in(about)
 
 
 def usable_keys(given: object) -> tuple[VerifyingKey, ...]:
@@ -211,20 +240,3 @@ def _algorithms_of(jwk: Mapping[str, Any]) -> tuple[str, ...]:
     possible = _ALGORITHMS.get((kind, curve), ())
     declared = jwk.get("alg")
     return possible if declared is None else tuple(a for a in possible if a == declared)
-
-
-def _get(client: httpx.Client, url: str) -> dict[str, Any]:
-    """Return a JSON object from an address, within a time and a size."""
-    until = time.monotonic() + _DEADLINE_SECONDS
-    with client.stream("GET", url) as answer:
-        if answer.status_code != httpx.codes.OK:
-            raise ValueError(f"the issuer answered {answer.status_code}")
-        body = bytearray()
-        for part in answer.iter_bytes():
-            body += part
-            if len(body) > _MAX_BYTES or time.monotonic() > until:
-                raise ValueError("the issuer's answer is too large, or comes too slowly")
-    document = json.loads(body)
-    if not isinstance(document, dict):
-        raise ValueError("the issuer answered no JSON object")  # noqa: TRY004 - not our type
-    return document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,24 +45,36 @@ class TokenChecker:
 
     def __init__(self, settings: IdentitySettings, issuer: Issuer | None = None) -> None:
         self._settings = settings
-        self._issuer = issuer or Issuer(settings)
+        self.issuer = issuer or Issuer(settings)
 
     def check(self, token: str) -> Claims:
-        """Return what a token says.
+        """Return what a bearer token says.
 
         Raises:
             Problem: 401 ``token_invalid`` or ``token_expired``; 503 ``issuer_unavailable``.
         """
+        return self._checked(token, self._settings.oidc_audience, None)
+
+    def check_id_token(self, token: str, nonce: str) -> Claims:
+        """Return what an ID token says that was asked for (OpenID Connect Core 1.0, 3.1.3.7).
+
+        Args:
+            token: As the issuer's token endpoint gave it.
+            nonce: That it was asked for with.
+
+        Raises:
+            Problem: 401 ``token_invalid`` or ``token_expired``; 503 ``issuer_unavailable``.
+        """
+        return self._checked(token, self._settings.oidc_client_id, nonce)
+
+    def _checked(self, token: str, audience: str | None, nonce: str | None) -> Claims:
         try:
-            return self._claims(self._verified(token))
+            said = self._verified(token, audience)
+            if nonce is not None:
+                self._must_answer(said, nonce)
+            return self._claims(said)
         except IssuerSilentError:
-            raise Problem(
-                503,
-                "issuer_unavailable",
-                "The issuer of your token does not answer, so the token cannot be checked.",
-                "Try again soon. API keys work meanwhile.",
-                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-            ) from None
+            raise issuer_unavailable() from None
         except jwt.ExpiredSignatureError:
             raise _refused("token_expired", "The token has expired.") from None
         except _RefusedError as error:
@@ -69,7 +82,7 @@ class TokenChecker:
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise _refused("token_invalid", _reason(error)) from None
 
-    def _verified(self, token: str) -> Mapping[str, Any]:
+    def _verified(self, token: str, audience: str | None) -> Mapping[str, Any]:
         if len(token) > _MAX_CHARACTERS:
             raise jwt.DecodeError
         header = jwt.get_unverified_header(token)
@@ -82,24 +95,24 @@ class TokenChecker:
         kid = header.get("kid")
         if kid is not None and not isinstance(kid, str):
             raise jwt.DecodeError
-        key = self._issuer.key(kid)
+        key = self.issuer.key(kid)
         if key is None:
             raise _RefusedError("The issuer has no such key.")
         try:
-            return self._decoded(token, key)
+            return self._decoded(token, key, audience)
         except jwt.InvalidSignatureError:
-            key = self._issuer.renewed(kid, key)
+            key = self.issuer.renewed(kid, key)
             if key is None:
                 raise
-            return self._decoded(token, key)
+            return self._decoded(token, key, audience)
 
-    def _decoded(self, token: str, key: VerifyingKey) -> Mapping[str, Any]:
+    def _decoded(self, token: str, key: VerifyingKey, audience: str | None) -> Mapping[str, Any]:
         return jwt.decode(
             token,
             key.key,
             # Of the key, never of the token (RFC 8725, 3.1).
             algorithms=list(key.algorithms),
-            audience=self._settings.oidc_audience,
+            audience=audience,
             issuer=self._settings.oidc_issuer,
             leeway=self._settings.oidc_leeway_seconds,
             options={
@@ -107,6 +120,14 @@ class TokenChecker:
                 "enforce_minimum_key_length": True,
             },
         )
+
+    def _must_answer(self, said: Mapping[str, Any], nonce: str) -> None:
+        """Refuse an ID token that was made for another client, or for another sign-in."""
+        given = said.get("nonce")
+        if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):
+            raise _RefusedError("It is of another sign-in.")
+        if said.get("azp", self._settings.oidc_client_id) != self._settings.oidc_client_id:
+            raise _RefusedError("It was made for another client.")
 
     def _claims(self, said: Mapping[str, Any]) -> Claims:
         subject = said["sub"]
@@ -124,6 +145,17 @@ class TokenChecker:
             _groups(said, self._settings.oidc_groups_claim),
             datetime.fromtimestamp(min(int(said["exp"]), _LAST_MOMENT.timestamp()), UTC),
         )
+
+
+def issuer_unavailable() -> Problem:
+    """Return the answer while nobody can say whether a token is good."""
+    return Problem(
+        503,
+        "issuer_unavailable",
+        "The issuer of your token does not answer, so the token cannot be checked.",
+        "Try again soon. API keys work meanwhile.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
 
 
 def _without_application(kind: str) -> str:

@@ -13,6 +13,7 @@ from api.context import Ctx
 from api.http_rules import Cursor, Id, Limit, PageOf
 from api.problems import described, not_found
 from store.access_tables import Principal
+from store.repositories import AuditTrail, SignInRepository
 from store.repositories.principals import PrincipalRepository
 
 router = APIRouter(prefix="/v1/people", tags=["identity"], responses=described(401, 403, 422))
@@ -65,3 +66,15 @@ def get_person(ctx: Ctx, who: Admin, person_id: Id) -> PersonView:
         if row is None:
             raise not_found("person")
         return PersonView.of(row)
+
+
+@router.delete("/{person_id}/sign-ins", status_code=204, responses=described(404))
+def sign_person_out(ctx: Ctx, who: Admin, person_id: Id) -> None:
+    """Sign a person out of every browser, at once. A token of theirs is good until it expires."""
+    with ctx.database.write() as session:
+        if PrincipalRepository(session, who.workspace_id).get(person_id) is None:
+            raise not_found("person")
+        ended = SignInRepository(session, who.workspace_id).end_all(person_id)
+        AuditTrail(session, who.workspace_id).append(
+            who.key_id, "person.sign_out", person_id, {"sign_ins": ended}
+        )

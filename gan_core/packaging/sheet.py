@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 from gan_core.packaging.data import SyntheticImage
 from gan_core.packaging.labels import labelled_png
 
-_GAP = 2
+GAP = 2
+"""White pixels between images."""
 _PER_ROW = 8
+
+
+def laid_out(count: int) -> tuple[int, int]:
+    """Return how many columns and rows a sheet of so many images has; one or more."""
+    across = min(_PER_ROW, count)
+    return across, math.ceil(count / across)
 
 
 def sheet_png(images: Sequence[NDArray[np.uint8]], *, source: str, software: str) -> bytes:
@@ -29,10 +36,9 @@ def sheet_png(images: Sequence[NDArray[np.uint8]], *, source: str, software: str
         A PNG that says in its own metadata that it is synthetic.
     """
     side = images[0].shape[0]
-    across = min(_PER_ROW, len(images))
-    down = math.ceil(len(images) / across)
-    step = side + _GAP
-    whole = np.full((down * step - _GAP, across * step - _GAP, 3), 255, np.uint8)
+    across, down = laid_out(len(images))
+    step = side + GAP
+    whole = np.full((down * step - GAP, across * step - GAP, 3), 255, np.uint8)
     for number, image in enumerate(images):
         top, left = number // across * step, number % across * step
         whole[top : top + side, left : left + side] = image
@@ -71,7 +77,7 @@ class Sheet:
         return {
             "is_synthetic": True,
             "columns": min(_PER_ROW, len(self.images)),
-            "gap": _GAP,
+            "gap": GAP,
             "size": self.images[0].shape[0] if self.images else None,
             "images": self.cells,
             "left_out": self.left_out,

@@ -40,7 +40,7 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "ingest": 2,
     "features": 2,
     "pretrain": 1,
-    "train": 3,
+    "train": 4,
     "generate": 2,
     "screen": 1,
     "upscale": 1,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gan_core.progress import OnProgress, ShouldStop
+from gan_core.progress import OnNotice, OnProgress, ShouldStop, ignore_notice
 from gan_core.spec.errors import GraftError
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ class StepContext:
     report and the manifest."""
     on_progress: OnProgress
     should_stop: ShouldStop
+    on_notice: OnNotice = ignore_notice
+    live: Path | None = None
+    """For files that are looked at while the step runs; null: nobody does."""
 
     def read_json(self, label: str, name: str) -> Any:
         """Read a JSON file of an input."""

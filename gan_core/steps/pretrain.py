@@ -18,6 +18,7 @@ from gan_core.leaks import left_out
 from gan_core.progress import if_slow, part
 from gan_core.reading import PackedDataset
 from gan_core.steps.context import Output, StepContext
+from gan_core.steps.live import CourseWriter
 from gan_core.training.fit import fit_to_size
 from gan_core.training.loop import TrainConfig, train
 from gan_core.training.start import Start
@@ -82,23 +83,27 @@ def run(context: StepContext) -> list[Output]:
         should_stop=context.should_stop,
     )
     gan = create(params["gan"], image_size=params["image_size"], **params.get("settings", {}))
+    config = TrainConfig(
+        batch_size=params["batch_size"],
+        epochs=params["epochs"],
+        seed=params["seed"],
+        ema_decay=params["ema_decay"],
+        snapshots=0,
+        checkpoint_seconds=context.settings.checkpoint_seconds,
+        label=f"{params['gan']}, {len(rows)} images of {params['images'].replace('-', ' ')}",
+    )
+    show = CourseWriter(context, config.label)
     result = train(
         gan,
         images,
-        TrainConfig(
-            batch_size=params["batch_size"],
-            epochs=params["epochs"],
-            seed=params["seed"],
-            ema_decay=params["ema_decay"],
-            snapshots=0,
-            checkpoint_seconds=context.settings.checkpoint_seconds,
-            label=f"{params['gan']}, {len(rows)} images of {params['images'].replace('-', ' ')}",
-        ),
+        config,
         device=context.settings.torch_device(),
         data_digest=dataset.digest,
         checkpoint_dir=context.checkpoints,
         on_progress=context.on_progress,
         should_stop=context.should_stop,
+        on_course=show,
+        on_notice=context.on_notice,
     )
     Start.of(gan, result.model.weights).save(context.outputs / NETWORKS)
     note: dict[str, Any] = {
@@ -111,4 +116,8 @@ def run(context: StepContext) -> list[Output]:
     if result.notices:
         note["notices"] = result.notices
     context.write_json(NOTE, note)
-    return [Output(NETWORKS), Output(NOTE, media_type="application/json")]
+    return [
+        Output(NETWORKS),
+        Output(NOTE, media_type="application/json"),
+        *show.finish(result.ended),
+    ]

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
-from gan_core.progress import Progress, Stopped
+from gan_core.progress import Notice, Progress, Stopped
 from gan_core.spec.errors import GraftError
 from gan_core.steps.run import load_step, run_step
 
@@ -44,6 +44,9 @@ class _Events:
         if now - self.last_progress >= _PROGRESS_SECONDS:
             self.last_progress = now
             self.write("progress", fraction=round(progress.fraction, 4), detail=progress.detail)
+
+    def notice(self, notice: Notice) -> None:
+        self.write("notice", level=notice.level, text=notice.text)
 
 
 class StopRequest:
@@ -94,7 +97,12 @@ def main(step_dir: Path, *, parent: int | None, confines: bool = False) -> int:
     sys.stdout = sys.stderr
     should_stop = StopRequest()
     try:
-        context = load_step(step_dir, on_progress=events.progress, should_stop=should_stop)
+        context = load_step(
+            step_dir,
+            on_progress=events.progress,
+            should_stop=should_stop,
+            on_notice=events.notice,
+        )
         if confines and context.kind == "ingest":
             from gan_core.steps.ingest import confined
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gan_core.out_of_memory import is_out_of_memory
-from gan_core.progress import OnProgress, ShouldStop
+from gan_core.progress import Notice, OnNotice, OnProgress, ShouldStop, ignore_notice
 from gan_core.spec.errors import GraftError
 from gan_core.spec.steps import StepKind
 from gan_core.steps.context import Output, StepContext, StepSettings
@@ -24,8 +24,14 @@ KEY_FILE = "step.key"
 KINDS = get_args(StepKind)
 
 
-def load_step(step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldStop) -> StepContext:
-    """Read ``step.json`` and empty the outputs folder of an attempt that did not finish.
+def load_step(
+    step_dir: Path,
+    *,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+    on_notice: OnNotice = ignore_notice,
+) -> StepContext:
+    """Read ``step.json`` and empty what an attempt that did not finish has made and shown.
 
     Raises:
         GraftError: ``not_a_step`` when the folder has no ``step.json``.
@@ -38,10 +44,11 @@ def load_step(step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldSto
             "The folder has no step.json.",
             "Give a step's folder, or a folder with a study.yaml.",
         ) from None
-    outputs = step_dir / "outputs"
-    if outputs.exists():
-        shutil.rmtree(outputs)
-    outputs.mkdir()
+    outputs, live = step_dir / "outputs", step_dir / "live"
+    for folder in (outputs, live):
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
     checkpoints = step_dir / "checkpoints"
     checkpoints.mkdir(exist_ok=True)
     return StepContext(
@@ -56,6 +63,8 @@ def load_step(step_dir: Path, *, on_progress: OnProgress, should_stop: ShouldSto
         job=step.get("context", {}),
         on_progress=on_progress,
         should_stop=should_stop,
+        on_notice=on_notice,
+        live=live,
     )
 
 
@@ -105,6 +114,13 @@ def run_step(context: StepContext) -> list[dict[str, Any]]:
             # the person who asked could delete.
             (context.checkpoints / KEY_FILE).unlink(missing_ok=True)
             _forget_what_others_kept(context)
+            context.on_notice(
+                Notice(
+                    "What an earlier attempt had kept is of another version or kind of machine;"
+                    " the step begins anew.",
+                    "warning",
+                )
+            )
             outputs = function(context)
         return [output.described(context.outputs) for output in outputs]
     except (MemoryError, RuntimeError) as error:

@@ -15,12 +15,13 @@ from gan_core.gans.base import Gan
 from gan_core.gans.registry import create
 from gan_core.generating import codes, sweep
 from gan_core.leaks import left_out
-from gan_core.progress import if_slow, part
+from gan_core.progress import Notice, if_slow, part
 from gan_core.reading import PackedDataset
 from gan_core.screening import thumbnails
 from gan_core.spec.privacy import PrivacySpec
 from gan_core.steps import pretrain
 from gan_core.steps.context import Output, StepContext
+from gan_core.steps.live import CourseWriter
 from gan_core.training.config import images_digest
 from gan_core.training.fit import fit_to_size
 from gan_core.training.judging import (
@@ -46,7 +47,7 @@ MEMBERSHIP = "membership.npz"
 
 
 def run(context: StepContext) -> list[Output]:
-    """Write the model, its card, losses, snapshots, scores of the discriminator, code sweeps."""
+    """Write the model, its card, its course, scores of the discriminator, code sweeps."""
     params = context.params
     dataset = PackedDataset.open(context.inputs["dataset"])
     rare_index = dataset.classes.index(params["rare_class"])
@@ -86,6 +87,8 @@ def run(context: StepContext) -> list[Output]:
         label=f"{params['gan']}, {params['real_count']} real",
     )
     device = context.settings.torch_device()
+    context.on_notice(Notice(f"The training runs on {describe_device(device)['name']}."))
+    show = CourseWriter(context, config.label)
     result = train(
         gan,
         images,
@@ -103,6 +106,8 @@ def run(context: StepContext) -> list[Output]:
         checkpoint_dir=context.checkpoints,
         on_progress=context.on_progress,
         should_stop=context.should_stop,
+        on_course=show,
+        on_notice=context.on_notice,
     )
     # Each model of a job has a name of its own, for whoever downloads them all.
     name = f"model-{params['gan']}-{params['real_count']}-s{params['subset']}"
@@ -133,6 +138,7 @@ def run(context: StepContext) -> list[Output]:
         Output("judgements.json"),
         Output("snapshots.npz"),
         Output(MEMBERSHIP),
+        *show.finish(result.ended),
     ]
     rare = labels[chosen] == rare_index
     _write_membership(

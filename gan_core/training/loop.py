@@ -25,15 +25,20 @@ from gan_core.gans.base import Gan
 from gan_core.generating import TrainedGenerator
 from gan_core.out_of_memory import free_memory, is_out_of_memory
 from gan_core.progress import (
+    Notice,
+    OnNotice,
     OnProgress,
     Progress,
     ShouldStop,
     Stopped,
+    ignore_notice,
     ignore_progress,
     never_stop,
 )
 from gan_core.spec.errors import GraftError
+from gan_core.training.checkpoint import Checkpoint
 from gan_core.training.config import TrainConfig, images_digest, training_identity
+from gan_core.training.course import OnCourse, course_of, ignore_course
 from gan_core.training.health import JUDGED_SAMPLES, MILESTONES, SpoiledError, is_collapsed, spread
 from gan_core.training.judging import Ending, Judge, Judgement, best_of, reason_to_end
 from gan_core.training.keeping import Keeper
@@ -55,6 +60,10 @@ from gan_core.training.timing import CheckpointTimer
 __all__ = ["OnSnapshot", "Snapshot", "TrainConfig", "TrainResult", "train"]
 
 PROGRESS_SECONDS = 0.5
+_END_NOTICES: dict[Ending, str] = {
+    "plateau": "The training ended at epoch {epoch}: its samples had not got better for long.",
+    "copying": "The training ended at epoch {epoch}: it had begun to copy its training images.",
+}
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,8 @@ def train(
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
     on_snapshot: OnSnapshot | None = None,
+    on_course: OnCourse = ignore_course,
+    on_notice: OnNotice = ignore_notice,
 ) -> TrainResult:
     """Train a GAN from new weights, or go on from the newest checkpoint.
 
@@ -117,6 +128,9 @@ def train(
         should_stop: Asked before each step.
         on_snapshot: Given each snapshot when it is made; after an interruption perhaps once more,
             with the same images, and after a rollback with others.
+        on_course: Given all that there is to show, whenever a point or a snapshot has been added;
+            and at first, so that a training that goes on, or back, shows where it is.
+        on_notice: Told once of what went wrong, what was mended, and what was the best so far.
 
     Raises:
         GraftError: too_few_images; start_does_not_fit, freeze_d_out_of_range; diverged, with the
@@ -149,9 +163,13 @@ def train(
         on_progress=on_progress,
         should_stop=should_stop,
         on_snapshot=on_snapshot,
+        on_course=on_course,
+        on_notice=on_notice,
     )
     start = keeper.newest()
     setbacks = Setbacks() if start is None else setbacks_of(start)
+    if start is not None:
+        on_notice(Notice(f"The training goes on from a checkpoint, of epoch {_epoch_of(start)}."))
     went_back = False
     while True:
         run: Run | None = None
@@ -186,12 +204,13 @@ def train(
             setbacks = after_out_of_memory(setbacks, plans, epoch)
         else:
             start = keeper.milestone()
-            went_back_to = 0 if start is None else start.progress["epoch"]
+            went_back_to = 0 if start is None else _epoch_of(start)
             setbacks = after_spoiling(
                 setbacks, spoiled, went_back_to, history, is_private=config.privacy is not None
             )
             keeper.forget_checkpoints()
             went_back = True
+        on_notice(Notice(setbacks.notices[-1], "warning"))
 
 
 @dataclass(frozen=True)
@@ -206,6 +225,8 @@ class _Course:
     on_progress: OnProgress
     should_stop: ShouldStop
     on_snapshot: OnSnapshot | None
+    on_course: OnCourse
+    on_notice: OnNotice
 
     def follow(self, run: Run) -> TrainResult:
         """Train to the end.
@@ -219,6 +240,7 @@ class _Course:
         milestones = snapshot_epochs(config.epochs, MILESTONES)
         model: TrainedGenerator | None = None
         last_report = -math.inf
+        self.on_course(course_of(run, config))
         while run.epoch < config.epochs and self._ending(run) is None:
             if self.should_stop():
                 self.keeper.save(run)
@@ -232,11 +254,16 @@ class _Course:
                     self._look(run, model)
                 if run.epoch in milestones and run.epoch < config.epochs:
                     self.keeper.keep_milestone(run)
+            if epoch_is_over and (run.has_new_point or run.epoch in snapshots_due):
+                self.on_course(course_of(run, config))
             self.keeper.save_if_due(run)
             now = time.monotonic()
             if now - last_report >= PROGRESS_SECONDS or run.epoch == config.epochs:
                 self.on_progress(_progress(run, config))
                 last_report = now
+        ended = self._ending(run)
+        if ended is not None:
+            self.on_notice(Notice(_END_NOTICES[ended].format(epoch=run.epoch)))
         if self.config.keep == "best" and run.best is not None:
             model = run.best
         elif model is None or model.step < run.steps:
@@ -247,7 +274,7 @@ class _Course:
             run.history,
             [Snapshot(grid.epoch, grid.step, seeds, grid.images) for grid in run.sample_grids],
             judgements=list(run.judgements),
-            ended=self._ending(run),
+            ended=ended,
             notices=list(run.setbacks.notices),
         )
 
@@ -280,6 +307,16 @@ class _Course:
         run.judgements.append(found)
         if best_of(run.judgements) is found:
             run.best = model
+            self.on_notice(
+                Notice(
+                    f"The samples of epoch {run.epoch} are the best so far: KID {found.kid:.3f}."
+                )
+            )
+
+
+def _epoch_of(checkpoint: Checkpoint) -> int:
+    epoch: int = checkpoint.progress["epoch"]
+    return epoch
 
 
 def _progress(run: Run, config: TrainConfig) -> Progress:

@@ -139,6 +139,11 @@ class Run:
                 group["lr"] = rate * scale
 
     @property
+    def has_new_point(self) -> bool:
+        """Whether the epoch that was done last has added a point to the history."""
+        return bool(self.history) and self.history[-1]["epoch"] == self.epoch
+
+    @property
     def fraction(self) -> float:
         """The share of all steps that is done."""
         return self.steps / (self._epochs * self._batches)

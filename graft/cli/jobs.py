@@ -145,6 +145,29 @@ def steps(job_id: str, as_json: JsonOption = False) -> None:
     plain_table(["step", "status", "done", "error"], rows)
 
 
+@app.command("log")
+@asks_service
+def log_(
+    job_id: str,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what comes, until the job is over.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what a job's steps have told; with --follow and --json a line of JSON each."""
+    from graft.cli.job_log import log_lines, show_log
+
+    with connect() as client:
+        lines = log_lines(client, job_id, is_followed=follow)
+        if as_json and not follow:
+            say_json(list(lines))
+        elif as_json:
+            for line in lines:
+                typer.echo(line.model_dump_json())
+        else:
+            show_log(lines)
+
+
 @app.command()
 @asks_service
 def events(

@@ -59,3 +59,14 @@ def show(person_id: str, as_json: JsonOption = False) -> None:
         return
     typer.echo(f"{person.id}  {person.name}")
     typer.echo(f"{person.subject} at {person.issuer}, last seen {when(person.last_seen_at)}")
+
+
+@app.command("sign-out")
+@asks_service
+def sign_out(person_id: str, as_json: JsonOption = False) -> None:
+    """Sign a person out of every browser, at once."""
+    from graft.cli.saying import say_done
+
+    with connect() as client:
+        client.people.sign_out(person_id)
+    say_done(person_id, "signed out", as_json=as_json)

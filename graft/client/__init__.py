@@ -20,6 +20,7 @@ from graft.client.answers import (
 from graft.client.asynchronous import AsyncClient
 from graft.client.audit_calls import AuditFilter
 from graft.client.audit_chain import Head, verify_lines
+from graft.client.course_models import Course, Judgement, LogLine, LogPage, Snapshot
 from graft.client.errors import (
     ApiError,
     ConflictError,
@@ -57,6 +58,7 @@ __all__ = [
     "AuditLine",
     "Client",
     "ConflictError",
+    "Course",
     "Dataset",
     "DatasetProblem",
     "Delivery",
@@ -68,9 +70,12 @@ __all__ = [
     "Job",
     "JobError",
     "JobProgress",
+    "Judgement",
     "Key",
     "Limit",
     "LimitReachedError",
+    "LogLine",
+    "LogPage",
     "Me",
     "Model",
     "NewKey",
@@ -82,6 +87,7 @@ __all__ = [
     "Patience",
     "Person",
     "PlannedJob",
+    "Snapshot",
     "Step",
     "UnavailableError",
     "UnreachableError",

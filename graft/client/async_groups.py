@@ -54,6 +54,9 @@ class AsyncJobs(AsyncGroup):
     list = awaited(JobFlows.list)
     wait = awaited(JobFlows.wait)
     steps = awaited(JobFlows.steps)
+    course = awaited(JobFlows.course)
+    snapshot = awaited(JobFlows.snapshot)
+    log = awaited(JobFlows.log)
     cancel = awaited(JobFlows.cancel)
     retry = awaited(JobFlows.retry)
     delete = awaited(JobFlows.delete)
@@ -106,6 +109,7 @@ class AsyncPeople(AsyncGroup):
     _kind = PersonFlows
     list = awaited(PersonFlows.list)
     get = awaited(PersonFlows.get)
+    sign_out = awaited(PersonFlows.sign_out)
 
 
 class AsyncWebhooks(AsyncGroup):

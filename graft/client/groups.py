@@ -54,6 +54,9 @@ class Jobs(Group):
     list = blocking(JobFlows.list)
     wait = blocking(JobFlows.wait)
     steps = blocking(JobFlows.steps)
+    course = blocking(JobFlows.course)
+    snapshot = blocking(JobFlows.snapshot)
+    log = blocking(JobFlows.log)
     cancel = blocking(JobFlows.cancel)
     retry = blocking(JobFlows.retry)
     delete = blocking(JobFlows.delete)
@@ -106,6 +109,7 @@ class People(Group):
     _kind = PersonFlows
     list = blocking(PersonFlows.list)
     get = blocking(PersonFlows.get)
+    sign_out = blocking(PersonFlows.sign_out)
 
 
 class Webhooks(Group):

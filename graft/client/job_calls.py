@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 from gan_core.spec.job import JobSpec
 from gan_core.spec.results import Results
@@ -13,6 +14,7 @@ from graft.client.answers import (
 )
 from graft.client.calls import Flows, Waiting, body_of, id_of, making, params_of
 from graft.client.connection import ignore_update
+from graft.client.course_models import Course, LogPage
 from graft.client.flow import Flow, Send
 from graft.client.models import (
     Job,
@@ -31,6 +33,11 @@ StepList = list[Step]
 
 def _path(job: Job | str, *more: str) -> str:
     return "/".join(["/v1/jobs", id_of(job), *more])
+
+
+def _course_path(job: Job | str, step: Step | str) -> str:
+    name = step if isinstance(step, str) else step.name
+    return _path(job, "steps", quote(name, safe=":"), "course")
 
 
 class JobFlows(Flows):
@@ -101,6 +108,49 @@ class JobFlows(Flows):
     def steps(self, job: Job | str) -> Flow[StepList]:
         """Return a job's steps, in an order in which they can be carried out."""
         return (yield from self._calls.read(Steps, Send("GET", _path(job, "steps")))).items
+
+    def course(self, job: Job | str, step: Step | str) -> Flow[Course]:
+        """Return how a training goes, or went: losses, judgements, snapshots.
+
+        Args:
+            job: The job, or its id.
+            step: A step of it that trains, or its name.
+
+        Raises:
+            ApiError: ``no_course`` when there is nothing to see of the step, or not yet.
+        """
+        return self._calls.read(Course, Send("GET", _course_path(job, step)))
+
+    def snapshot(self, job: Job | str, step: Step | str, number: int) -> Flow[bytes]:
+        """Return a snapshot's sheet of samples, a PNG that says that it is synthetic.
+
+        Args:
+            job: The job, or its id.
+            step: As for ``course``, which says what snapshots there are.
+            number: Of the snapshot.
+        """
+        path = f"{_course_path(job, step)}/snapshots/{number:d}"
+        return (yield from self._calls.send(Send("GET", path))).body
+
+    def log(
+        self,
+        job: Job | str,
+        *,
+        order: Literal["asc", "desc"] = "asc",
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Flow[LogPage]:
+        """Return a page of what a job's steps have told.
+
+        Args:
+            job: The job, or its id.
+            order: ``asc``, the oldest first: then the page's cursor, given again later, gives what
+                came since; ``desc``, the newest first.
+            limit: At most so many lines.
+            cursor: Of a page in the same order.
+        """
+        params = params_of(order=order, limit=limit, cursor=cursor)
+        return self._calls.read(LogPage, Send("GET", _path(job, "log"), params))
 
     def cancel(self, job: Job | str) -> Flow[Job]:
         """Ask for a job to be cancelled; asking twice does no harm."""

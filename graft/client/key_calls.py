@@ -96,6 +96,10 @@ class PersonFlows(Flows):
         """Return a person whom the audit trail names."""
         return self._calls.read(Person, Send("GET", f"/v1/people/{id_of(person)}"))
 
+    def sign_out(self, person: Person | str) -> Flow[None]:
+        """Sign a person out of every browser at once; a token of theirs lasts until it expires."""
+        yield from self._calls.send(Send("DELETE", f"/v1/people/{id_of(person)}/sign-ins"))
+
 
 class MeFlows(Flows):
     """The flow of who is asking."""

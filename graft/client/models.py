@@ -151,15 +151,21 @@ class Step(_Answer):
     kind: str
     queue: str | None = None
     status: str
+    needs: list[str] = []
+    """Names of the steps before it."""
     attempt: int = 0
     fraction: float = 0.0
     """In [0, 1]."""
+    detail: str | None = None
+    """What it is doing; None unless it is running."""
     is_reused: bool = False
     """Whether an earlier job had done it already."""
     key: str = ""
     """Hash of its inputs."""
     estimate_seconds: float | None = None
     error: StepError | None = None
+    queued_at: datetime | None = None
+    """Since when it waits for a worker, or until it was begun waited."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
 

@@ -9,7 +9,9 @@ from store.repositories.audit import AuditTrail
 from store.repositories.datasets import DatasetRepository
 from store.repositories.jobs import JobRepository
 from store.repositories.keys import Identity, KeyRepository, authenticate
+from store.repositories.log_lines import LogRepository
 from store.repositories.models import ModelRepository
+from store.repositories.sign_ins import SignInRepository
 from store.repositories.uploads import UploadRepository
 from store.repositories.usage import UsageLedger
 from store.repositories.webhooks import WebhookRepository
@@ -21,7 +23,9 @@ __all__ = [
     "Identity",
     "JobRepository",
     "KeyRepository",
+    "LogRepository",
     "ModelRepository",
+    "SignInRepository",
     "UploadRepository",
     "UsageLedger",
     "WebhookRepository",

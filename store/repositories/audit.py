@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +12,9 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from gan_core.spec.errors import GraftError
 from store.columns import utc_now
 from store.database import FOR_NO_KEY_UPDATE
-from store.repositories.paging import Page
+from store.repositories.paging import Page, cursor_for_number, number_in_cursor
 from store.tables import AuditEvent, Workspace
 
 BEGINNING = "0" * 64
@@ -122,12 +119,14 @@ class AuditTrail:
             query = query.where(AuditEvent.at < wanted.before)
         number = AuditEvent.number
         if cursor is not None:
-            seen = _number_in(cursor)
+            seen = number_in_cursor(cursor, "line")
             query = query.where(number < seen if newest_first else number > seen)
         query = query.order_by(number.desc() if newest_first else number)
         rows = list(self._session.scalars(query.limit(limit + 1)))
         items = rows[:limit]
-        return Page(items, _cursor_for(items[-1].number) if len(rows) > limit else None)
+        return Page(
+            items, cursor_for_number(items[-1].number, "line") if len(rows) > limit else None
+        )
 
     def lines(self, *, after: int, up_to: int) -> Sequence[Row[Any]]:
         """Return some lines in their order, as rows without an identity: many can be read."""
@@ -217,22 +216,3 @@ def _refuse_fractions(value: Any) -> None:
     if isinstance(value, list | tuple):
         for part in value:
             _refuse_fractions(part)
-
-
-def _cursor_for(number: int) -> str:
-    return base64.urlsafe_b64encode(f"line {number}".encode()).decode().rstrip("=")
-
-
-def _number_in(cursor: str) -> int:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        found = re.fullmatch(r"line (\d{1,15})", text.decode("ascii"))
-    except ValueError:
-        found = None
-    if found is None:
-        raise GraftError(
-            "cursor_unknown",
-            "The cursor is not one that this service gave.",
-            "Pass the `next_cursor` of the page before, or none for the first page.",
-        )
-    return int(found[1])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from gan_core.spec import Plan
 from store.deleting import delete_job, hold_jobs, unfinished_among
 from store.graph import add_job, ask_to_cancel, lock_job
 from store.objects import Objects
 from store.repositories.paging import ALWAYS, Page, Period, page_of
-from store.step_tables import Step
+from store.step_tables import Step, StepDependency
 from store.tables import IdempotencyKey, Job, JobEvent
 from store.tracing import origin
 
@@ -68,6 +68,29 @@ class JobRepository:
             .where(Step.job_id == job_id, Step.workspace_id == self._workspace_id)
             .order_by(Step.position)
         ).all()
+
+    def needs(self, job_id: str) -> dict[str, list[str]]:
+        """Return for each of a job's steps that needs others the names of those, by its id."""
+        needed = aliased(Step)
+        rows = self._session.execute(
+            select(StepDependency.step_id, needed.name)
+            .join(Step, Step.id == StepDependency.step_id)
+            .join(needed, needed.id == StepDependency.needs_id)
+            .where(Step.job_id == job_id, Step.workspace_id == self._workspace_id)
+            .order_by(needed.position)
+        )
+        found: dict[str, list[str]] = {}
+        for step_id, name in rows:
+            found.setdefault(step_id, []).append(name)
+        return found
+
+    def step_named(self, job_id: str, name: str) -> Step | None:
+        """Return one of a job's steps, or null."""
+        return self._session.scalar(
+            select(Step).where(
+                Step.job_id == job_id, Step.name == name, Step.workspace_id == self._workspace_id
+            )
+        )
 
     def cancel(self, job_id: str) -> tuple[Job, bool] | None:
         """Ask for a job to be cancelled.

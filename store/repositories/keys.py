@@ -16,6 +16,7 @@ from store.database import FOR_NO_KEY_UPDATE
 from store.key_texts import NewKey, digest_of, make_key, prefix_of
 from store.limits import Allowance
 from store.repositories.paging import Page, page_of
+from store.signed_in import OpenSignIn, find_open
 from store.tables import ApiKey, Workspace
 
 
@@ -28,13 +29,16 @@ class Identity:
     """The actor: a key's id, or that of a person."""
     scopes: frozenset[str]
     last_used_at: datetime | None = None
+    """Of the key or person, or of the sign-in that a browser came with."""
     allowance: Allowance | None = None
     """How much they may use; null: it was not looked up, and they may use everything."""
     kind: Literal["key", "person"] = "key"
     name: str = ""
     """Of the key, or as the issuer calls the person."""
     expires_at: datetime | None = None
-    """Of the key or of the token; null: never."""
+    """Of the key, of the token or of a person's sign-in; null: never."""
+    sign_in: OpenSignIn | None = None
+    """With which a browser came; null: the request brought a key or a token itself."""
 
 
 def authenticate(session: Session, text: str, pepper: str) -> Identity | None:
@@ -45,7 +49,7 @@ def authenticate(session: Session, text: str, pepper: str) -> Identity | None:
     row = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
     if row is None or not hmac.compare_digest(row.digest, digest_of(text, pepper)):
         return None
-    if not _is_usable(row):
+    if not is_usable(row):
         return None
     return Identity(
         row.workspace_id,
@@ -60,15 +64,18 @@ def authenticate(session: Session, text: str, pepper: str) -> Identity | None:
 def still_holds(session: Session, identity: Identity) -> bool:
     """Say whether what somebody came with is good by now: long answers ask again and again.
 
-    Of people nothing is known but when their token ends.
+    Of people nothing is known but when their token ends, or their browser is signed out.
     """
+    if identity.sign_in is not None and find_open(session, identity.sign_in) is None:
+        return False
     if identity.kind == "person":
         return identity.expires_at is None or utc_now() < identity.expires_at
     row = KeyRepository(session, identity.workspace_id).get(identity.key_id)
-    return row is not None and _is_usable(row)
+    return row is not None and is_usable(row)
 
 
-def _is_usable(row: ApiKey) -> bool:
+def is_usable(row: ApiKey) -> bool:
+    """Say whether a key has neither been revoked nor run out."""
     return row.revoked_at is None and (row.expires_at is None or row.expires_at > utc_now())
 
 

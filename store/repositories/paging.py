@@ -66,20 +66,54 @@ def page_of(
     return Page(items, None if last is None else _cursor_for(last))
 
 
+def cursor_for_number(number: int, what: str) -> str:
+    """Return a cursor for a list that is numbered.
+
+    Args:
+        number: Of the last item that was shown.
+        what: The list and its order; a word.
+    """
+    return _encoded(f"{what} {number}")
+
+
+def number_in_cursor(cursor: str, what: str) -> int:
+    """Return the number in a cursor of the same list and order.
+
+    Raises:
+        GraftError: ``cursor_unknown``.
+    """
+    found = re.fullmatch(rf"{re.escape(what)} (\d{{1,15}})", _decoded(cursor), re.ASCII)
+    if found is None:
+        raise _unknown()
+    return int(found[1])
+
+
 def _cursor_for(last_id: str) -> str:
-    return base64.urlsafe_b64encode(last_id.encode()).decode().rstrip("=")
+    return _encoded(last_id)
 
 
 def _id_in(cursor: str) -> str:
+    found = _decoded(cursor)
+    if not re.fullmatch(r"[a-z]+_[0-9a-z]{26}", found):
+        raise _unknown()
+    return found
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> str:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        found = text.decode("ascii")
+        return text.decode("ascii")
     except (binascii.Error, ValueError):
-        found = ""
-    if not re.fullmatch(r"[a-z]+_[0-9a-z]{26}", found):
-        raise GraftError(
-            "cursor_unknown",
-            "The cursor is not one that this service gave.",
-            "Pass the `next_cursor` of the page before, or none for the first page.",
-        )
-    return found
+        return ""
+
+
+def _unknown() -> GraftError:
+    return GraftError(
+        "cursor_unknown",
+        "The cursor is not one that this service gave.",
+        "Pass the `next_cursor` of the page before, or none for the first page.",
+    )

@@ -98,7 +98,9 @@ def test_tags_headers_and_the_way_to_authenticate_are_described(document: Any) -
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     for path, method, call in _calls(document):
         if method == "get" and path.startswith("/v1/"):
-            answer = call["responses"]["200"]
+            # Where a browser is only sent on there is nothing to look at.
+            answer = call["responses"].get("200", {})
+            assert answer or "303" in call["responses"], path
             if "application/json" in answer.get("content", {}):
                 assert "ETag" in answer["headers"], path
                 assert "304" in call["responses"], path

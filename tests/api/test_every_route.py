@@ -28,6 +28,7 @@ from oidc_issuer import (
 from visiting import (
     NO_IDS,
     PUBLIC,
+    SAFE,
     Everything,
     Visitor,
     absent,
@@ -239,6 +240,74 @@ def test_lists_hold_nothing_of_a_stranger(
         assert answer.status_code == 200, path
         for name in theirs.keys() - NO_IDS.keys():
             assert theirs[name] not in answer.text, path
+
+
+# --- browsers ---
+
+
+@pytest.fixture
+def browser(app: FastAPI, admin_key: str) -> Iterator[TestClient]:
+    """A browser that an administrator has signed in with; what it is told is in its headers."""
+    with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as made:
+        assert made.post("/v1/session", json={"key": admin_key}).status_code == 201
+        yield made
+
+
+def _unsafe(app: FastAPI) -> set[str]:
+    return {method for method, _path in guarded(app)} - SAFE
+
+
+@pytest.mark.parametrize("token", [None, "", "nonsense", "0" * 64])
+def test_a_cookie_without_its_token_does_nothing(
+    app: FastAPI, browser: TestClient, token: str | None
+) -> None:
+    """Another site can have a browser send the cookie, but cannot know the token."""
+    unsafe = _unsafe(app)
+    assert unsafe >= {"POST", "PUT", "PATCH", "DELETE"}
+    headers = {} if token is None else {"Graft-CSRF": token}
+    visitor = Visitor(browser, None, headers)
+    assert not_refused(app, visitor, 403, {"csrf_failed": ""}, unsafe) == []
+    # The same cookie is good for looking, so it was not refused for itself.
+    assert browser.get("/v1/keys").status_code == 200
+
+
+def test_with_its_token_a_cookie_gets_through_on_every_route(
+    app: FastAPI, browser: TestClient
+) -> None:
+    headers = {"Graft-CSRF": browser.get("/v1/session").json()["csrf_token"]}
+    visitor, unsafe = Visitor(browser, None, headers), _unsafe(app)
+    passed = not_refused(app, visitor, 403, {"csrf_failed": ""}, unsafe)
+    assert {call for call, *_ in passed} == {c for c in guarded(app) if c[0] in unsafe}
+    assert {status for _call, status, _code in passed}.isdisjoint({401, 403})
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_a_browser_sends_for_another_site_does_nothing_and_shows_nothing(
+    app: FastAPI, browser: TestClient, site: str
+) -> None:
+    token = browser.get("/v1/session").json()["csrf_token"]
+    visitor = Visitor(browser, None, {"Graft-CSRF": token, "Sec-Fetch-Site": site})
+    assert not_refused(app, visitor, 403, {"csrf_failed": ""}) == []
+
+
+def test_a_cookie_that_is_none_any_more_does_not_get_through(
+    app: FastAPI, browser: TestClient
+) -> None:
+    token = browser.get("/v1/session").json()["csrf_token"]
+    cookies = dict(browser.cookies)
+    assert browser.delete("/v1/session", headers={"Graft-CSRF": token}).status_code == 204
+    browser.cookies.update(cookies)
+    visitor = Visitor(browser, None, {"Graft-CSRF": token})
+    assert not_refused(app, visitor, 401, {"not_signed_in": "Bearer"}) == []
+
+
+def test_a_browser_of_another_workspace_finds_nothing_of_ours(
+    app: FastAPI, stranger: TestClient, theirs: dict[str, str]
+) -> None:
+    key = stranger.headers.pop("Authorization").removeprefix("Bearer ")
+    signed_in = stranger.post("/v1/session", json={"key": key})
+    headers = {"Graft-CSRF": signed_in.json()["csrf_token"]}
+    assert told_apart(app, Visitor(stranger, None, headers), theirs) == []
 
 
 # --- people ---

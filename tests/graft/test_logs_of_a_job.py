@@ -49,6 +49,7 @@ def test_a_job_is_followed_by_its_request_and_no_log_tells_a_name_or_a_key(
             headers={"Authorization": f"Bearer {key}"},
             trust_env=False,
         ).json()["items"]
+        told = client.jobs.log(job_id, limit=200).model_dump_json()
         scrape = httpx.get(f"{served.url}/metrics", trust_env=False).text
     served.stop()
     logs = {path.name: path.read_text("utf-8") for path in (served.data_dir / "logs").iterdir()}
@@ -56,6 +57,8 @@ def test_a_job_is_followed_by_its_request_and_no_log_tells_a_name_or_a_key(
     for name, text in logs.items():
         for planted in (FILE_NAME, *CLASSES.values(), key, key.rsplit("_", 1)[-1]):
             assert planted not in text, (name, planted)
+    assert all(planted not in told for planted in (FILE_NAME, *CLASSES.values(), key))
+    assert "Done in " in told
     lines = [
         json.loads(line)
         for name in ("api.log", "worker-1.log", "short-work.log")

@@ -89,9 +89,13 @@ def test_what_lost_attempts_and_checkpoints_left_goes_with_the_job(house: Any) -
     checkpoint = house.objects.local_path(
         f"workspaces/{house.workspace_id}/checkpoints/{lost.id}/latest"
     )
-    checkpoint.parent.mkdir(parents=True)
-    checkpoint.write_bytes(b"x")
-    assert len(files(house)) == 3
+    shown = house.objects.local_path(
+        f"workspaces/{house.workspace_id}/live/{lost.id}/000001/course.json"
+    )
+    for path in (checkpoint, shown):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    assert len(files(house)) == 4
     delete(house, job_id)
     carry_out(house.database, house.objects)
     assert files(house) == []

@@ -98,3 +98,44 @@ def test_groups_that_say_nothing_clear_are_refused(tmp_path: Path, groups: Any) 
 def test_an_issuer_without_audience_or_groups_is_a_mistake(tmp_path: Path, lacking: str) -> None:
     with pytest.raises(ValidationError, match="needs oidc_audience and oidc_groups"):
         _made(tmp_path, **{lacking: {} if lacking == "oidc_groups" else None})
+
+
+def test_people_sign_in_on_the_page_only_with_an_issuer(tmp_path: Path) -> None:
+    assert _made(tmp_path, oidc_client_id="page").oidc_client_id == "page"
+    with pytest.raises(ValidationError, match="needs oidc_issuer"):
+        Settings(data_dir=tmp_path, oidc_client_id="page")
+
+
+def test_a_secret_is_not_shown(tmp_path: Path) -> None:
+    made = _made(tmp_path, oidc_client_id="page", oidc_client_secret="hush")
+    assert "hush" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://graft.example",
+        "https://graft.example/below",
+        "https://graft.example/?x=1",
+        "graft.example",
+        "javascript:alert(1)",
+    ],
+)
+def test_people_are_sent_back_to_an_address_to_be_trusted(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ValidationError, match="oidc_public_url"):
+        _made(tmp_path, oidc_public_url=url)
+    good = _made(tmp_path, oidc_public_url="https://graft.example:8443/")
+    assert good.oidc_public_url == "https://graft.example:8443"
+
+
+def test_an_id_token_is_always_asked_for(tmp_path: Path) -> None:
+    assert _made(tmp_path, oidc_scopes=" openid   groups ").oidc_scopes == "openid groups"
+    with pytest.raises(ValidationError, match="must hold `openid`"):
+        _made(tmp_path, oidc_scopes="profile")
+
+
+def test_the_roles_that_a_workspace_can_have_are_those_of_all_groups(tmp_path: Path) -> None:
+    groups = {"a": ["default:reader", "x:admin"], "b": ["default:researcher"]}
+    made = _made(tmp_path, oidc_groups=groups)
+    assert made.roles_in("default") == {"reader", "researcher"}
+    assert made.roles_in("nowhere") == frozenset()

@@ -66,6 +66,7 @@ def test_only_what_nothing_refers_to_is_deleted(anywhere: Any, tmp_path: Path) -
     waiting = house.steps(job_id)["c"].id
     kept.add(put(house, tmp_path, f"WS/checkpoints/{at_work.id}/latest"))
     kept.add(put(house, tmp_path, f"WS/checkpoints/{waiting}/latest"))
+    kept.add(put(house, tmp_path, f"WS/live/{at_work.id}/000001/course.json"))
     kept.add(put(house, tmp_path, "WS/uploads/ds_waiting.zip"))
     kept.add(put(house, tmp_path, "WS/steps/step_packed/1-aa/train.npy"))
     with house.database.write() as session:
@@ -87,6 +88,9 @@ def test_only_what_nothing_refers_to_is_deleted(anywhere: Any, tmp_path: Path) -
         put(house, tmp_path, "WS/uploads/ds_gone.zip"),
         put(house, tmp_path, f"WS/checkpoints/{lost.id}/latest"),
         put(house, tmp_path, "WS/checkpoints/step_gone/latest"),
+        # It has succeeded: the same is among its outputs.
+        put(house, tmp_path, f"WS/live/{lost.id}/000001/course.json"),
+        put(house, tmp_path, "WS/live/step_gone/000001/course.json"),
     }
     kept.add(put(house, tmp_path, "WS/elsewhere/x"))
     kept.add(put(house, tmp_path, "workspaces/ws_unknown/steps/step_x/1-cc/out.bin"))
@@ -96,7 +100,7 @@ def test_only_what_nothing_refers_to_is_deleted(anywhere: Any, tmp_path: Path) -
     assert set(house.objects.list("workspaces/")) == kept
     # The attempt that was uploading all the while is recorded, and all of it is there.
     key = published(house, at_work, tmp_path)
-    assert remove_orphans(house.database, house.objects, older_than_seconds=0) == 1
+    assert remove_orphans(house.database, house.objects, older_than_seconds=0) == 2
     assert {key, f"{at_work.output_prefix}half.bin"} <= set(house.objects.list("workspaces/"))
 
 

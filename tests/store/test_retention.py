@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text, update
 from gan_core.spec.plan import plan_ingest
 from store.access_tables import IdempotentRequest
 from store.columns import new_id, utc_now
-from store.records import Ingested, Output
+from store.records import Ingested, Output, StepError
 from store.removals import carry_out
 from store.repositories import ArtifactRepository, JobRepository
 from store.repositories.idempotency import IdempotentRequests
@@ -69,6 +69,25 @@ def test_the_files_of_an_old_job_go_and_its_rows_say_when(house: Any) -> None:
     assert house.job(old).status == "succeeded"
     assert house.statuses(old) == {"a": "succeeded", "b": "succeeded"}
     assert expire_all(house) == 0
+
+
+def test_how_a_training_went_that_failed_is_kept_as_long_as_its_job(house: Any) -> None:
+    old = house.submit(house.chain("a"))
+    claimed = house.claim_named(old, "a")
+    shown = house.objects.local_path(
+        f"workspaces/{house.workspace_id}/live/{claimed.id}/000001/course.json"
+    )
+    shown.parent.mkdir(parents=True)
+    shown.write_bytes(b"x")
+    with house.database.write() as session:
+        StepLedger(session).fail(
+            claimed.id, claimed.token, StepError("x", "y"), retryable=False, max_attempts=1
+        )
+    assert expire_all(house) == 0
+    assert shown.exists()
+    make_old(house, old)
+    assert expire_all(house) == 1
+    assert files(house) == []
 
 
 def test_what_is_not_kept_any_more_is_not_reused_but_made_again(house: Any) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -92,6 +93,17 @@ class FakeIssuer:
     jwks_uri: str | None = None
     raw: bytes | None = None
     """Answered instead of everything."""
+    has_endpoints: bool = False
+    """Whether it says where one signs in."""
+    about: dict[str, Any] = field(default_factory=dict)
+    """What it says of itself beside."""
+    secret: str | None = "s3cret+ü"
+    """Of the client; None: it is a public one."""
+    id_token: str | None = None
+    """Given for every code, in the place of one that fits."""
+    codes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    redeemed: list[dict[str, str]] = field(default_factory=list)
+    """Forms that came to the token endpoint."""
 
     def signs_with(self, *names: str) -> None:
         """Publish the RSA keys of these names, and no others."""
@@ -132,8 +144,52 @@ class FakeIssuer:
             return {
                 "issuer": self.issuer or self.url,
                 "jwks_uri": self.jwks_uri or f"{self.url}/keys",
+                **self._endpoints(),
+                **self.about,
             }
         return {"keys": self.keys} if path == "/keys" else None
+
+    def _endpoints(self) -> dict[str, str]:
+        names = {"authorization_endpoint": "/authorize?tenant=1", "token_endpoint": "/token"}
+        return {n: f"{self.url}{p}" for n, p in names.items()} if self.has_endpoints else {}
+
+    def consent(self, address: str, **claims: Any) -> dict[str, str]:
+        """Let somebody in who was sent to this address; return what goes back with the browser."""
+        parts = urlsplit(address)
+        assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{self.url}/authorize"
+        asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        assert asked["tenant"] == "1", "the endpoint's own query stays"
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = {"asked": asked, "claims": claims}
+        return {"code": code, "state": asked["state"]}
+
+    def redeem(self, form: dict[str, str], authorization: str | None) -> tuple[int, Any]:
+        """Answer the token endpoint (RFC 6749, 4.1.3 and 5.2; RFC 7636, 4.6)."""
+        self.redeemed.append(form)
+        client_id = form.get("client_id")
+        if self.secret is not None:
+            given = form.get("client_secret")
+            if authorization is not None:
+                pair = base64.b64decode(authorization.removeprefix("Basic ")).decode()
+                client_id, given = (unquote_plus(part) for part in pair.split(":"))
+            if given != self.secret:
+                return 401, {"error": "invalid_client"}
+        kept = self.codes.get(form["code"])
+        challenge = base64.urlsafe_b64encode(
+            hashlib.sha256(form["code_verifier"].encode()).digest()
+        )
+        if (
+            kept is None
+            or kept["asked"]["client_id"] != client_id
+            or kept["asked"]["redirect_uri"] != form["redirect_uri"]
+            or kept["asked"]["code_challenge_method"] != "S256"
+            or kept["asked"]["code_challenge"] != challenge.rstrip(b"=").decode()
+        ):
+            return 400, {"error": "invalid_grant"}
+        del self.codes[form["code"]]
+        good = {"aud": client_id, "nonce": kept["asked"]["nonce"]}
+        token = self.id_token or self.token(**(good | kept["claims"]))
+        return 200, {"access_token": "opaque", "token_type": "Bearer", "id_token": token}
 
 
 @contextmanager
@@ -146,7 +202,20 @@ def running_issuer() -> Iterator[FakeIssuer]:
             issuer.asked.append(self.path)
             time.sleep(issuer.seconds)
             body = issuer.raw if issuer.raw is not None else _json(issuer.answer(self.path))
-            self.send_response(issuer.status)
+            self._answer(issuer.status, body)
+
+        def do_POST(self) -> None:
+            issuer.asked.append(self.path)
+            sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            form = {name: values[0] for name, values in parse_qs(sent).items()}
+            status, told = issuer.redeem(form, self.headers.get("Authorization"))
+            if issuer.status != 200 or issuer.raw is not None:
+                self._answer(issuer.status, issuer.raw or b"{}")
+            else:
+                self._answer(status, _json(told))
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,14 +22,24 @@ PUBLIC: set[Call] = {
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("HEAD", "/openapi.json"),
+    # Signing in, and what only a signed-in browser can ask: tests/api/session.
+    ("GET", "/v1/session/methods"),
+    ("POST", "/v1/session"),
+    ("GET", "/v1/session"),
+    ("DELETE", "/v1/session"),
+    ("GET", "/v1/session/oidc"),
+    ("GET", "/v1/session/oidc/callback"),
+    ("GET", "/v1/session/workspace"),
+    ("POST", "/v1/session/workspace"),
 }
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a call has to bring along, so that it is refused for its id and not for its body.
 BODIES: dict[Call, dict[str, Any]] = {
     ("PATCH", "/v1/webhooks/{webhook_id}"): {"json": {"description": "x"}},
     ("PUT", "/v1/uploads/{upload_id}/parts/{number}"): {"content": b"x"},
 }
 # Where an id names nothing of the workspace, but a place in something that an id names.
-NO_IDS = {"number": "1", "part_number": "1", "n": "1"}
+NO_IDS = {"number": "1", "part_number": "1", "n": "1", "step_name": "train:infogan:10:s0"}
 
 
 def calls_of(app: FastAPI) -> list[Call]:
@@ -52,11 +63,19 @@ def absent(given: str) -> str:
 
 
 class Visitor:
-    """Asks for every call with one credential, always under the same request id."""
+    """Asks for every call with one credential, always under the same request id.
 
-    def __init__(self, client: TestClient, bearer: str | None) -> None:
+    Args:
+        client: Which asks; its cookies go along.
+        bearer: Key or token; null: none.
+        headers: Further ones.
+    """
+
+    def __init__(
+        self, client: TestClient, bearer: str | None, headers: dict[str, str] | None = None
+    ) -> None:
         self._client = client
-        self._headers = {"X-Request-ID": "the-same"}
+        self._headers = {"X-Request-ID": "the-same"} | (headers or {})
         if bearer is not None:
             self._headers["Authorization"] = f"Bearer {bearer}"
 
@@ -73,11 +92,15 @@ class Everything(dict[str, str]):
     """Any id at all, for those who must not even get as far as an id."""
 
     def __missing__(self, name: str) -> str:
-        return "1" if name in NO_IDS else f"{name[:3]}_{'0' * 26}"
+        return NO_IDS.get(name) or f"{name[:3]}_{'0' * 26}"
 
 
 def not_refused(
-    app: FastAPI, visitor: Visitor, status: int, codes: dict[str, str]
+    app: FastAPI,
+    visitor: Visitor,
+    status: int,
+    codes: dict[str, str],
+    methods: Collection[str] | None = None,
 ) -> list[tuple[Call, int, str]]:
     """The guarded calls that answer anything but this status and one of these codes.
 
@@ -86,9 +109,12 @@ def not_refused(
         visitor: Who visits them.
         status: That each must answer.
         codes: Code of the problem, and what ``WWW-Authenticate`` must hold beside it.
+        methods: Of the calls that are made; null: all.
     """
     found = []
     for call in guarded(app):
+        if methods is not None and call[0] not in methods:
+            continue
         answer = visitor.ask(call, Everything())
         if call[0] == "HEAD":
             code = next(iter(codes))  # there is no body to read it from

@@ -16,6 +16,8 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.oidc.people import identify
 from api.oidc.tokens import Claims
+from api.session.cookies import digest_of
+from api.session.service import SessionService
 from gan_core.spec import DeviceFacts
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
@@ -26,10 +28,13 @@ from store.identity_settings import IdentitySettings
 from store.objects import Objects
 from store.orphans import remove_orphans
 from store.outbox import relay_outbox
+from store.page_tables import SignIn
 from store.records import StepError
 from store.removals import carry_out, is_pending, remove_spent_uploads
 from store.repositories import AuditTrail, JobRepository, KeyRepository
+from store.repositories.keys import still_holds
 from store.repositories.principals import PrincipalRepository
+from store.repositories.sign_ins import MOST_AT_ONCE, signed_in
 from store.repositories.workspaces import add_workspace, all_workspaces
 from store.retention import expire, prune
 from store.settings import Settings
@@ -41,6 +46,7 @@ from store.upload_expiry import expire_uploads
 from store.upload_tables import UploadSession
 from store.webhook_queue import Outcome, WebhookQueue
 from store.workers import WorkerRegister
+from worker.step_log import StepLog
 
 _BROKEN = StepError("diverged", "The training diverged.", "Submit it with another seed.")
 
@@ -60,6 +66,7 @@ def play_whole_house(settings: Settings, database: Database) -> None:
         house = House(client, database, Objects.from_settings(settings))
         _keys(house, settings)
         _people(house)
+        _browsers(house, settings, key)
         dataset_id = _datasets(house)
         _uploads(house)
         done = _a_job_that_succeeds(house, dataset_id)
@@ -119,6 +126,37 @@ def _people(house: House) -> None:
     with house.database.write() as session:
         assert len(all_workspaces(session)) == 2
         add_workspace(session, "a third one")
+
+
+def _browsers(house: House, settings: Settings, key: str) -> None:
+    """Two browsers: an administrator's, and one of a person whom the administrator signs out."""
+    browser = TestClient(house.client.app)
+    for _ in range(2):
+        token = browser.post("/v1/session", json={"key": key}).json()["csrf_token"]
+    assert browser.get("/v1/session").status_code == 200
+    _unseen(house.database)
+    assert browser.get("/v1/jobs", headers={"Graft-Workspace": "default"}).status_code == 200
+    assert browser.delete("/v1/session", headers={"Graft-CSRF": token}).status_code == 204
+    assert browser.get("/v1/session").status_code == 401
+    groups = {"physicians": ["default:researcher"]}
+    known = IdentitySettings(oidc_groups=groups)
+    claims = Claims("https://sso", "mira", "Mira", ["physicians"], utc_now() + timedelta(hours=1))
+    person = identify(house.database, known, claims, None)
+    believing = settings.model_copy(update={"oidc_issuer": "https://sso", "oidc_groups": groups})
+    with house.database.write() as session:
+        for _ in range(MOST_AT_ONCE + 1):
+            _view, value = SessionService(session, person, believing, "pepper").start("oidc")
+        found = signed_in(session, digest_of(value, "pepper"), believing)
+        assert found is not None
+        assert found[0].key_id == person.key_id
+        assert still_holds(session, found[0])
+    house.ask("DELETE", f"/v1/people/{person.key_id}/sign-ins", 204)
+
+
+def _unseen(database: Database) -> None:
+    with database.write() as session:
+        for row in session.query(SignIn).all():
+            row.last_seen_at = utc_now() - timedelta(minutes=5)
 
 
 def _datasets(house: House) -> str:
@@ -190,6 +228,11 @@ def _what_it_left(house: House, job_id: str) -> None:
     for path in ("", "/steps", "/artifacts", "/results", "/events"):
         house.ask("GET", f"/v1/jobs/{job_id}{path}", 200)
     house.ask("GET", f"/v1/jobs/{job_id}/events", 200, headers={"Last-Event-ID": "0"})
+    page = house.ask("GET", f"/v1/jobs/{job_id}/log?limit=1", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/log?cursor={page['next_cursor']}", 200)
+    page = house.ask("GET", f"/v1/jobs/{job_id}/log?limit=1&order=desc", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/log?order=desc&cursor={page['next_cursor']}", 200)
+    house.ask("GET", f"/v1/jobs/{job_id}/steps/none/course", 404)
     [artifact] = house.ask("GET", f"/v1/jobs/{job_id}/artifacts", 200)["items"]
     house.ask("GET", artifact["links"]["self"], 200)
     house.ask("HEAD", artifact["links"]["content"], 200)
@@ -239,6 +282,8 @@ def _trouble(house: House, dataset_id: str) -> None:
         assert not ledger.heartbeat(claimed.id, "not its token", lease_seconds=60).held
         assert ledger.heartbeat(claimed.id, claimed.token, lease_seconds=60).held
         assert not ledger.is_published(claimed.id, claimed.output_prefix)
+    with StepLog(house.database, claimed) as told:
+        told.notice("The training goes on from a checkpoint.", "info")
     with house.ledger() as ledger:
         assert ledger.release(claimed.id, claimed.token)
     for _ in range(2):

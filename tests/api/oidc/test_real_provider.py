@@ -68,6 +68,8 @@ def asking(
     given = {
         "oidc_issuer": f"http://localhost:{port}",
         "oidc_audience": CLIENT_ID,
+        "oidc_client_id": "graft-page",
+        "oidc_client_secret": "any secret",
         "oidc_groups": {"physicians": "default:researcher", "leaders": "default:admin"},
     }
     made = Settings.model_validate(settings.model_dump() | given)
@@ -152,6 +154,40 @@ def test_a_provider_that_comes_back_with_other_keys_is_believed_and_its_old_ones
     assert asking.get("/v1/me", headers=_with(new)).json()["id"] == me
     refused = asking.get("/v1/me", headers=_with(old))
     assert (refused.status_code, refused.json()["code"]) == (401, "token_invalid")
+
+
+def test_a_browser_signs_in_with_it_and_out_again(start: Any, port: int, asking: Any) -> None:
+    start(port)
+    asking.follow_redirects = False
+    assert asking.get("/v1/session/methods").json()["oidc"]["start"] == "/v1/session/oidc"
+    address = asking.get("/v1/session/oidc").headers["location"]
+    with httpx.Client(trust_env=False) as elsewhere:
+        assert elsewhere.get(address).status_code == 200, "its page, on which one signs in"
+        consent = elsewhere.post(address, data={"sub": "lea"})
+    back = urlsplit(consent.headers["location"])
+    assert (back.netloc, back.path) == ("testserver", "/v1/session/oidc/callback")
+    came = asking.get(f"{back.path}?{back.query}")
+    assert (came.status_code, came.headers["location"]) == (303, "/")
+    view = asking.get("/v1/session").json()
+    assert (view["me"]["kind"], view["me"]["name"]) == ("person", "Lea")
+    token = {"Graft-CSRF": view["csrf_token"]}
+    assert asking.post("/v1/keys", json={"name": "n"}, headers=token).status_code == 201
+    again = asking.get(f"{back.path}?{back.query}")
+    assert again.json()["code"] == "sign_in_lost"
+    assert asking.delete("/v1/session", headers=token).status_code == 204
+    assert asking.get("/v1/session").json()["code"] == "not_signed_in"
+    # Whoever says no there is not signed in here.
+    address = asking.get("/v1/session/oidc").headers["location"]
+    with httpx.Client(trust_env=False) as elsewhere:
+        refusal = elsewhere.post(address, data={"action": "deny"})
+    told = parse_qs(urlsplit(refusal.headers["location"]).query)
+    assert told["error"] == ["access_denied"]
+    state = parse_qs(urlsplit(address).query)["state"][0]
+    page = {"Accept": "text/html"}
+    came = asking.get(
+        "/v1/session/oidc/callback", params={"error": "access_denied", "state": state}, headers=page
+    )
+    assert came.headers["location"] == "/?sign_in=sign_in_refused"
 
 
 def test_a_provider_that_is_down_is_a_503(start: Any, port: int, asking: Any) -> None:

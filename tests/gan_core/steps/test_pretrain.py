@@ -157,7 +157,11 @@ def test_no_training_on_the_way_sees_a_rare_image_beyond_the_subset_or_a_test_im
     assert begun_from[0] is None
     assert begun_from[1] is not None
     assert begun_from[1].digest == networks.digest
-    assert sorted(path.suffix for path in pretrain_outputs.iterdir()) == [".json", ".safetensors"]
+    assert sorted(path.name for path in pretrain_outputs.iterdir()) == [
+        "course.json",
+        pretrain_step.NETWORKS,
+        pretrain_step.NOTE,
+    ]
 
 
 def test_labels_come_with_the_same_images_and_samples_are_of_the_rare_class(

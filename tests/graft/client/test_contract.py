@@ -48,6 +48,9 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     "cancel_job": lambda c, _: c.jobs.cancel("x"),
     "retry_job": lambda c, _: c.jobs.retry("x", **KEY),
     "list_steps": lambda c, _: c.jobs.steps("x"),
+    "get_course": lambda c, _: c.jobs.course("x", "y"),
+    "get_snapshot": lambda c, _: c.jobs.snapshot("x", "y", 3),
+    "list_log": lambda c, _: c.jobs.log("x", order="desc", **PAGE),
     "get_results": lambda c, _: c.jobs.results("x"),
     "watch_job": lambda c, _: c.jobs.events("x", last_event_id="7"),
     "list_artifacts": lambda c, _: c.artifacts.list("x"),
@@ -67,6 +70,7 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     "revoke_key": lambda c, _: c.keys.revoke("x"),
     "list_people": lambda c, _: c.people.list(**PAGE),
     "get_person": lambda c, _: c.people.get("x"),
+    "sign_person_out": lambda c, _: c.people.sign_out("x"),
     "list_webhooks": lambda c, _: c.webhooks.list(**PAGE),
     "create_webhook": lambda c, _: c.webhooks.create("u", events=["e"], description="d", **KEY),
     "get_webhook": lambda c, _: c.webhooks.get("x"),
@@ -98,8 +102,11 @@ OTHERS = {
     ("audit", "save"),
     ("audit", "verify"),
 }
-# A client that has an artifact knows its size and digest, so it has no use for these.
-WITHOUT_A_CALL = {"head_get_content"}
+# A client that has an artifact knows its size and digest, so it has no use for the one; cookies in
+# the place of keys are for browsers.
+WITHOUT_A_CALL = {"head_get_content"} | {
+    name for name, operation in OPERATIONS.items() if operation.get("tags") == ["session"]
+}
 # What a call sends by itself, when it is of use.
 BY_ITSELF = {
     "If-None-Match": "waiting sends it; a single question has nothing to compare with",

@@ -9,13 +9,19 @@ const TONES = {
 };
 const MARKS = { calm: '○', busy: '◐', ok: '●', warn: '▲', danger: '✕' };
 
+/** How a state is shown: `calm`, `busy`, `ok`, `warn` or `danger`, and the mark of that. */
+export function toneOf(status) {
+  const tone = TONES[status] ?? 'calm';
+  return { tone, mark: MARKS[tone] };
+}
+
 /** A state in a word, with a mark, so that colour is not the only sign. */
 export function badge(status) {
-  const tone = TONES[status] ?? 'calm';
+  const { tone, mark } = toneOf(status);
   return h(
     'span',
     { class: ['badge', `badge-${tone}`] },
-    h('span', { 'aria-hidden': 'true', class: 'badge-mark' }, MARKS[tone]),
+    h('span', { 'aria-hidden': 'true', class: 'badge-mark' }, mark),
     tOr(`app.status_${status}`, status),
   );
 }

@@ -18,8 +18,9 @@ const PAD = { top: 14, right: 18, bottom: 40, left: 56 };
  *   ticks?: number[]}, y: {label: string, format?: function, domain?: [number, number]},
  *   series: Array<{id: string, label: string, colour?: number, dashed?: boolean, points:
  *   Array<{x: number, y: number, low?: number, high?: number, note?: string}>}>, height?: number,
- *   marks?: boolean}} options `colour` is a number 1–8 of the palette, by default the place in the
- *   list; `low` and `high` are an interval's ends; `marks`: whether points are marked (else lines).
+ *   marks?: boolean, rules?: Array<{x: number, label: string}>}} options `colour` is a number 1–8 of the palette, by default the place in the
+ *   list; `low` and `high` are an interval's ends; `marks`: whether points are marked (else lines);
+ *   `rules`: places along x that are marked from top to bottom; the summary has to say them, too.
  * @returns {{node: HTMLElement, update: function(object): void}} `update` draws it anew with
  *   changed options.
  */
@@ -155,6 +156,7 @@ function picture(given, shown, width, at, pointAt) {
     s('defs', null, s('clipPath', { id: clip }, s('rect', { x: PAD.left - 6, y: PAD.top - 6, width: inner.width + 12, height: inner.height + 12 }))),
   );
   drawAxes(root, given, xs, ys, inner);
+  for (const rule of given.rules ?? []) drawRule(root, rule, xs.of(rule.x), inner);
   const drawn = s('g', { 'clip-path': `url(#${clip})` });
   root.append(drawn);
   shown.forEach((series) => drawSeries(drawn, given, series, given.series.indexOf(series), xs, ys, shown.length, shown.indexOf(series)));
@@ -194,6 +196,15 @@ function drawAxes(root, given, xs, ys, inner) {
     s('line', { x1: PAD.left, x2: PAD.left + inner.width, y1: bottom, y2: bottom, class: 'axis' }),
     s('text', { x: PAD.left + inner.width / 2, y: bottom + 36, class: 'axis-text', 'text-anchor': 'middle' }, given.x.label),
     s('text', { x: 14, y: PAD.top + inner.height / 2, class: 'axis-text', 'text-anchor': 'middle', transform: `rotate(-90 14 ${PAD.top + inner.height / 2})` }, given.y.label),
+  );
+}
+
+function drawRule(root, rule, x, inner) {
+  // The words stand on the side where there is room for them.
+  const isLeft = x > PAD.left + inner.width / 2;
+  root.append(
+    s('line', { x1: x, x2: x, y1: PAD.top - 6, y2: PAD.top + inner.height, class: 'rule', 'stroke-dasharray': '3 3' }),
+    s('text', { x: x + (isLeft ? -6 : 6), y: PAD.top + 4, class: 'rule-text', 'text-anchor': isLeft ? 'end' : 'start' }, rule.label),
   );
 }
 

@@ -1,0 +1,1 @@
+"""Browsers that people sign in with: a cookie in the place of a key."""
