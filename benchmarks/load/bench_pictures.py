@@ -131,7 +131,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = work / "phantoms.zip"
     counts = {"train": {"benign": 60, "malignant": 50}, "test": {"benign": 20, "malignant": 20}}
-    draw_phantoms(data, counts=counts, image_size=128)
+    if not data.exists():  # of a run before, whose trainings are used again
+        draw_phantoms(data, counts=counts, image_size=128)
     with service(folder) as (url, key, process), Client(url, key=key) as client:
         memory = Memory(process.pid)
         memory.start()

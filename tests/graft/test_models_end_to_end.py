@@ -85,7 +85,7 @@ def test_pictures_do_not_wait_for_a_training(
         (model,) = client.models.list(job_id=study.id).items
         client.jobs.cancel(study)
 
-        gan = tiny_spec["gans"][0] | {"epochs": 100_000, "snapshots": 0, "keep": "last"}
+        gan = tiny_spec["gans"][0] | {"epochs": 100_000, "snapshots": 1, "keep": "last"}
         training = client.jobs.submit(spec | {"gans": [gan]})
 
         def is_training() -> bool:
