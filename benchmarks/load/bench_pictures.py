@@ -38,7 +38,7 @@ _WAIT = {"Prefer": "wait=10"}
 
 
 def trained_models(client: Client, dataset_id: str, asked: list[str]) -> list[Model]:
-    """Train ``gan:size`` for two epochs each; return the models."""
+    """Train ``gan:size`` for two epochs each; return the models, and leave the studies at that."""
     gans = []
     for one in asked:
         name, size = one.split(":")
@@ -52,10 +52,15 @@ def trained_models(client: Client, dataset_id: str, asked: list[str]) -> list[Mo
             "gans": [gan],
             "benchmark": {"classifiers": []},
         }
-        job = client.jobs.wait(client.jobs.submit(spec), timeout=900)
-        if job.status != "succeeded":
-            raise SystemExit(f"the training of {gan} {job.status}: {job.error}")
-        found += client.models.list(job_id=job.id).items
+        job = client.jobs.submit(spec)
+        while not (made := client.models.list(job_id=job.id).items):
+            time.sleep(1)
+            if client.jobs.get(job.id).status == "failed":
+                raise SystemExit(f"the training of {gan} failed")
+        found += made
+        client.jobs.cancel(job.id)
+    while any(not client.jobs.get(model.job_id).is_final for model in found):
+        time.sleep(1)
     return found
 
 
@@ -126,7 +131,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = work / "phantoms.zip"
     counts = {"train": {"benign": 60, "malignant": 50}, "test": {"benign": 20, "malignant": 20}}
-    draw_phantoms(data, counts=counts, image_size=128)
+    if not data.exists():  # of a run before, whose trainings are used again
+        draw_phantoms(data, counts=counts, image_size=128)
     with service(folder) as (url, key, process), Client(url, key=key) as client:
         memory = Memory(process.pid)
         memory.start()

@@ -47,15 +47,30 @@ def wait_and_fork(*, parent: int | None) -> int:
     """Load, then serve the socket on standard input until its other end is closed.
 
     Returns:
-        The exit code of a stop.
+        The exit code of a stop; at once where children could not use a GPU.
     """
     if parent is not None:
         die_with_parent(parent)
+    # Whoever asks whether there is a GPU must not begin CUDA here: so it asks the driver's library.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     for name in _AHEAD:
         import_module(name)
+    if not can_begin_cuda_in_a_fork():
+        return EXIT_STOPPED
     with socket.socket(fileno=os.dup(0)) as asked:
         serve(asked, lambda folder: main(folder, parent=None, confines=True))
     return EXIT_STOPPED
+
+
+def can_begin_cuda_in_a_fork() -> bool:
+    """Say whether a child could use a GPU: not where something here has begun CUDA already."""
+    import torch
+
+    is_poisoned = getattr(torch.cuda, "_is_in_bad_fork", lambda: False)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(int(is_poisoned()))
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def serve(asked: socket.socket, run: RunStep) -> None:

@@ -137,7 +137,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> ContractService:
         transport = httpx.MockTransport(answer)
         return Client("http://x", key="k", patience=Patience(retries=0), transport=transport)
 
-    for name in {called.split()[0] for called in ASKING} - {"me", "usage", "workers"}:
+    for name in {called.split()[0] for called in ASKING} - {"me", "usage"}:
         monkeypatch.setattr(f"graft.cli.{name}.connect", connect)
     return made
 

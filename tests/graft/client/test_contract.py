@@ -62,7 +62,7 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
         job_id="x", dataset_id="y", gan="infogan", **SPAN, **PAGE
     ),
     "get_model": lambda c, _: c.models.get("x"),
-    "make_images": lambda c, _: c.models.make_images("x", {"count": 1}, **KEY),
+    "make_images": lambda c, _: c.models.make_images("x", {"count": 1}, wait_seconds=1, **KEY),
     "create_key": lambda c, _: c.keys.create(
         "n", scopes=["reader"], expires_at=THEN, limits={"unfinished_jobs": 1}, **KEY
     ),
