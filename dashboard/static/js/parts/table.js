@@ -4,7 +4,7 @@
  * reader's count of rows (`aria-rowcount`), are right.
  */
 
-import { fill, h } from '../core/dom.js';
+import { h } from '../core/dom.js';
 import { t } from '../core/i18n.js';
 
 const AHEAD = 12;
@@ -13,11 +13,12 @@ const FEW = 80;
 
 /**
  * @param {{label: string, columns: Array<{id: string, label: string, cell: function(any): any,
- *   sort?: function(any): (number|string), number?: boolean, wide?: boolean, class?: string}>, key: function(any): string,
- *   rowHeight?: number, selectable?: boolean, onSelect?: function(Set<string>): void,
- *   empty?: any, onEnd?: function(): void}} options `cell` makes what a row shows in a column; `sort` gives what it is sorted
- *   by. `selectable` adds boxes to tick, whose keys `onSelect` is given. `onEnd` is called whenever the
- *   last rows of a long table come into sight: more can be fetched then.
+ *   sort?: function(any): (number|string), number?: boolean, wide?: boolean, class?: string}>,
+ *   key: function(any): string, rowHeight?: number, selectable?: boolean,
+ *   onSelect?: function(Set<string>): void, empty?: any, onEnd?: function(): void}} options `cell`
+ *   makes what a row shows in a column; `sort` gives what it is sorted by. `selectable` adds boxes to
+ *   tick, whose keys `onSelect` is given. `onEnd` is called whenever the last rows of a long table
+ *   come into sight: more can be fetched then.
  * @returns {{node: HTMLElement, set: function(Array<any>): void, selected: Set<string>}}
  */
 export function table({ label, columns, key, rowHeight = 45, selectable = false, onSelect, empty, onEnd }) {
@@ -31,6 +32,9 @@ export function table({ label, columns, key, rowHeight = 45, selectable = false,
   const box = h('div', { class: 'table-box', tabindex: 0, role: 'region', 'aria-label': label }, node);
   const nothing = h('div', { class: 'empty', hidden: true }, empty ?? t('app.nothing_yet'));
   const made = new Map(); // key → {row, tr}
+  const newSpacer = () => h('tr', { class: 'spacer', 'aria-hidden': 'true' }, h('td', { colspan: columns.length + (selectable ? 1 : 0) }));
+  const above = newSpacer();
+  const below = newSpacer();
   let from = -1;
   let to = -1;
 
@@ -98,24 +102,33 @@ export function table({ label, columns, key, rowHeight = 45, selectable = false,
     if (first === from && last === to) return;
     [from, to] = [first, last];
     const focused = body.contains(document.activeElement) ? document.activeElement : null;
-    fill(
-      body,
-      first > 0 && spacer(first),
-      sorted.slice(first, last).map((row, i) => rowOf(row, first + i)),
-      last < sorted.length && spacer(sorted.length - last),
-    );
-    // Rows are taken out and put back: what had the focus must keep it.
+    const rest = sorted.length - last;
+    show([
+      ...(first > 0 ? [held(above, first)] : []),
+      ...sorted.slice(first, last).map((row, i) => rowOf(row, first + i)),
+      ...(rest > 0 ? [held(below, rest)] : []),
+    ]);
+    // A row that is moved is taken out and put back: what had the focus must keep it.
     if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
     node.setAttribute('aria-rowcount', sorted.length + 1);
     nothing.hidden = sorted.length > 0;
     node.hidden = sorted.length === 0;
   }
 
-  const spacer = (count) => {
-    const td = h('td', { colspan: columns.length + (selectable ? 1 : 0) });
-    td.style.setProperty('block-size', `${count * rowHeight}px`);
-    return h('tr', { class: 'spacer', 'aria-hidden': 'true' }, td);
-  };
+  /** Put these rows into the page, and touch none that is in its place already. */
+  function show(wanted) {
+    const kept = new Set(wanted);
+    for (const tr of [...body.children]) if (!kept.has(tr)) tr.remove();
+    let at = body.firstChild;
+    for (const tr of wanted)
+      if (tr === at) at = at.nextSibling;
+      else body.insertBefore(tr, at);
+  }
+
+  function held(spacer, count) {
+    spacer.firstChild.style.setProperty('block-size', `${count * rowHeight}px`);
+    return spacer;
+  }
 
   let due = false;
   box.addEventListener('scroll', () => {

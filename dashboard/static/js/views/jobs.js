@@ -89,7 +89,7 @@ export async function view({ signal }) {
     'div',
     { class: 'page jobs' },
     pageHead({ title, actions: newJob ? [newJob] : [] }),
-    h('section', { class: 'card', 'aria-label': t('jobs.title') }, filters({ datasets, onChange: (isOther) => (isOther ? begin() : draw()) }), trouble, place, h('div', { class: 'jobs-foot' }, count, more)),
+    h('div', { class: 'card' }, filters({ datasets, onChange: (isOther) => (isOther ? begin() : draw()) }), trouble, place, h('div', { class: 'jobs-foot' }, count, more)),
     compare,
   );
   await begin();

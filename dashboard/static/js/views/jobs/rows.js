@@ -81,8 +81,8 @@ function said(job) {
   if (isOver(job)) return ['', null];
   if (job.status === 'queued' && job.progress.fraction === 0) return [t('jobs.waiting'), null];
   const stage = job.progress.stage ? tOr(`jobs.stage_${job.progress.stage}`, job.progress.stage) : '';
-  const parts = [percent(job.progress.fraction), left(job.progress.eta_seconds), stage];
-  return [parts.filter(Boolean).join(' · '), job.progress.detail];
+  const parts = [percent(job.progress.fraction), left(job.progress.eta_seconds) || stage];
+  return [parts.filter(Boolean).join(' · '), [stage, job.progress.detail].filter(Boolean).join(': ')];
 }
 
 /** How long it has been carried out, in seconds; null before it has begun. */
@@ -98,16 +98,16 @@ export function columns({ datasetName, withKind, menu }) {
       id: 'name', label: t('jobs.name'), class: 'job-name', sort: (row) => nameOf(row.job).toLowerCase(),
       cell: (row) => row.cell('span', null, (job) => h('a', { href: `#/jobs/${job.id}`, title: nameOf(job) }, nameOf(job))),
     },
-    withKind && { id: 'kind', label: t('jobs.kind'), sort: (row) => row.job.kind, cell: (row) => t(`jobs.kind_${row.job.kind}`) },
-    { id: 'status', label: t('jobs.status'), sort: (row) => row.job.status, cell: (row) => row.cell('span', null, (job) => badge(job.status)) },
+    withKind && { id: 'kind', label: t('jobs.kind'), class: 'job-kind', sort: (row) => row.job.kind, cell: (row) => t(`jobs.kind_${row.job.kind}`) },
+    { id: 'status', label: t('jobs.status'), class: 'job-status', sort: (row) => row.job.status, cell: (row) => row.cell('span', null, (job) => badge(job.status)) },
     { id: 'progress', label: t('jobs.progress'), class: 'job-progress', sort: (row) => row.job.progress.fraction, cell: progressCell },
     {
       id: 'dataset', label: t('jobs.dataset'), class: 'job-dataset', sort: (row) => datasetName(row.job.dataset_id).toLowerCase(),
       cell: (row) => h('a', { href: `#/datasets/${row.job.dataset_id}`, title: datasetName(row.job.dataset_id) }, datasetName(row.job.dataset_id)),
     },
-    { id: 'created', label: t('jobs.created'), sort: (row) => Date.parse(row.job.created_at), cell: (row) => row.cell('span', null, (job) => when(job.created_at)) },
+    { id: 'created', label: t('jobs.created'), class: 'job-created', sort: (row) => Date.parse(row.job.created_at), cell: (row) => row.cell('span', null, (job) => when(job.created_at)) },
     {
-      id: 'took', label: t('jobs.took'), number: true, sort: (row) => took(row.job) ?? -1,
+      id: 'took', label: t('jobs.took'), number: true, class: 'job-took', sort: (row) => took(row.job) ?? -1,
       cell: (row) => row.cell('span', null, (job) => (took(job) === null ? '–' : duration(took(job)))),
     },
     { id: 'menu', label: h('span', { class: 'visually-hidden' }, t('jobs.actions')), class: 'job-menu', cell: menu },
