@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ _LAY_OUT = """async (steps) => {
   const main = document.querySelector('script[type=module]').src;
   const { graphOf, place } = await import(main.replace('app.js', 'views/job/layout.js'));
   const graph = graphOf(steps);
-  const sizes = { width: 100, heightOf: (node) => 20 + node.names.length, columnGap: 30, rowGap: 10 };
+  const heightOf = (node) => 20 + node.names.length;
+  const sizes = { width: 100, heightOf, columnGap: 30, rowGap: 10 };
   const { places, paths, width, height } = place(graph, sizes);
-  const placed = Object.fromEntries([...places].map(([id, { x, y, height }]) => [id, { x, y, height }]));
+  const plain = ([id, { x, y, height }]) => [id, { x, y, height }];
+  const placed = Object.fromEntries([...places].map(plain));
   return { ...graph, placed, paths, width, height };
 }"""
 
@@ -48,7 +51,7 @@ def reached_by(edges: list[list[str]]) -> dict[str, set[str]]:
         for found in after.values():
             more = set().union(*(after[one] for one in found)) if found else set()
             has_changed = has_changed or not more <= found
-            found |= more
+            found.update(more)
     return after
 
 
@@ -69,7 +72,7 @@ def test_a_big_study_is_lanes_from_left_to_right(clinic: Any, visit: Any) -> Non
     assert all(placed[begin]["x"] < placed[end]["x"] for begin, end in graph["edges"])
     for column in {one["x"] for one in placed.values()}:
         stack = sorted((one["y"], one["height"]) for one in placed.values() if one["x"] == column)
-        for (y, height), (below, _) in zip(stack, stack[1:], strict=False):
+        for (y, height), (below, _) in pairwise(stack):
             assert y + height + 10 <= below + 1e-6
     assert all(0 <= one["x"] <= graph["width"] - 100 for one in placed.values())
     assert all(0 <= one["y"] <= graph["height"] - one["height"] + 1e-6 for one in placed.values())
