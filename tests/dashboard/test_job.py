@@ -150,6 +150,6 @@ def test_a_page_goes_on_by_itself_after_the_service_was_killed(visit: Any, tmp_p
         with served.client() as client:
             assert client.datasets.get(dataset.id).status == "ready"
         # What the browser said of a service that was away.
-        someone.troubles[:] = [one for one in someone.troubles if "ERR_CONNECTION" not in one]
+        someone.troubles[:] = [one for one in someone.troubles if "net::ERR_" not in one]
     finally:
         end(served)
