@@ -32,6 +32,7 @@ _TAGS = {
     "session": "Signing in with a browser, for the service's own page; programs need none of it.",
     "limits": "What may be used, how much of it is left, and what was used.",
     "audit": "The append-only trail: who did what.",
+    "workers": "What carries out the steps, and how much waits for it.",
     "health": "For probes and scrapers.",
 }
 _HEADERS = {

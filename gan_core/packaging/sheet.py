@@ -77,7 +77,7 @@ class Sheet:
         return {
             "is_synthetic": True,
             "columns": min(_PER_ROW, len(self.images)),
-            "gap": _GAP,
+            "gap": GAP,
             "size": self.images[0].shape[0] if self.images else None,
             "images": self.cells,
             "left_out": self.left_out,

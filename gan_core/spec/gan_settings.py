@@ -24,12 +24,14 @@ class Setting:
         default: What holds where none is given; None for one that the kind works out itself.
         allowed: What it may be, in words that follow "must be".
         accepts: Whether a value is that.
+        schema: The same as JSON schema, for whoever makes a form of it.
         is_real: Whether it is made of numbers that need not be whole, so that 40 means 40.0.
     """
 
     default: Any
     allowed: str
     accepts: Callable[[Any], bool]
+    schema: Mapping[str, Any]
     is_real: bool = False
 
     def normal(self, value: Any) -> Any:
@@ -52,22 +54,32 @@ def _is_whole(value: Any, low: int, high: int) -> bool:
 
 def _whole(default: int | None, low: int, high: int) -> Setting:
     return Setting(
-        default, f"a whole number from {low} to {high}", lambda value: _is_whole(value, low, high)
+        default,
+        f"a whole number from {low} to {high}",
+        lambda value: _is_whole(value, low, high),
+        {"type": "integer", "minimum": low, "maximum": high},
     )
 
 
 def _number(default: float | None, low: float, high: float = math.inf) -> Setting:
     allowed = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+    ends = {"minimum": low} if math.isinf(high) else {"minimum": low, "maximum": high}
     return Setting(
         default,
         allowed,
         lambda value: _is_number(value) and low <= value <= high,
+        {"type": "number", **ends},
         is_real=True,
     )
 
 
 def _choice(default: str, *choices: str) -> Setting:
-    return Setting(default, f"one of {', '.join(choices)}", lambda value: value in choices)
+    return Setting(
+        default,
+        f"one of {', '.join(choices)}",
+        lambda value: value in choices,
+        {"type": "string", "enum": list(choices)},
+    )
 
 
 def _rate(default: float) -> Setting:
@@ -75,8 +87,13 @@ def _rate(default: float) -> Setting:
         default,
         "above 0 and at most 1",
         lambda value: _is_number(value) and 0 < value <= 1,
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         is_real=True,
     )
+
+
+# Each place means something: nothing may be sorted, and a value may stand there twice.
+_ORDERED = {"x-ordered": True}
 
 
 def _betas(first: float, second: float) -> Setting:
@@ -88,6 +105,13 @@ def _betas(first: float, second: float) -> Setting:
             and len(value) == 2
             and all(_is_number(beta) and 0 <= beta < 1 for beta in value)
         ),
+        {
+            "type": "array",
+            "items": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+            "minItems": 2,
+            "maxItems": 2,
+            **_ORDERED,
+        },
         is_real=True,
     )
 
@@ -101,6 +125,12 @@ def _wholes(default: Sequence[int], low: int, high: int) -> Setting:
             and len(value) > 0
             and all(_is_whole(number, low, high) for number in value)
         ),
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": low, "maximum": high},
+            "minItems": 1,
+            **_ORDERED,
+        },
     )
 
 
@@ -173,6 +203,25 @@ CONDITIONAL_GANS = tuple(
     name for name, settings in GAN_SETTINGS.items() if "blend_start" in settings
 )
 """The kinds that can learn from labels."""
+
+
+def settings_schemas() -> dict[str, Any]:
+    """Return the JSON schema of each kind's settings, by kind, with what holds by itself.
+
+    A setting that the kind works out itself has no default.
+    """
+    return {
+        gan: {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                name: {**setting.schema}
+                | ({} if setting.default is None else {"default": setting.default})
+                for name, setting in settings.items()
+            },
+        }
+        for gan, settings in GAN_SETTINGS.items()
+    }
 
 
 def refusal(gan: str, given: Mapping[str, Any]) -> str | None:

@@ -19,6 +19,7 @@ from gan_core.spec.gan_settings import (
     discriminator_blocks,
     normalised,
     refusal,
+    settings_schemas,
     without_defaults,
 )
 from gan_core.spec.privacy import PRIVATE_NORM, PrivacySpec, privacy_refusal
@@ -84,7 +85,12 @@ class GanSpec(Strict):
     stop_early: bool = False
     """End the training when judgements no longer get better, or when it learns its images by
     heart."""
-    settings: dict[str, SettingValue] = Field(default_factory=dict, max_length=32)
+    settings: dict[str, SettingValue] = Field(
+        default_factory=dict,
+        max_length=32,
+        # JSON schema cannot say "by the value of another field" without a union of whole GANs.
+        json_schema_extra={"x-by": {"field": "name", "schemas": settings_schemas()}},
+    )
     """The kind's own settings (``width``, ``loss``, ``augment``, …); those left out take the
     kind's defaults. ``job-spec.md`` lists them."""
     pretrain: Literal["none", "other-classes", "all-classes"] = "none"

@@ -5,11 +5,12 @@ import math
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from gan_core.gans import registry
 from gan_core.spec import GanSpec, GraftError
-from gan_core.spec.gan_settings import GAN_SETTINGS, refusal
+from gan_core.spec.gan_settings import GAN_SETTINGS, refusal, settings_schemas
 
 NOT_FOR_A_JOB = {"image_size", "classes", "drawn_class"}
 """Fields of the kinds' settings that a job says elsewhere."""
@@ -56,6 +57,27 @@ def test_the_table_accepts_and_refuses_what_the_kind_does(gan: str, name: str) -
         assert accepted == by_the_kind(gan, {name: value, **beside}), value
         verdicts.add(accepted)
     assert verdicts == {True, False}
+
+
+@pytest.mark.parametrize("gan", registry.names())
+def test_a_form_made_of_the_schema_accepts_what_a_job_does(gan: str) -> None:
+    """But for 1.0 where 1 is meant, which JSON schema takes for the same."""
+    schema = settings_schemas()[gan]
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    verdicts = set()
+    for name, value in ((n, v) for n in GAN_SETTINGS[gan] for v in TRIED):
+        if isinstance(value, float) and (not math.isfinite(value) or value.is_integer()):
+            continue
+        if isinstance(value, int) and abs(value) > 10**300:
+            continue
+        accepted = validator.is_valid({name: value})
+        assert accepted == (refusal(gan, {name: value}) is None), (name, value)
+        verdicts.add(accepted)
+    assert verdicts == {True, False}
+    shown = GanSpec.model_json_schema()["properties"]["settings"]["x-by"]
+    assert shown["schemas"][gan] == schema
+    assert shown["field"] == "name"
 
 
 @pytest.mark.parametrize("gan", registry.names())

@@ -88,6 +88,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "limits lower": ["unfinished_jobs=3", "upload_bytes_per_day=none"],
     "limits usage": [],
     "people list": [],
+    "workers": [],
     "people show": ["usr_1"],
     "people sign-out": ["usr_1"],
     "uploads list": [],
@@ -136,7 +137,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> ContractService:
         transport = httpx.MockTransport(answer)
         return Client("http://x", key="k", patience=Patience(retries=0), transport=transport)
 
-    for name in {called.split()[0] for called in ASKING} - {"me", "usage"}:
+    for name in {called.split()[0] for called in ASKING} - {"me", "usage", "workers"}:
         monkeypatch.setattr(f"graft.cli.{name}.connect", connect)
     return made
 

@@ -13,13 +13,14 @@ const FEW = 80;
 
 /**
  * @param {{label: string, columns: Array<{id: string, label: string, cell: function(any): any,
- *   sort?: function(any): (number|string), number?: boolean, wide?: boolean}>, key: function(any): string,
+ *   sort?: function(any): (number|string), number?: boolean, wide?: boolean, class?: string}>, key: function(any): string,
  *   rowHeight?: number, selectable?: boolean, onSelect?: function(Set<string>): void,
- *   empty?: any}} options `cell` makes what a row shows in a column; `sort` gives what it is sorted
- *   by. `selectable` adds boxes to tick, whose keys `onSelect` is given.
+ *   empty?: any, onEnd?: function(): void}} options `cell` makes what a row shows in a column; `sort` gives what it is sorted
+ *   by. `selectable` adds boxes to tick, whose keys `onSelect` is given. `onEnd` is called whenever the
+ *   last rows of a long table come into sight: more can be fetched then.
  * @returns {{node: HTMLElement, set: function(Array<any>): void, selected: Set<string>}}
  */
-export function table({ label, columns, key, rowHeight = 45, selectable = false, onSelect, empty }) {
+export function table({ label, columns, key, rowHeight = 45, selectable = false, onSelect, empty, onEnd }) {
   let rows = [];
   let order = null; // {id, up}
   let sorted = [];
@@ -34,7 +35,7 @@ export function table({ label, columns, key, rowHeight = 45, selectable = false,
   let to = -1;
 
   for (const column of columns) {
-    const th = h('th', { scope: 'col', class: [column.number && 'num', column.wide && 'wide'] });
+    const th = h('th', { scope: 'col', class: [column.number && 'num', column.wide && 'wide', column.class] });
     if (column.sort)
       th.append(h('button', { type: 'button', class: 'sort', on: { click: () => sortBy(column) } }, column.label));
     else th.append(column.label);
@@ -72,7 +73,7 @@ export function table({ label, columns, key, rowHeight = 45, selectable = false,
       return known.tr;
     }
     const tr = h('tr', { 'aria-rowindex': index + 2 }, selectable && h('td', { class: 'tick' }, tick(row)));
-    for (const column of columns) tr.append(h('td', { class: [column.number && 'num', column.wide && 'wide'] }, column.cell(row)));
+    for (const column of columns) tr.append(h('td', { class: [column.number && 'num', column.wide && 'wide', column.class] }, column.cell(row)));
     made.set(id, { row, tr });
     return tr;
   }
@@ -93,6 +94,7 @@ export function table({ label, columns, key, rowHeight = 45, selectable = false,
     box.classList.toggle('table-long', isLong);
     const first = isLong ? Math.max(0, Math.floor(box.scrollTop / rowHeight) - AHEAD) : 0;
     const last = isLong ? Math.min(sorted.length, Math.ceil((box.scrollTop + (box.clientHeight || 600)) / rowHeight) + AHEAD) : sorted.length;
+    if (isLong && box.scrollTop > 0 && last === sorted.length) onEnd?.();
     if (first === from && last === to) return;
     [from, to] = [first, last];
     const focused = body.contains(document.activeElement) ? document.activeElement : null;
