@@ -151,7 +151,7 @@ def test_every_caveat_is_known_in_korean(visit: Any, clinic: Any) -> None:
 
 def test_what_has_no_results_says_why(admin: Any, clinic: Any) -> None:
     with clinic.client() as client:
-        ingest = next(job for job in client.jobs.list().items if job.kind == "ingest")
+        ingest = client.jobs.list(kind="ingest").items[0]
     page = admin.open(f"/jobs/{ingest.id}/results")
     expect(page.get_by_text("The job is over and left no results.")).to_be_visible()
     codes = {
