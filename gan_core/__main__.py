@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         help="load first, and fork for each folder that is told on standard input, a socket",
     )
     run.add_argument(
+        "--load-after", type=float, default=0.0, metavar="SECONDS", help="unless one is told before"
+    )
+    run.add_argument(
         "--die-with-parent", type=int, metavar="PID", help="end when that parent process ends"
     )
 
@@ -147,7 +150,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.wait:
         from gan_core.steps.waiting import wait_and_fork
 
-        return wait_and_fork(parent=args.die_with_parent)
+        return wait_and_fork(parent=args.die_with_parent, load_after=args.load_after)
     if args.dir is None:
         raise GraftError("not_a_step", "Which folder is to be run was not said.")
     for name in ("study.yaml", "study.json"):

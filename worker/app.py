@@ -25,18 +25,19 @@ from worker.shared import SharedState
 
 _SOFT_SHUTDOWN_SECONDS = 60
 _BROKER_SILENCE_SECONDS = 30.0
+_LATER_SECONDS = 30.0
 
 
 def make_app(
-    settings: Settings, shared: SharedState | None = None, *, loads_at_start: bool = False
+    settings: Settings, shared: SharedState | None = None, *, load_after: float | None = None
 ) -> Celery:
     """Return the Celery app of a worker.
 
     Args:
         settings: The worker's.
         shared: Made before any fork; a fresh one by default.
-        loads_at_start: Whether a step's libraries are loaded before the first step has come, which
-            somebody waits for.
+        load_after: Seconds after its start in which a step's libraries are loaded, where somebody
+            may wait for the first step; null: with the first one that comes.
     """
     shared = shared or SharedState()
     app = Celery("graft", broker=settings.redis_url.get_secret_value(), set_as_current=False)
@@ -85,8 +86,8 @@ def make_app(
         runners[0].run(step_id)
 
     def on_pool_process(**_: Any) -> None:
-        if ready is not None and loads_at_start:
-            ready.prepare()
+        if ready is not None and load_after is not None:
+            ready.prepare(load_after)
 
     def on_pool_process_end(**_: Any) -> None:
         for tracing in tracings:
@@ -112,8 +113,7 @@ def run_worker(
     configure_logs(settings)
     start_tracing(settings, "graft-worker").close()  # to refuse at the start what cannot be had
     shared = SharedState()
-    # One that has other work, too, has been busy before somebody waits for it.
-    app = make_app(settings, shared, loads_at_start=queues == ["interactive"])
+    app = make_app(settings, shared, load_after=_load_after(queues))
     housekeeper = Housekeeper(settings, shared, queues, concurrency)
 
     def on_stop(**_: Any) -> None:
@@ -150,6 +150,16 @@ def run_worker(
     finally:
         housekeeper.stop()
     return 0
+
+
+def _load_after(queues: list[str]) -> float | None:
+    """Return when to load what a person's first picture needs: theirs alone at once.
+
+    Where several workers start on one machine, those that have other work, too, let it start first.
+    """
+    if "interactive" not in queues:
+        return None
+    return 0.0 if queues == ["interactive"] else _LATER_SECONDS
 
 
 def _leave_logging_alone(**_: Any) -> None:

@@ -23,9 +23,10 @@ from worker.processes import ForkedChild
 _PACKAGE = Path(gan_core.__file__).parent
 
 
-def waiting_command() -> list[str]:
+def waiting_command(load_after: float = 0.0) -> list[str]:
     """Return the command of a process that waits to be told folders of steps."""
-    return [sys.executable, "-m", "gan_core", "run", f"--die-with-parent={os.getpid()}", "--wait"]
+    command = [sys.executable, "-m", "gan_core", "run", f"--die-with-parent={os.getpid()}"]
+    return [*command, "--wait", f"--load-after={load_after}"]
 
 
 def code_stamp(package: Path = _PACKAGE) -> str:
@@ -59,8 +60,12 @@ class ReadyChild:
         self._child: ForkedChild | None = None
         self._stamp = ""
 
-    def prepare(self) -> None:
-        """Start it, unless it is there. It loads what it needs while we go on."""
+    def prepare(self, load_after: float = 0.0) -> None:
+        """Start it, unless it is there. It loads what it needs while we go on.
+
+        Args:
+            load_after: Seconds before it does, unless a step comes.
+        """
         if self._is_there():
             return
         self.close()
@@ -69,7 +74,7 @@ class ReadyChild:
         self._asked, its = socket.socketpair()
         with its:
             self._process = subprocess.Popen(
-                waiting_command(),
+                waiting_command(load_after),
                 env=self._environment,
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,

@@ -59,8 +59,8 @@ def trained_models(client: Client, dataset_id: str, asked: list[str]) -> list[Mo
                 raise SystemExit(f"the training of {gan} failed")
         found += made
         client.jobs.cancel(job.id)
-    while any(not client.jobs.get(model.job_id).is_final for model in found):
-        time.sleep(1)
+    for model in found:
+        client.jobs.wait(model.job_id, timeout=300)
     return found
 
 

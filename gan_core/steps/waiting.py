@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import tempfile
@@ -43,14 +44,20 @@ _CRASHED = 1
 RunStep = Callable[[Path], int]
 
 
-def wait_and_fork(*, parent: int | None) -> int:
+def wait_and_fork(*, parent: int | None, load_after: float = 0.0) -> int:
     """Load, then serve the socket on standard input until its other end is closed.
+
+    Args:
+        parent: With whose end to end; None: with nobody's.
+        load_after: Seconds to wait before that, unless a request comes: so long as a machine is
+            busy with the start of everything else.
 
     Returns:
         The exit code of a stop; at once where children could not use a GPU.
     """
     if parent is not None:
         die_with_parent(parent)
+    select.select([0], [], [], load_after)
     # Whoever asks whether there is a GPU must not begin CUDA here: so it asks the driver's library.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     for name in _AHEAD:
