@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+# Milliseconds until something that is waited for counts as missing: other tests run beside these.
+_PATIENCE = 20_000
+expect.set_options(timeout=_PATIENCE)
 # WCAG 2.2 AA, and what it builds upon.
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What the browser says of an answer that a test has asked for: wrong keys, other's jobs.
@@ -98,7 +101,7 @@ def visiting(browser: Browser, url: str, **options: object) -> Iterator[Visit]:
     given = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
     context = browser.new_context(**given)  # type: ignore[arg-type]
     # A test that waits for longer says so itself.
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(_PATIENCE)
     page = context.new_page()
     visit = Visit(context, page, url)
     home = urlsplit(url).netloc
