@@ -18,6 +18,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+# Milliseconds until something that is waited for counts as missing: other tests run beside these.
+_PATIENCE = 20_000
+expect.set_options(timeout=_PATIENCE)
 # WCAG 2.2 AA, and what it builds upon.
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _PATIENCE = 20_000  # milliseconds
