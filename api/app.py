@@ -34,6 +34,7 @@ from api.session import oidc_endpoints as session_oidc
 from api.uploads import endpoints as uploads
 from api.webhooks import endpoints as webhooks
 from api.webhooks.sender import WebhookSender
+from api.workers import endpoints as workers
 from store.database import Database
 from store.doorbell import Doorbell
 from store.objects import Objects
@@ -41,6 +42,11 @@ from store.settings import Settings
 from store.tracing import NO_TRACING, start_tracing
 
 _MAX_JSON_BYTES = 1024 * 1024
+_DOMAINS = (
+    *(uploads, jobs, course, log, models, artifacts),
+    *(keys, me, people, session, session_oidc),
+    *(webhooks, limits, audit, workers),
+)
 _THREADS = 200
 _DESCRIPTION = (
     "Trains GANs on your own images, makes synthetic images of the rare class, and says honestly"
@@ -135,10 +141,7 @@ def assemble(settings: Settings | None = None, **options: Any) -> FastAPI:
     # These two count their own bytes.
     app.include_router(datasets.router, responses=limited)
     app.include_router(uploads.parts_router, responses=limited)
-    about_jobs = (jobs, course, log)
-    about_who = (keys, me, people, session, session_oidc)
-    others = (models, artifacts, webhooks, limits, audit)
-    for domain in (uploads, *about_jobs, *about_who, *others):
+    for domain in _DOMAINS:
         app.include_router(domain.router, max_body_size=_MAX_JSON_BYTES, responses=limited)
     app.include_router(health.router, max_body_size=_MAX_JSON_BYTES)
     app.include_router(pages.assets, max_body_size=_MAX_JSON_BYTES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import structlog
 from fastapi import BackgroundTasks, Depends, Request
 
+from api.datasets.looks import Looks
 from api.limits.gate import Gate
 from store.database import Database
 from store.doorbell import Doorbell
@@ -36,6 +37,8 @@ class Context:
     doorbell: Doorbell
     streams: Counter[str] = field(default_factory=Counter, compare=False)
     """Streams of events that are open in this process, by workspace; of the event loop alone."""
+    looks: Looks = field(default_factory=Looks, compare=False)
+    """Who has looked at pictures of which data set of late."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -75,7 +78,7 @@ class Context:
 
     def ring_after(self, tasks: BackgroundTasks) -> None:
         """Ring the doorbell once the answer is sent: a silent broker delays nobody."""
-        tasks.add_task(self._ring)
+        tasks.add_task(self.ring)
 
     def remove_uploads_after(self, tasks: BackgroundTasks) -> None:
         """Delete what was uploaded and no worker will read, once the answer is sent.
@@ -90,7 +93,8 @@ class Context:
         except Exception:  # noqa: BLE001  # the next cleaning tries again
             _log.exception("uploads_not_removed")
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Ring the doorbell now, for whoever waits for what comes of it."""
         try:
             relay_outbox(self.database, self.doorbell)
         except Exception:  # noqa: BLE001  # the sweeper will ring; the request was answered already

@@ -32,6 +32,7 @@ _TAGS = {
     "session": "Signing in with a browser, for the service's own page; programs need none of it.",
     "limits": "What may be used, how much of it is left, and what was used.",
     "audit": "The append-only trail: who did what.",
+    "workers": "What carries out the steps, and how much waits for it.",
     "health": "For probes and scrapers.",
 }
 _HEADERS = {
@@ -82,6 +83,26 @@ _MORE_LINKS: dict[tuple[str, str], dict[str, Document]] = {
     ("list_artifacts", "200"): {
         name: {"operationId": name, "parameters": {"artifact_id": "$response.body#/items/0/id"}}
         for name in ("get_artifact", "get_content")
+    },
+    ("list_steps", "200"): {
+        "get_course": {
+            "operationId": "get_course",
+            "parameters": {
+                "job_id": "$request.path.job_id",
+                "step_name": "$response.body#/items/0/name",
+            },
+            "description": "Of a step that trains.",
+        },
+    },
+    ("get_course", "200"): {
+        "get_snapshot": {
+            "operationId": "get_snapshot",
+            "parameters": {
+                "job_id": "$request.path.job_id",
+                "step_name": "$request.path.step_name",
+                "number": "$response.body#/snapshots/0/number",
+            },
+        },
     },
 }
 _EXAMPLES: dict[str, Document] = {

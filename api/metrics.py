@@ -33,10 +33,10 @@ from store.database import Database
 from store.figures import Figures, house_figures, paused_by_code
 from store.room import free_by_place
 from store.tallies import LEASE_EXPIRIES, STEP_MILLISECONDS, STEP_OUTCOMES, STEP_RUNS
+from store.workers import MISSED_ROUNDS
 
 _PATIENCE_SECONDS = 5.0
 """Less than Prometheus waits for a scrape, 10 s."""
-_MISSED_ROUNDS = 6
 _USAGE = {
     "resident_bytes": (
         "graft_worker_resident_memory_bytes",
@@ -94,7 +94,7 @@ class Metrics:
         """Tell also what the database and the disks say, at the moment of each scrape."""
         settings = context.settings
         self.registry.register(
-            HouseCollector(context.database, settings.sweep_seconds * _MISSED_ROUNDS)
+            HouseCollector(context.database, settings.sweep_seconds * MISSED_ROUNDS)
         )
         self.registry.register(DiskCollector(lambda: free_by_place(settings)))
 

@@ -15,9 +15,8 @@ from store.figures import waits
 from store.room import lack_of_reserve, lack_of_room
 from store.schema import NEEDED_REVISION, is_behind, revision_of
 from store.tables import WorkerSeen
-from store.workers import WorkerRegister
+from store.workers import MISSED_ROUNDS, WorkerRegister
 
-_MISSED_ROUNDS = 6
 _MOST_SKEW_SECONDS = 5.0
 _PATIENCE_SECONDS = 3.0
 _SILENT = {
@@ -122,7 +121,7 @@ def _of_the_clock(session: Session) -> Iterator[Reason]:
 
 
 def _of_the_workers(ctx: Context, session: Session) -> Iterator[Reason]:
-    workers = WorkerRegister(session).living(ctx.settings.sweep_seconds * _MISSED_ROUNDS)
+    workers = WorkerRegister(session).living(ctx.settings.sweep_seconds * MISSED_ROUNDS)
     queues = waits(session)
     if not workers:
         detail = "No worker has given a sign of life; jobs wait until one does."

@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the step that a folder describes")
     run.add_argument("dir", type=Path, nargs="?", help="a folder with step.json or study.yaml")
     run.add_argument(
-        "--wait", action="store_true", help="be told the folder later, on standard input"
+        "--wait",
+        action="store_true",
+        help="load first, and fork for each folder that is told on standard input, a socket",
     )
     run.add_argument(
         "--die-with-parent", type=int, metavar="PID", help="end when that parent process ends"
@@ -143,9 +145,9 @@ def _run(args: argparse.Namespace) -> int:
     from gan_core.study import read_spec
 
     if args.wait:
-        from gan_core.steps.waiting import wait_and_run
+        from gan_core.steps.waiting import wait_and_fork
 
-        return wait_and_run(parent=args.die_with_parent)
+        return wait_and_fork(parent=args.die_with_parent)
     if args.dir is None:
         raise GraftError("not_a_step", "Which folder is to be run was not said.")
     for name in ("study.yaml", "study.json"):

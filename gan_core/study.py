@@ -13,7 +13,7 @@ import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gan_core.devices import facts_of
 from gan_core.progress import OnProgress, Progress, ShouldStop, ignore_progress, never_stop
@@ -28,6 +28,7 @@ from gan_core.spec.steps import (
     DatasetFacts,
     Plan,
     PlannedStep,
+    Queue,
     columns_lost_with,
     inputs_without,
     step_key,
@@ -226,7 +227,7 @@ def run_study(
     dataset = facts(PackedDataset.open(packed))
     # Nothing is measured: the same command must plan the same steps again.
     device = facts_of(settings.torch_device(), settings.threads)
-    speeds = Speeds(devices={"gpu": device, "cpu": device})
+    speeds = Speeds(devices=dict.fromkeys(get_args(Queue), device))
     resolved = resolve(spec, dataset.train_counts(), data_size=dataset.image_size, speeds=speeds)
     plan = plan_study(resolved, dataset, weights_sha256=_sha256(settings.realesrgan_weights))
     _check_upscaler(plan, out, settings)

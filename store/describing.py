@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gan_core.spec import DatasetFacts
+from gan_core.spec.preview import is_of_preview
 from store.records import ClaimedStep, InputFile, InputPart
 from store.step_tables import Step
 from store.tables import Dataset, Job
@@ -40,7 +41,7 @@ def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedS
             inputs[label] = (upload,)
             continue
         is_dataset = source["source"] == "dataset"
-        files = dataset.files if is_dataset else left[source["step"]]
+        files = _read_by_steps(dataset.files) if is_dataset else left[source["step"]]
         inputs[label] = tuple(
             InputFile(f["name"], f["object_key"], f["size"], f["sha256"]) for f in files
         )
@@ -64,3 +65,8 @@ def claimed_step(session: Session, job: Job, step: Step, token: str) -> ClaimedS
         request_id=job.request_id,
         traceparent=job.traceparent,
     )
+
+
+def _read_by_steps(files: list[Any]) -> list[Any]:
+    """Leave out a data set's pictures for people: on another machine each would be fetched."""
+    return [file for file in files if not is_of_preview(file["name"])]

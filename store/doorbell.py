@@ -5,14 +5,25 @@ The database is the truth and Redis a doorbell: a ring that is lost is rung agai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from store.settings import Settings
 
 TASK_NAME = "graft.run_step"
-QUEUES = ("gpu", "cpu")
+QUEUES = ("interactive", "gpu", "cpu")
 _CONNECT_SECONDS = 2.0
 _ANSWER_SECONDS = 2.0
+
+
+def listened_to(queues: Sequence[str]) -> list[str]:
+    """Return the queues of a worker that was told to work on some.
+
+    Whoever works on ``cpu`` works on ``interactive``, too: what a person waits for at the screen is
+    carried out wherever there was no need of a GPU before there was such a queue.
+    """
+    wanted = set(queues) | ({"interactive"} if "cpu" in queues else set())
+    return [queue for queue in QUEUES if queue in wanted]
 
 
 class DoorbellSilent(Exception):  # noqa: N818  # it is a state of the broker, not an error of ours

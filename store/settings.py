@@ -132,8 +132,8 @@ class Settings(IdentitySettings):
     measure_speeds: bool = True
     """Have a worker that has nothing to do time what the profiles train, for estimates."""
     ready_child: bool = True
-    """Whether each worker process keeps a child that has loaded its libraries ahead of the next
-    step. It takes some 200 MB, and saves a few seconds a step."""
+    """Whether each worker process keeps a process that has loaded the libraries of steps, and forks
+    one for each. It takes some 400 MB, and saves a few seconds a step."""
 
     metrics_token: SecretStr | None = None
     """``/metrics`` is answered to who sends it as a bearer token; null: to everybody."""

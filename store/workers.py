@@ -13,6 +13,9 @@ from store.clock import now_of
 from store.tables import WorkerSeen
 
 _LIVING_SECONDS = 300.0
+MISSED_ROUNDS = 6
+"""Of housekeeping (``sweep_seconds`` each), after which a silent worker counts as gone. One can be
+long while the database is busy."""
 
 
 def _device(row: WorkerSeen) -> DeviceFacts | None:

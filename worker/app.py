@@ -27,12 +27,16 @@ _SOFT_SHUTDOWN_SECONDS = 60
 _BROKER_SILENCE_SECONDS = 30.0
 
 
-def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
+def make_app(
+    settings: Settings, shared: SharedState | None = None, *, loads_at_start: bool = False
+) -> Celery:
     """Return the Celery app of a worker.
 
     Args:
         settings: The worker's.
         shared: Made before any fork; a fresh one by default.
+        loads_at_start: Whether a step's libraries are loaded before the first step has come, which
+            somebody waits for.
     """
     shared = shared or SharedState()
     app = Celery("graft", broker=settings.redis_url.get_secret_value(), set_as_current=False)
@@ -60,6 +64,8 @@ def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
     )
     runners: list[StepRunner] = []
     tracings: list[Tracing] = []
+    # Each pool process gets a copy, and starts a process of its own with it.
+    ready = ReadyChild(child_environment(os.environ, None)) if settings.ready_child else None
 
     def run_step(step_id: str) -> None:
         # Made in the pool process: connections do not survive a fork.
@@ -72,25 +78,26 @@ def make_app(settings: Settings, shared: SharedState | None = None) -> Celery:
                     Objects.from_settings(settings),
                     Doorbell(settings),
                     shared,
-                    ready=_ready_child(settings),
+                    ready=ready,
                     tracing=tracings[0],
                 )
             )
         runners[0].run(step_id)
 
+    def on_pool_process(**_: Any) -> None:
+        if ready is not None and loads_at_start:
+            ready.prepare()
+
     def on_pool_process_end(**_: Any) -> None:
         for tracing in tracings:
             tracing.close()
 
+    signals.worker_process_init.connect(on_pool_process, weak=False)
     signals.worker_process_shutdown.connect(on_pool_process_end, weak=False)
 
     # Not shared: Celery would register it with every other app of this process.
     app.task(run_step, name=TASK_NAME, ignore_result=True, shared=False)
     return app
-
-
-def _ready_child(settings: Settings) -> ReadyChild | None:
-    return ReadyChild(child_environment(os.environ, None)) if settings.ready_child else None
 
 
 def run_worker(
@@ -105,7 +112,8 @@ def run_worker(
     configure_logs(settings)
     start_tracing(settings, "graft-worker").close()  # to refuse at the start what cannot be had
     shared = SharedState()
-    app = make_app(settings, shared)
+    # One that has other work, too, has been busy before somebody waits for it.
+    app = make_app(settings, shared, loads_at_start=queues == ["interactive"])
     housekeeper = Housekeeper(settings, shared, queues, concurrency)
 
     def on_stop(**_: Any) -> None:

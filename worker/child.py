@@ -6,7 +6,6 @@ import json
 import os
 import selectors
 import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from store.page_tables import LogLevel
-from worker.priority import give_way
+from worker.processes import OwnChild, StepProcess
 
 _POLL_SECONDS = 0.2
+_CLOSED_POLL_SECONDS = 0.01
 _TAIL_LINES = 60
 _LONGEST_LINE = 1 << 20
 _LONGEST_NOTICE = 1000
@@ -90,7 +90,8 @@ def run_child(
     end_reason: Callable[[], EndReason | None],
     on_progress: OnProgress,
     grace_seconds: float,
-    started: subprocess.Popen[bytes] | None = None,
+    started: StepProcess | None = None,
+    gives_way: bool = True,
     on_notice: OnNotice = ignore_notice,
 ) -> ChildEnd:
     """Run a child to its end.
@@ -105,8 +106,9 @@ def run_child(
             for a shutdown, which waits for a checkpoint.
         on_progress: Called with each progress line's (fraction, detail).
         grace_seconds: How long the child may take to write its checkpoint.
-        started: One that was started ahead and has been told its folder (``worker.ready``); then
-            the command is not used.
+        started: One that has been forked and told its folder (``worker.ready``); then the command
+            is not used.
+        gives_way: Whether one that is started here leaves the processor to others.
         on_notice: Called with each notice's text and level; must not keep us waiting.
     """
     end = ChildEnd()
@@ -127,29 +129,20 @@ def run_child(
         except (ValueError, KeyError, TypeError):
             end.stderr_tail.append(line[:1000])
 
-    with started or subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
-        if started is None:
-            give_way(process.pid)
-        try:
-            _listen(process, end, take_event, end_reason, grace_seconds)
-        finally:
-            # Whatever it started itself goes with it. It has not been reaped yet, so that the
-            # group's number cannot mean somebody else's processes.
-            _signal_group(process, signal.SIGKILL)
-    end.returncode = process.returncode
+    process = started or OwnChild(command, cwd, env, gives_way=gives_way)
+    try:
+        _listen(process, end, take_event, end_reason, grace_seconds)
+    finally:
+        # Whatever it started itself goes with it. It has not been reaped yet, so that the
+        # group's number cannot mean somebody else's processes.
+        process.signal_group(signal.SIGKILL)
+        process.finish()
+    end.returncode = process.returncode or 0
     return end
 
 
 def _listen(
-    process: subprocess.Popen[bytes],
+    process: StepProcess,
     end: ChildEnd,
     take_event: Callable[[str], None],
     end_reason: Callable[[], EndReason | None],
@@ -162,15 +155,16 @@ def _listen(
     kill_at: float | None = None
     with selectors.DefaultSelector() as selector:
         for pipe, lines in pipes.items():
-            assert pipe is not None  # noqa: S101 - both pipes were asked for
             os.set_blocking(pipe.fileno(), False)
             selector.register(pipe, selectors.EVENT_READ, lines)
         while True:
-            has_ended = _has_ended(process)
+            has_ended = process.has_ended()
             if has_ended:
                 # Whatever it started goes with it, and can no longer hold its pipes open.
-                _signal_group(process, signal.SIGKILL)
-            ready = selector.select(0 if has_ended else _POLL_SECONDS)
+                process.signal_group(signal.SIGKILL)
+            # One that has closed its pipes is about to end.
+            pause = _POLL_SECONDS if selector.get_map() else _CLOSED_POLL_SECONDS
+            ready = selector.select(0 if has_ended else pause)
             for key, _ in ready:
                 data = os.read(key.fd, 1 << 16)
                 if data:
@@ -186,7 +180,7 @@ def _listen(
                 os.kill(process.pid, signal.SIGTERM)
                 kill_at = time.monotonic() + _grace(reason, grace_seconds)
             if kill_at is not None and time.monotonic() >= kill_at:
-                _signal_group(process, signal.SIGKILL)
+                process.signal_group(signal.SIGKILL)
     for lines in pipes.values():
         lines.finish()
 
@@ -195,20 +189,3 @@ def _grace(reason: EndReason, for_a_checkpoint: float) -> float:
     if reason is EndReason.LOST:
         return 0.0
     return for_a_checkpoint if reason is EndReason.SHUTDOWN else _SHORT_GRACE_SECONDS
-
-
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Say whether the process has ended, without reaping it."""
-    try:
-        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
-    except ChildProcessError:
-        return True
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    if process.returncode is not None:
-        return
-    try:
-        os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        return

@@ -14,10 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from store.clock import now_of
 from store.database import Database
 from store.settings import Settings
-from store.workers import WorkerRegister
-
-# Rounds that may be missed: one can be long while the database is busy.
-_MISSED_ROUNDS = 6
+from store.workers import MISSED_ROUNDS, WorkerRegister
 
 
 def silent_seconds(database: Database, host: str) -> float | None:
@@ -44,7 +41,7 @@ def main() -> int:
         sys.stdout.write(f"no worker on {host}\n")
         return 1
     sys.stdout.write(f"the worker on {host} was seen {silence:.0f} s ago\n")
-    return 0 if silence < settings.sweep_seconds * _MISSED_ROUNDS else 1
+    return 0 if silence < settings.sweep_seconds * MISSED_ROUNDS else 1
 
 
 if __name__ == "__main__":

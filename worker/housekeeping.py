@@ -17,7 +17,7 @@ from store.removals import is_pending
 from store.room import lack_of_room
 from store.settings import Settings
 from store.sweeping import is_at_work, over_among, ring_when_idle, sweep
-from store.workers import WorkerRegister
+from store.workers import MISSED_ROUNDS, WorkerRegister
 from worker.abandoned import take_abandoned
 from worker.cleaning import CleaningProcess
 from worker.deafness import Listening
@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 
 _HOUR = 3600.0
 _HUNG_SECONDS = 180.0
-_MISSED_ROUNDS = 6
 _EXIT_HUNG = 70
 _DAY = 24 * _HOUR
 _GIVE_WAY_SECONDS = 0.5
@@ -51,7 +50,7 @@ class Housekeeper:
         self._settings = settings
         self._concurrency = concurrency
         self._place = place_of(settings.data_dir)
-        self._listening = Listening(shared, settings.sweep_seconds * _MISSED_ROUNDS)
+        self._listening = Listening(shared, settings.sweep_seconds * MISSED_ROUNDS)
         self._shared = shared
         self._queues = queues
         self._round = threading.Lock()

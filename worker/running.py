@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +37,7 @@ from worker.outcome import (
     failure_of,
     outcome_of,
 )
+from worker.processes import ForkedChild
 from worker.ready import ReadyChild
 from worker.shared import SharedState
 from worker.step_dir import StepDirBusyError, empty_step_dir, fill_step_dir, locked_step_dir
@@ -274,6 +274,7 @@ class StepRunner:
                         on_progress=keeper.tell,
                         grace_seconds=_GRACE_SECONDS,
                         started=self._waiting_child(step, folder),
+                        gives_way=_gives_way(step),
                         on_notice=told.notice,
                     )
                     child.note(graft_child_returncode=end.returncode)
@@ -314,11 +315,11 @@ class StepRunner:
             return failure_of(error), None
         return outcome, ingested
 
-    def _waiting_child(self, step: ClaimedStep, folder: Path) -> subprocess.Popen[bytes] | None:
+    def _waiting_child(self, step: ClaimedStep, folder: Path) -> ForkedChild | None:
         # What a stranger sent is read where as little as possible was loaded before.
         if self._ready is None or step.kind == "ingest":
             return None
-        return self._ready.take(folder)
+        return self._ready.take(folder, gives_way=_gives_way(step))
 
     def _go_on(self, keeper: LeaseKeeper) -> None:
         """Raise when the step is not wanted any more, while its inputs are being brought."""
@@ -415,6 +416,14 @@ class StepRunner:
                     is_ours = ledger.release(step.id, step.token)
                     word = "released"
         return word if is_ours else "lost"
+
+
+def _gives_way(step: ClaimedStep) -> bool:
+    """Say whether a step takes what others leave of the processor; a drawing is waited for.
+
+    Reading an upload is, too, but for longer: those who draw meanwhile should not feel it.
+    """
+    return step.kind != "draw"
 
 
 def _read_index(folder: Path) -> Ingested:

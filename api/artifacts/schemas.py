@@ -18,7 +18,8 @@ class ArtifactView(BaseModel):
     id: str
     job_id: str
     kind: str
-    """``synthetic-zip``, ``report-html``, ``results-json``, ``results-csv``, ``samples-png``, …"""
+    """``synthetic-zip``, ``report-html``, ``results-json``, ``results-csv``, ``samples-png``,
+    ``nearest-png``, …"""
     name: str
     media_type: str
     size: int

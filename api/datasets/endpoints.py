@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -12,12 +12,14 @@ from api.auth import Reader, Researcher
 from api.context import Context, Ctx
 from api.datasets.from_parts import FromParts, accepted, from_parts
 from api.datasets.intake import Intake
+from api.datasets.previews import PreviewView, content_of, object_key
 from api.datasets.schemas import DatasetView
 from api.datasets.service import DatasetService, Upload
 from api.http_rules import CreatedAfter, CreatedBefore, Cursor, Id, Limit, PageOf, retry_after
 from api.idempotency import Made, Once, OnceOnly, Outcome
 from api.limits.quotas import Quotas, UploadRoom
 from api.problems import Problem, described
+from gan_core.spec.preview import Preview
 from store.columns import new_id
 from store.repositories import Identity
 from store.repositories.paging import Period
@@ -173,6 +175,42 @@ def get_dataset(ctx: Ctx, who: Reader, response: Response, dataset_id: Id) -> Da
     if view.status == "ingesting":
         response.headers["Retry-After"] = retry_after(None)
     return view
+
+
+@router.get("/{dataset_id}/preview", responses=described(404, 409, 410))
+def get_dataset_preview(ctx: Ctx, who: Reader, response: Response, dataset_id: Id) -> PreviewView:
+    """Look at some of a data set's images, and at those that occur twice.
+
+    The sheets are real images: getting one is noted in the audit trail, once for all that are got
+    within ten minutes.
+    """
+    with ctx.database.read() as session:
+        key = object_key(DatasetService(session, who, ctx.objects).get(dataset_id))
+    preview = Preview.model_validate_json(content_of(ctx.objects, key))
+    response.headers["Cache-Control"] = "no-store"
+    return PreviewView.of(dataset_id, preview)
+
+
+@router.get(
+    "/{dataset_id}/preview/{number}",
+    response_class=Response,
+    responses={
+        200: {"description": "The sheet.", "content": {"image/png": _BINARY}},
+        **described(404, 409, 410),
+    },
+)
+def get_dataset_preview_sheet(
+    ctx: Ctx,
+    who: Reader,
+    dataset_id: Id,
+    number: Annotated[int, Path(ge=0, le=9999, description="Of a sheet of the preview.")],
+) -> Response:
+    """Get a sheet of small pictures as a PNG; its own metadata say that they are real images."""
+    with ctx.database.read() as session:
+        key = object_key(DatasetService(session, who, ctx.objects).get(dataset_id), number)
+    content = content_of(ctx.objects, key)
+    ctx.looks.note(ctx.database, who, dataset_id)
+    return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 @router.delete("/{dataset_id}", status_code=204, responses=described(404, 409))

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from api.datasets.previews import has_preview
 from store.tables import Dataset, DatasetStatus
 
 
@@ -52,6 +53,8 @@ class DatasetView(BaseModel):
         links = {"self": f"/v1/datasets/{row.id}"}
         if row.job_id is not None:
             links["ingest"] = f"/v1/jobs/{row.job_id}"
+        if has_preview(row.files):
+            links["preview"] = f"/v1/datasets/{row.id}/preview"
         return cls(
             id=row.id,
             name=row.name,

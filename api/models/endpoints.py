@@ -16,6 +16,7 @@ from api.jobs.answering import accepted
 from api.jobs.schemas import EstimateView, JobView, PlannedJobView, PlannedStepView
 from api.models.schemas import ModelDetailView, ModelView
 from api.models.service import ModelService
+from api.models.waiting import Prefer, at_its_end
 from api.problems import described
 from gan_core.spec import ImagesSpec
 from gan_core.spec.job import GanName
@@ -78,10 +79,13 @@ def make_images(
     spec: ImagesSpec | None = None,
     dry_run: Annotated[bool, Query(description="Answer the plan, and start nothing.")] = False,
     once: Once,
+    prefer: Prefer = None,
 ) -> Response:
     """Make images from a generator: a job of the kind `images`, which leaves a zip.
 
-    They are compared with the training images and labelled as a study's are.
+    They are compared with the training images and labelled as a study's are. Up to 64 go before
+    every study, and are usually there within a second or two: with `Prefer: wait=10` the answer
+    says how the job is once it is over.
     """
     asked = spec or ImagesSpec()
     if dry_run:
@@ -96,7 +100,7 @@ def make_images(
     outcome = once.carry_out(who, asked, work)
     if outcome.is_new:
         ctx.ring_after(tasks)
-    return outcome.response
+    return at_its_end(ctx, who, outcome.response, prefer)
 
 
 def _planned(ctx: Context, who: Identity, model_id: str, asked: ImagesSpec) -> PlannedJobView:

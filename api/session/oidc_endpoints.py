@@ -29,7 +29,10 @@ PAGE = "/"
 _CHOOSING = Interim("graft_choosing", "/v1/session/workspace", seconds=600, samesite="strict")
 _NO_STORE = {"Cache-Control": "no-store"}
 _THERE: dict[int | str, dict[str, Any]] = {303: {"description": "Go on at `Location`."}}
-_Told = Annotated[str | None, Query(max_length=4096)]
+# RFC 6749, Appendix A; as long as all of them together fit into a request's head.
+_PRINTABLE = r"^[\x20-\x7e]*$"
+_Told = Annotated[str | None, Query(max_length=500, pattern=_PRINTABLE)]
+_Code = Annotated[str | None, Query(max_length=4096, pattern=_PRINTABLE)]
 
 
 @router.get("/oidc", status_code=303, response_class=Response, responses=_THERE | described(404))
@@ -60,7 +63,7 @@ def come_from_issuer(
     *,
     ctx: Ctx,
     request: Request,
-    code: _Told = None,
+    code: _Code = None,
     state: _Told = None,
     error: _Told = None,
     iss: _Told = None,

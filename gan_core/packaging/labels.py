@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+DIGITAL_SOURCE_TYPE = f"{_SOURCE_TYPES}trainedAlgorithmicMedia"
+COMPOSITE_SOURCE_TYPE = f"{_SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia"
+"""Of a sheet on which synthetic images stand beside real ones."""
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -77,14 +80,34 @@ def labelled_png(pixels: NDArray[np.uint8], *, source: str, software: str) -> by
         source: See ``source_text``; Latin-1.
         software: Name and version of the software that made it; Latin-1.
     """
+    return _png(pixels, DIGITAL_SOURCE_TYPE, _DESCRIPTION, source=source, software=software)
+
+
+def composite_png(
+    pixels: NDArray[np.uint8], description: str, *, source: str, software: str
+) -> bytes:
+    """Return a sheet of synthetic and real images as a PNG that says that it is one of both.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        description: Which of them are synthetic and which are real, for a person; Latin-1.
+        source: Where the synthetic ones come from; Latin-1.
+        software: As for ``labelled_png``.
+    """
+    return _png(pixels, COMPOSITE_SOURCE_TYPE, description, source=source, software=software)
+
+
+def _png(
+    pixels: NDArray[np.uint8], source_type: str, description: str, *, source: str, software: str
+) -> bytes:
     info = PngInfo()
-    info.add_text("Description", _DESCRIPTION)
+    info.add_text("Description", description)
     info.add_text("Source", source)
     info.add_text("Software", software)
     packet = _XMP.format(
         iptc=_IPTC_EXT,
-        source_type=DIGITAL_SOURCE_TYPE,
-        description=escape(_DESCRIPTION),
+        source_type=source_type,
+        description=escape(description),
         software=escape(software),
     )
     info.add_itxt(_XMP_KEYWORD, packet)

@@ -11,6 +11,7 @@ from gan_core.reading.index import (
 )
 from gan_core.reading.options import ReadOptions
 from gan_core.reading.pack import pack
+from gan_core.reading.preview import write_preview
 
 __all__ = [
     "DatasetIndex",
@@ -22,4 +23,5 @@ __all__ = [
     "ReadOptions",
     "SplitIndex",
     "pack",
+    "write_preview",
 ]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 MAX_PROBLEMS = 100
 MAX_PAIRS = 1000
 
+SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
+
 
 class _Plain(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -95,3 +97,17 @@ class DatasetIndex(_Plain):
     problems_not_listed: int
     duplicates: Duplicates
     splits: dict[Literal["train", "test"], SplitIndex]
+
+    def class_of(self, image: ImageRef) -> str:
+        """Return the class of an image."""
+        return self.classes[self.splits[image.split].labels[image.index]]
+
+    def gravest_pairs(self) -> list[DuplicatePair]:
+        """Return the listed duplicates: across splits first, across classes next, the closest."""
+
+        def place(pair: DuplicatePair) -> tuple[bool, bool, float, int]:
+            one, other = pair.first, pair.second
+            is_across = self.class_of(one) != self.class_of(other)
+            return (one.split == other.split, not is_across, pair.rms, one.entry)
+
+        return sorted(self.duplicates.pairs, key=place)

@@ -26,7 +26,7 @@ from gan_core.progress import (
 from gan_core.reading.archive import open_archive
 from gan_core.reading.decoding import Rows, decode_all
 from gan_core.reading.images import warnings_are_errors
-from gan_core.reading.index import MAX_PROBLEMS, DatasetIndex, Problem, SplitIndex
+from gan_core.reading.index import MAX_PROBLEMS, SPLITS, DatasetIndex, Problem, SplitIndex
 from gan_core.reading.layout import Layout, lay_out
 from gan_core.reading.options import ReadOptions
 from gan_core.reading.patients import across_splits, draw_test_patients, joined, people_of
@@ -35,7 +35,6 @@ from gan_core.reading.twins import Twins, find_twins
 from gan_core.spec.errors import GraftError
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 512
-_SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Shares of the time that the parts take.
 _UNPACKED, _DECODED, _COMPARED = 0.05, 0.9, 0.95
@@ -124,7 +123,7 @@ def pack(
         _check_enough(labels, is_test, layout.classes)
         index = _index(rows, labels, is_test, layout, twins=twins, image_size=image_size)
         on_progress(Progress(_COMPARED, "writing the arrays"))
-        for split, chosen in zip(_SPLITS, (~is_test, is_test), strict=True):
+        for split, chosen in zip(SPLITS, (~is_test, is_test), strict=True):
             _write_split(scratch, partial / f"{split}.npy", chosen, image_size, should_stop)
         scratch.unlink()
         text = index.model_dump_json(indent=1)
@@ -213,7 +212,7 @@ def _index(
     image_size: int,
 ) -> DatasetIndex:
     splits: dict[Literal["train", "test"], SplitIndex] = {}
-    for split, chosen in zip(_SPLITS, (~is_test, is_test), strict=True):
+    for split, chosen in zip(SPLITS, (~is_test, is_test), strict=True):
         at = np.flatnonzero(chosen).tolist()
         splits[split] = SplitIndex(
             labels=labels[chosen].tolist(),
@@ -221,7 +220,7 @@ def _index(
             entries=[rows.items[i].entry.number for i in at],
         )
     counts = {
-        name: {split: splits[split].labels.count(place) for split in ("train", "test")}
+        name: {split: splits[split].labels.count(place) for split in SPLITS}
         for place, name in enumerate(layout.classes)
     }
     problems = rows.notes + rows.problems + layout.problems

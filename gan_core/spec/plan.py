@@ -29,7 +29,7 @@ def plan_ingest(upload_sha256: str, size_bytes: int, image_size: int) -> Plan:
     step = PlannedStep(
         name="ingest",
         kind="ingest",
-        queue="cpu",
+        queue="interactive",
         params=params,
         inputs={"upload": StepInput(source="upload")},
         key=step_key("ingest", params, {"upload": upload_sha256}),

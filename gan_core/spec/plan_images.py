@@ -68,7 +68,7 @@ def plan_images(
         plan.add(
             name=f"draw:{label}",
             kind="draw",
-            queue="cpu",
+            queue="interactive",
             params={**parts, "label": label},
             inputs=given,
             work=Workload(f"draw {gan} {size}px", total, _SECONDS_PER_DRAWN_IMAGE),

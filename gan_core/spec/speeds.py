@@ -164,7 +164,7 @@ class Speeds:
         this one than two CPU cores do; of several the one that rests on most images is taken.
         Other settings tell nothing: a network of a quarter of the width is ten times as fast.
         """
-        device = self.devices.get(queue)
+        device = self._device_of(queue)
         if device is None:
             return None
         exact = self.measured.get((device.name, workload))
@@ -176,6 +176,11 @@ class Speeds:
             if name == device.name and _are_alike(workload, other)
         ]
         return max(alike, key=lambda speed: speed.units, default=None)
+
+    def _device_of(self, queue: str) -> DeviceFacts | None:
+        # Workers of the release before say nothing of this queue, and will be followed by others.
+        before = "cpu" if queue == "interactive" else queue
+        return self.devices.get(queue) or self.devices.get(before)
 
     def seconds_per_unit(self, queue: str, workload: Workload) -> float:
         """Return the seconds that a unit takes: measured, else typical."""

@@ -32,12 +32,14 @@ StepKind = Literal[
     "package",
     "draw",
 ]
-Queue = Literal["gpu", "cpu"]
+Queue = Literal["gpu", "interactive", "cpu"]
+"""Of the workers that a step is for. ``interactive``: a person waits for it at the screen, and it
+needs no GPU; see ``store.doorbell``."""
 
 # Raise a number when a change to that part of the code can change its outputs: finished steps of
 # the version before are then no longer reused.
 STEP_VERSIONS: dict[StepKind, int] = {
-    "ingest": 2,
+    "ingest": 3,
     "features": 2,
     "pretrain": 1,
     "train": 4,
@@ -48,7 +50,7 @@ STEP_VERSIONS: dict[StepKind, int] = {
     "control": 1,
     "inspect": 2,
     "evaluate": 4,
-    "report": 6,
+    "report": 7,
     "package": 4,
     "draw": 0,
 }

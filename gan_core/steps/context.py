@@ -25,6 +25,8 @@ ArtifactKind = Literal[
     "samples-png",
     "samples-json",
     "curves-png",
+    "nearest-png",
+    "nearest-json",
     "model",
     "model-card",
 ]

@@ -10,7 +10,8 @@ import os
 from dataclasses import replace
 
 from gan_core.out_of_memory import is_out_of_memory
-from gan_core.reading import ReadOptions, pack
+from gan_core.progress import part
+from gan_core.reading import ReadOptions, pack, write_preview
 from gan_core.spec.errors import GraftError
 from gan_core.steps.context import Output, StepContext, StepSettings
 from gan_core.steps.limits import Deadline, ProcessLimits, apply_limits
@@ -18,6 +19,8 @@ from gan_core.steps.limits import Deadline, ProcessLimits, apply_limits
 # An entry (256 MiB, and once more while it is put together) and an image of 50 million pixels.
 _BYTES_A_THREAD = 2**30
 _SOME_ROOM = 2**30
+# Of the step's progress; drawing the preview is the rest.
+_PACKED = 0.97
 
 
 def confined(context: StepContext) -> StepContext:
@@ -42,6 +45,8 @@ def confined(context: StepContext) -> StepContext:
 def run(context: StepContext) -> list[Output]:
     """Read ``upload/upload.zip``, which may be a tar.gz, into packed arrays and an index.
 
+    Beside them lies what a person may want to see of it: ``preview.json`` and sheets of pictures.
+
     Raises:
         GraftError: ``ingest_memory``, ``ingest_time``, and what ``pack`` raises.
     """
@@ -53,12 +58,18 @@ def run(context: StepContext) -> list[Output]:
         workers=_threads(settings),
     )
     try:
-        pack(
+        index = pack(
             context.inputs["upload"] / "upload.zip",
             context.outputs,
             image_size=context.params["image_size"],
             options=options,
-            on_progress=context.on_progress,
+            on_progress=part(context.on_progress, 0.0, _PACKED),
+            should_stop=context.should_stop,
+        )
+        shown = write_preview(
+            context.outputs,
+            index,
+            on_progress=part(context.on_progress, _PACKED, 1.0),
             should_stop=context.should_stop,
         )
     except (MemoryError, RuntimeError) as error:
@@ -69,7 +80,12 @@ def run(context: StepContext) -> list[Output]:
         Output("train.npy"),
         Output("test.npy"),
         Output("index.json", media_type="application/json"),
+        *(Output(name, media_type=_media_type(name)) for name in shown),
     ]
+
+
+def _media_type(name: str) -> str:
+    return "image/png" if name.endswith(".png") else "application/json"
 
 
 def _limits(settings: StepSettings, image_size: int) -> ProcessLimits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from gan_core.report import (
     results_csv,
     samples_png,
 )
+from gan_core.report.data import GanSection
 from gan_core.report.failures import failed_columns, failed_trainings
 from gan_core.report.gathering import (
     Runs,
@@ -29,8 +31,10 @@ from gan_core.report.gathering import (
     gather_runs,
     leak_pictures,
     leaks_of,
+    nearest_sheets,
 )
 from gan_core.report.scores import score_curves
+from gan_core.report.sections import shown_gans
 from gan_core.spec.job import StudySpec
 from gan_core.spec.plan import plan_study
 from gan_core.spec.results import Results
@@ -42,7 +46,11 @@ _BOOTSTRAP_SHARE = 0.8
 
 
 def run(context: StepContext) -> list[Output]:
-    """Write the report, the table as JSON and CSV, and the pictures."""
+    """Write the report, the table as JSON and CSV, and the pictures.
+
+    ``nearest.json`` says what is on the sheets ``nearest-<column>.png``: synthetic images with the
+    training images nearest to them. There is none where nothing was inspected.
+    """
     spec = context.params["spec"]
     dataset = PackedDataset.open(context.inputs["dataset"])
     failed = context.params.get("failed", [])
@@ -83,7 +91,23 @@ def run(context: StepContext) -> list[Output]:
         if picture is not None:
             (context.outputs / name).write_bytes(picture)
             outputs.append(Output(name, kind, "image/png"))  # type: ignore[arg-type]
-    return outputs
+    return outputs + _nearest(context, dataset, shown_gans(data.gans))
+
+
+def _nearest(
+    context: StepContext, dataset: PackedDataset, sections: Sequence[GanSection]
+) -> list[Output]:
+    told = []
+    for sheet in nearest_sheets(context.inputs, dataset, sections):
+        if context.should_stop():
+            raise Stopped
+        (context.outputs / sheet.name).write_bytes(sheet.png(__version__))
+        told.append(sheet.described())
+    if not told:
+        return []
+    context.write_json("nearest.json", {"sheets": told})
+    pictures = [Output(sheet["artifact"], "nearest-png", "image/png") for sheet in told]
+    return [*pictures, Output("nearest.json", "nearest-json", "application/json")]
 
 
 def _advice(dataset: PackedDataset, spec: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from graft.cli import (
     tools,
     uploads,
     webhooks,
+    workers,
     workspaces,
 )
 from graft.cli.group import GraftGroup
@@ -38,6 +39,7 @@ app.add_typer(limits.app, name="limits")
 app.command()(limits.usage)
 app.command()(people.me)
 app.add_typer(people.app, name="people")
+app.command()(workers.workers)
 app.add_typer(uploads.app, name="uploads")
 app.add_typer(workspaces.app, name="workspaces")
 service.add_to(app)

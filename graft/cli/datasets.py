@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,10 +53,11 @@ def upload(
     """
     with connect() as client:
         dataset = upload_with_bars(client, source, name, wait=wait, image_size=image_size)
+        said = [] if as_json else sentences_about(client, dataset)
     if as_json:
         say_json(dataset)
     else:
-        show_dataset(dataset)
+        show_dataset(dataset, said)
     if dataset.status == "rejected":
         raise typer.Exit(1)
 
@@ -115,10 +117,11 @@ def watch(dataset_id: str, as_json: JsonOption = False) -> None:
     """Show how far the reading of a data set is, until it is ready or rejected."""
     with connect() as client:
         dataset = wait_with_bar(client, client.datasets.get(dataset_id))
+        said = [] if as_json else sentences_about(client, dataset)
     if as_json:
         say_json(dataset)
     else:
-        show_dataset(dataset)
+        show_dataset(dataset, said)
     if dataset.status == "rejected":
         raise typer.Exit(1)
 
@@ -160,13 +163,14 @@ def show(
     dataset_id: str,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a data set: its classes, and what was wrong with it."""
+    """Show a data set: its classes, what was wrong with it, and which images occur twice."""
     with connect() as client:
         dataset = client.datasets.get(dataset_id)
+        said = [] if as_json else sentences_about(client, dataset)
     if as_json:
         say_json(dataset)
     else:
-        show_dataset(dataset)
+        show_dataset(dataset, said)
 
 
 @app.command()
@@ -189,8 +193,18 @@ def delete(
     say_done(dataset_id, "deleted", as_json=as_json)
 
 
-def show_dataset(dataset: Dataset) -> None:
-    """Print a data set."""
+def sentences_about(client: Client, dataset: Dataset) -> list[str]:
+    """Return what is to be known of images that occur twice; nothing where none was looked for."""
+    if "preview" not in dataset.links:
+        return []
+    said = client.datasets.preview(dataset).sentences
+    # Of pictures this shows none, so which of them there are does not matter here.
+    about = [one for one in said if one.code.startswith("duplicates_")]
+    return [one.text for one in about if one.code != "duplicates_not_listed"]
+
+
+def show_dataset(dataset: Dataset, said: Sequence[str] = ()) -> None:
+    """Print a data set, and sentences about it."""
     from rich.markup import escape
 
     from graft.cli.tables import console, printable
@@ -209,6 +223,8 @@ def show_dataset(dataset: Dataset) -> None:
         out.print(f"  [yellow]{problem.code}[/]{where}: {escape(line)}")
     if len(dataset.problems) > 20:
         out.print(f"  … and {len(dataset.problems) - 20} more; --json shows all")
+    for sentence in said:
+        out.print(f"  {escape(printable(sentence))}")
 
 
 def _classes(dataset: Dataset) -> str:

@@ -11,7 +11,6 @@ from graft.cli.connecting import DataDirOption
 from graft.cli.specs import ProfileName, ProfileOption, SpecOption
 
 SettingsT = TypeVar("SettingsT")
-_QUEUES = frozenset({"gpu", "cpu"})
 
 
 def add_to(app: typer.Typer) -> None:
@@ -79,7 +78,11 @@ def make_settings(kind: type[SettingsT], given: dict[str, Any]) -> SettingsT:
 
 def worker(
     queues: Annotated[
-        str, typer.Option(help="Which queues to work on, separated by commas.")
+        str,
+        typer.Option(
+            help="Which queues to work on, separated by commas: gpu, cpu (which brings interactive"
+            " with it), interactive."
+        ),
     ] = "gpu,cpu",
     concurrency: Annotated[
         int, typer.Option(min=1, max=64, help="Steps at a time; one a GPU.")
@@ -88,16 +91,20 @@ def worker(
     data_dir: DataDirOption = None,
 ) -> None:
     """Run a worker; its settings come from GRAFT_… variables. SIGTERM hands its step back."""
+    from store.doorbell import QUEUES, listened_to
     from store.settings import Settings, keep_files_private
 
     names = [queue.strip() for queue in queues.split(",") if queue.strip()]
-    if not names or not set(names) <= _QUEUES:
-        raise typer.BadParameter("the queues are gpu and cpu", param_hint="--queues")
+    if not names or not set(names) <= set(QUEUES):
+        known = "the queues are gpu, cpu and interactive"
+        raise typer.BadParameter(known, param_hint="--queues")
     settings = make_settings(Settings, {} if data_dir is None else {"data_dir": data_dir})
     from worker.app import run_worker
 
     keep_files_private()
-    raise typer.Exit(run_worker(settings, queues=names, concurrency=concurrency, name=name))
+    raise typer.Exit(
+        run_worker(settings, queues=listened_to(names), concurrency=concurrency, name=name)
+    )
 
 
 def demo(

@@ -7,12 +7,16 @@ that yields effects (``graft.client.flow``); the two clients differ in how they 
 from graft.client.access_models import (
     AuditLine,
     Health,
+    House,
     Key,
     Limit,
     Me,
     NewKey,
     Person,
+    Queue,
     Used,
+    Worker,
+    WorkerStep,
 )
 from graft.client.answers import (
     Page,
@@ -47,6 +51,15 @@ from graft.client.models import (
     Step,
     Upload,
 )
+from graft.client.preview_models import (
+    Preview,
+    PreviewDuplicates,
+    PreviewImage,
+    PreviewPair,
+    PreviewSentence,
+    PreviewSheet,
+    PreviewTiles,
+)
 from graft.client.synchronous import Client
 from graft.client.webhook_models import Delivery, NewWebhook, Webhook
 
@@ -66,6 +79,7 @@ __all__ = [
     "GoneError",
     "Head",
     "Health",
+    "House",
     "InvalidError",
     "Job",
     "JobError",
@@ -87,6 +101,14 @@ __all__ = [
     "Patience",
     "Person",
     "PlannedJob",
+    "Preview",
+    "PreviewDuplicates",
+    "PreviewImage",
+    "PreviewPair",
+    "PreviewSentence",
+    "PreviewSheet",
+    "PreviewTiles",
+    "Queue",
     "Snapshot",
     "Step",
     "UnavailableError",
@@ -94,5 +116,7 @@ __all__ = [
     "Upload",
     "Used",
     "Webhook",
+    "Worker",
+    "WorkerStep",
     "verify_lines",
 ]

@@ -42,6 +42,50 @@ class Limit(_Answer):
     frees_at: datetime | None = None
 
 
+class WorkerStep(_Answer):
+    """A step that a worker is at."""
+
+    job_id: str
+    name: str
+    kind: str
+
+
+class Worker(_Answer):
+    """A worker, which serves all workspaces."""
+
+    id: str
+    queues: list[str]
+    version: str
+    is_gone: bool
+    """Silent for so long that nobody counts on it."""
+    paused: str | None = None
+    """Why it begins nothing at the moment; None: it does."""
+    device: dict[str, Any] | None = None
+    """What it computes with: ``name``, ``kind``, ``memory_bytes``."""
+    usage: dict[str, Any] | None = None
+    """``gpu_memory_used_bytes``, ``gpu_memory_total_bytes``, ``resident_bytes``, ``free_bytes``."""
+    step: WorkerStep | None = None
+    """Of this workspace."""
+    is_busy: bool
+    """Whether it is at a step, of whichever workspace."""
+    started_at: datetime
+    seen_at: datetime
+
+
+class Queue(_Answer):
+    """What waits for a worker, of all workspaces together."""
+
+    waiting: int
+    oldest_seconds: float | None = None
+
+
+class House(_Answer):
+    """All workers, and all queues by their names."""
+
+    items: list[Worker]
+    queues: dict[str, Queue]
+
+
 class Used(_Answer):
     """What was used on a day (UTC)."""
 

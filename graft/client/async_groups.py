@@ -22,6 +22,7 @@ from graft.client.models import (
 )
 from graft.client.sse import EventWatch
 from graft.client.webhook_calls import WebhookFlows
+from graft.client.worker_calls import WorkerFlows
 
 
 class AsyncDatasets(AsyncGroup):
@@ -32,6 +33,8 @@ class AsyncDatasets(AsyncGroup):
     get = awaited(DatasetFlows.get)
     list = awaited(DatasetFlows.list)
     wait = awaited(DatasetFlows.wait)
+    preview = awaited(DatasetFlows.preview)
+    preview_sheet = awaited(DatasetFlows.preview_sheet)
     delete = awaited(DatasetFlows.delete)
 
 
@@ -160,6 +163,13 @@ class AsyncLimits(AsyncGroup):
     get = awaited(LimitFlows.get)
     lower = awaited(LimitFlows.lower)
     usage = awaited(LimitFlows.usage)
+
+
+class AsyncWorkers(AsyncGroup):
+    """Workers and queues; for administrators."""
+
+    _kind = WorkerFlows
+    list = awaited(WorkerFlows.list)
 
 
 class AsyncHealth(AsyncGroup):

@@ -28,6 +28,7 @@ from graft.client.async_groups import (
     AsyncPeople,
     AsyncUploads,
     AsyncWebhooks,
+    AsyncWorkers,
 )
 from graft.client.calls import Calls
 from graft.client.connection import TIMEOUT, is_loopback, request_headers
@@ -89,6 +90,7 @@ class AsyncClient:
         self.webhooks = AsyncWebhooks(self)
         self.audit = AsyncAudit(self)
         self.limits = AsyncLimits(self)
+        self.workers = AsyncWorkers(self)
         self.health = AsyncHealth(self)
 
     async def me(self) -> Me:

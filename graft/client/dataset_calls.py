@@ -19,6 +19,7 @@ from graft.client.models import (
     Upload,
 )
 from graft.client.parts import Archive, UploadWatch, upload
+from graft.client.preview_models import Preview
 from graft.client.transfer import OnLeftOut, as_zip
 
 DatasetStatus = Literal["ingesting", "ready", "rejected"]
@@ -107,6 +108,21 @@ class DatasetFlows(Flows):
         path = f"/v1/datasets/{id_of(dataset)}"
         waiting = Waiting(timeout, poll_seconds)
         return self._calls.wait(Dataset, path, lambda d: d.is_settled, on_update, waiting)
+
+    def preview(self, dataset: Dataset | str) -> Flow[Preview]:
+        """Return which pictures of a data set there are, and what occurs twice in it."""
+        return self._calls.read(Preview, Send("GET", f"/v1/datasets/{id_of(dataset)}/preview"))
+
+    def preview_sheet(self, dataset: Dataset | str, number: int) -> Flow[bytes]:
+        """Return a sheet of small pictures of real images as a PNG; the audit trail notes it.
+
+        Args:
+            dataset: The data set, or its id.
+            number: Of the sheet, as ``preview`` says.
+        """
+        path = f"/v1/datasets/{id_of(dataset)}/preview/{int(number)}"
+        reply = yield from self._calls.send(Send("GET", path))
+        return reply.body
 
     def delete(self, dataset: Dataset | str, *, with_jobs: bool = False) -> Flow[None]:
         """Delete a data set; ``with_jobs``: also the jobs that use it, with all their files."""

@@ -22,6 +22,7 @@ from graft.client.models import (
 )
 from graft.client.sse import EventWatch
 from graft.client.webhook_calls import WebhookFlows
+from graft.client.worker_calls import WorkerFlows
 
 
 class Datasets(Group):
@@ -32,6 +33,8 @@ class Datasets(Group):
     get = blocking(DatasetFlows.get)
     list = blocking(DatasetFlows.list)
     wait = blocking(DatasetFlows.wait)
+    preview = blocking(DatasetFlows.preview)
+    preview_sheet = blocking(DatasetFlows.preview_sheet)
     delete = blocking(DatasetFlows.delete)
 
 
@@ -159,6 +162,13 @@ class Limits(Group):
     get = blocking(LimitFlows.get)
     lower = blocking(LimitFlows.lower)
     usage = blocking(LimitFlows.usage)
+
+
+class Workers(Group):
+    """Workers and queues; for administrators."""
+
+    _kind = WorkerFlows
+    list = blocking(WorkerFlows.list)
 
 
 class Health(Group):

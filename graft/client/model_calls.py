@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -56,7 +57,12 @@ class ModelFlows(Flows):
         return self._calls.read(Model, Send("GET", f"/v1/models/{id_of(model)}"))
 
     def make_images(
-        self, model: Model | str, asked: Images, *, idempotency_key: str | None = None
+        self,
+        model: Model | str,
+        asked: Images,
+        *,
+        idempotency_key: str | None = None,
+        wait_seconds: int | None = None,
     ) -> Flow[Job]:
         """Have images made; the job leaves a zip, and a sheet where there are few.
 
@@ -64,8 +70,14 @@ class ModelFlows(Flows):
             model: The model, or its id.
             asked: An ``ImagesSpec`` or its fields: ``{"count": 16, "truncation": 0.7}``.
             idempotency_key: As for ``jobs.submit``.
+            wait_seconds: Have the service answer when the job is over, or after so many seconds,
+                10 at the most: a few images are usually there by then. None: at once.
         """
-        return self._calls.read(Job, making(_path(model), idempotency_key, json=body_of(asked)))
+        request = making(_path(model), idempotency_key, json=body_of(asked))
+        if wait_seconds is not None:
+            headers = {**request.headers, "Prefer": f"wait={wait_seconds}"}
+            request = replace(request, headers=headers)
+        return self._calls.read(Job, request)
 
     def plan_images(self, model: Model | str, asked: Images) -> Flow[PlannedJob]:
         """Return what making images would take, without starting it."""

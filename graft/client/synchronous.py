@@ -31,6 +31,7 @@ from graft.client.groups import (
     People,
     Uploads,
     Webhooks,
+    Workers,
 )
 from graft.client.key_calls import MeFlows
 from graft.client.models import (
@@ -81,6 +82,7 @@ class Client:
         self.webhooks = Webhooks(self)
         self.audit = Audit(self)
         self.limits = Limits(self)
+        self.workers = Workers(self)
         self.health = Health(self)
 
     def me(self) -> Me:

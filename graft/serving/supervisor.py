@@ -169,25 +169,29 @@ def _bring_up(
         pass_fds=[listening.fileno()],
     )
     house.start(api)
-    for number in range(1, options.workers + 1):
-        command = [sys.executable, "-m", "graft", "worker", "--name", f"worker-{number}"]
-        log = logs / f"worker-{number}.log"
-        house.start(Child(f"worker-{number}", command, env, log, _WORKER_STOP_SECONDS))
-    if options.workers:
-        # So that reading an upload, or a report, does not wait for a training to end.
-        command = [sys.executable, "-m", "graft", "worker", "--name", "short-work"]
-        house.start(
-            Child(
-                "short-work",
-                [*command, "--queues", "cpu"],
-                env,
-                logs / "short-work.log",
-                _WORKER_STOP_SECONDS,
-            )
-        )
+    for worker in _workers(options.workers, env, logs):
+        house.start(worker)
     _wait_for_api(url, api, signals)
     announce(settings.data_dir, Service(url=url, pid=os.getpid(), version=__version__))
     options.on_ready(url, settings.data_dir / "admin.key")
+
+
+def _workers(number: int, env: dict[str, str], logs: Path) -> Iterator[Child]:
+    """Yield the processes that carry out steps: so many for everything, and two beside them."""
+
+    def worker(name: str, *options: str, **variables: str) -> Child:
+        command = [sys.executable, "-m", "graft", "worker", "--name", name, *options]
+        return Child(name, command, env | variables, logs / f"{name}.log", _WORKER_STOP_SECONDS)
+
+    for one in range(1, number + 1):
+        yield worker(f"worker-{one}")
+    if number:
+        # So that a report does not wait for a training to end.
+        yield worker("short-work", "--queues", "cpu")
+        # So that a person at the screen waits for neither. It leaves the GPU, whose memory a
+        # training may need to the last byte, alone: a few pictures take longer to bring there.
+        alone = {"GRAFT_DEVICE": "cpu", "GRAFT_MEASURE_SPEEDS": "false"}
+        yield worker("screen", "--queues", "interactive", **alone)
 
 
 def _prepare_database(settings: Settings) -> None:

@@ -136,7 +136,7 @@ def test_the_oldest_wait_is_told_by_queue_and_a_pause_is_no_wait(hospital: Any) 
         )
     found = scraped(hospital.client)
     waits = {key[1][1]: found[key] for key in found if key[0] == "graft_queue_oldest_wait_seconds"}
-    assert set(waits) == {"gpu", "cpu"}
+    assert set(waits) == {"gpu", "cpu", "interactive"}
     assert max(waits.values()) == pytest.approx(7200, abs=60)
     with hospital.database.write() as session:
         later = utc_now() + timedelta(seconds=60)

@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("migrations", "api", "worker-gpu", "worker-cpu")
-LASTING = ("database", "broker", "objects", "api", "worker-gpu", "worker-cpu")
+OURS = ("migrations", "api", "worker-gpu", "worker-cpu", "worker-screen")
+LASTING = ("database", "broker", "objects", *OURS[1:])
 
 
 def seconds(duration: str) -> int:
@@ -123,7 +123,7 @@ def test_nothing_of_ours_runs_as_root(name: str) -> None:
     assert f"useradd --uid {uid}" in dockerfile
 
 
-@pytest.mark.parametrize("name", ["worker-gpu", "worker-cpu"])
+@pytest.mark.parametrize("name", ["worker-gpu", "worker-cpu", "worker-screen"])
 def test_a_worker_has_longer_to_stop_than_it_takes_to_hand_its_step_back(name: str) -> None:
     soft_shutdown = 60
     assert seconds(SERVICES[name]["stop_grace_period"]) > soft_shutdown
@@ -136,9 +136,10 @@ def test_the_gpu_is_reserved_for_the_gpu_worker_alone() -> None:
     assert [name for name in SERVICES if "deploy" in SERVICES[name]] == ["worker-gpu"]
 
 
-def test_the_queues_of_the_two_workers_are_those_that_plans_use() -> None:
+def test_the_queues_of_the_workers_are_those_that_plans_use() -> None:
     assert SERVICES["worker-gpu"]["command"][-1] == "gpu"
     assert SERVICES["worker-cpu"]["command"][-1] == "${GRAFT_CPU_QUEUES:-cpu}"
+    assert SERVICES["worker-screen"]["command"][-1] == "interactive"
 
 
 def test_only_the_api_is_published_and_only_on_loopback_unless_told() -> None:

@@ -195,5 +195,7 @@ def test_the_api_page_walks_through_calls_that_exist() -> None:
     assert len(walked) >= 6
     for path in walked:
         # An id that is shown, or one that the shell puts in.
-        pattern = re.sub(r"[a-z]+_01…|(?<=/parts/)[0-9]+|\$\{?[a-z#* ]+\}?", "[^/]+", path)
+        numbered = "|".join(rf"(?<=/{name}/)[0-9]+" for name in ("parts", "snapshots", "preview"))
+        shown = rf"[a-z]+_01…|{numbered}|train:[a-z0-9:]+"
+        pattern = re.sub(rf"{shown}|\$\{{?[a-z#* ]+\}}?", "[^/]+", path)
         assert any(re.fullmatch(pattern, known) for known in contract["paths"]), path

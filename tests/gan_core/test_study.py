@@ -87,6 +87,22 @@ def test_every_image_in_the_zip_is_of_the_asked_size_and_says_that_it_is_synthet
             assert "synthetic" in json.dumps(image.info, default=str).lower()
 
 
+def test_a_study_leaves_synthetic_images_beside_their_nearest_real_ones(finished: Path) -> None:
+    sheets = json.loads((finished / "nearest.json").read_text())["sheets"]
+    assert {(one["gan"], one["real_count_label"]) for one in sheets} == {
+        ("infogan", "6"),
+        ("infogan", "all"),
+    }
+    left = {path.name for path in finished.glob("nearest-*.png")}
+    assert left == {one["artifact"] for one in sheets}
+    for one in sheets:
+        with Image.open(finished / one["artifact"]) as image:
+            assert image.size == (one["columns"] * one["size"], len(one["rows"]) * one["size"])
+        assert len(one["distances"]) == one["columns"]
+        assert all(len(of_one) == 3 and of_one == sorted(of_one) for of_one in one["distances"])
+        assert one["near_copies"] >= 0
+
+
 def test_a_finished_study_is_not_computed_again(
     finished: Path, data: Path, settings: StepSettings
 ) -> None:

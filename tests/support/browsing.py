@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 # WCAG 2.2 AA, and what it builds upon.
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_PATIENCE = 20_000  # milliseconds
 # What the browser says of an answer that a test has asked for: wrong keys, other's jobs.
 _TOLD_OF_AN_ANSWER = "Failed to load resource: the server responded with a status of"
 
@@ -39,6 +40,8 @@ def browser_path() -> str:
 def launched() -> Iterator[Browser]:
     """Start the browser without a window, and end it."""
     path = browser_path()
+    # As long as every other wait: what is expected comes late where much else runs.
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
@@ -98,7 +101,7 @@ def visiting(browser: Browser, url: str, **options: object) -> Iterator[Visit]:
     given = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
     context = browser.new_context(**given)  # type: ignore[arg-type]
     # A test that waits for longer says so itself.
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(_PATIENCE)
     page = context.new_page()
     visit = Visit(context, page, url)
     home = urlsplit(url).netloc

@@ -22,6 +22,7 @@ from gan_core.spec import DeviceFacts
 from store.bootstrap import ensure_admin
 from store.columns import new_id, utc_now
 from store.database import Database
+from store.doorbell import QUEUES
 from store.fairness import next_steps
 from store.granting import grant, read_grants
 from store.identity_settings import IdentitySettings
@@ -397,7 +398,7 @@ def _tidying(house: House, dataset_id: str, done: str) -> None:
 
 
 def _workers(house: House) -> None:
-    about = {"host": "here", "queues": ["gpu", "cpu"], "version": "0.1.0"}
+    about = {"host": "here", "queues": list(QUEUES), "version": "0.1.0"}
 
     def seen(worker_id: str, step_id: str | None = None) -> None:
         with house.database.write() as session:
@@ -421,6 +422,7 @@ def _workers(house: House) -> None:
         assert WorkerRegister(session).living(60)
         session.get_one(WorkerSeen, "w3").seen_at = utc_now() - timedelta(days=2)
     sweep(house.database, max_attempts=2)
+    house.ask("GET", "/v1/workers", 200)
     assert "graft_worker_silent_seconds" in house.ask("GET", "/metrics", 200)
     house.ask("GET", "/readyz", 503)  # the broker
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.child import run_child
+from worker.child import ChildEnd, run_child
 from worker.outcome import EXIT_FAILED, EXIT_STOPPED
+from worker.priority import NICENESS
 from worker.ready import ReadyChild, code_stamp
 from worker.running import child_environment
 
@@ -34,14 +35,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_child_that_waits_carries_out_the_step_it_is_told(
-    ready: ReadyChild, folder: Path
-) -> None:
-    ready.prepare()
-    ready.prepare()
-    started = ready.take(folder)
+def carried_out(ready: ReadyChild, folder: Path, *, gives_way: bool = True) -> ChildEnd:
+    """What becomes of the step when a forked child carries it out."""
+    started = ready.take(folder, gives_way=gives_way)
     assert started is not None
-    end = run_child(
+    return run_child(
         ["no such program"],
         cwd=folder,
         env={},
@@ -50,15 +48,72 @@ def test_a_child_that_waits_carries_out_the_step_it_is_told(
         grace_seconds=5.0,
         started=started,
     )
-    assert end.returncode == EXIT_FAILED, end.stderr_tail
-    assert end.failure is not None
-    assert end.failure["code"] == "unknown_step"
-    # Each child has one step.
-    assert ready.take(folder) is None
+
+
+def test_each_step_has_a_child_of_its_own_from_one_process_that_has_loaded_everything(
+    ready: ReadyChild, folder: Path
+) -> None:
+    ready.prepare()
+    ready.prepare()
+    process = ready._process
+    for _ in range(3):
+        end = carried_out(ready, folder)
+        assert end.returncode == EXIT_FAILED, end.stderr_tail
+        assert end.failure is not None
+        assert end.failure["code"] == "unknown_step"
+    assert ready._process is process
+    assert process is not None
+    assert process.poll() is None
+
+
+def test_a_child_is_in_its_folder_in_a_session_of_its_own_and_gives_way_as_it_should(
+    ready: ReadyChild, folder: Path
+) -> None:
+    ready.prepare()
+    os.mkfifo(folder / "step.json.pipe")
+    (folder / "step.json").unlink()
+    # Reading its step waits until somebody writes it, so that it can be looked at.
+    (folder / "step.json").symlink_to("step.json.pipe")
+    for gives_way, niceness in ((True, NICENESS), (False, 0)):
+        started = ready.take(folder, gives_way=gives_way)
+        assert started is not None
+        assert os.getsid(started.pid) == os.getpgid(started.pid) == started.pid
+        assert os.getpriority(os.PRIO_PROCESS, started.pid) == niceness
+        until = time.monotonic() + 30
+        while Path(f"/proc/{started.pid}/cwd").resolve() != folder:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        started.signal_group(signal.SIGKILL)
+        started.finish()
+        assert started.returncode == -signal.SIGKILL
+        assert not Path(f"/proc/{started.pid}").exists()
+
+
+def test_with_the_process_that_forked_it_a_child_ends(ready: ReadyChild, folder: Path) -> None:
+    ready.prepare()
+    (folder / "step.json").unlink()
+    os.mkfifo(folder / "step.json")
+    started = ready.take(folder, gives_way=False)
+    assert started is not None
+    process = ready._process
+    assert process is not None
+    process.kill()
+    until = time.monotonic() + 30
+    while not started.has_ended():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    started.finish()
+    assert started.returncode == -signal.SIGKILL
+    while Path(f"/proc/{started.pid}").exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert ready.take(folder, gives_way=False) is None
+    ready.prepare()
+    assert ready._process is not process
 
 
 def test_without_one_that_waits_there_is_none_to_take(ready: ReadyChild, folder: Path) -> None:
-    assert ready.take(folder) is None
+    assert ready.take(folder, gives_way=True) is None
 
 
 def test_one_that_was_killed_meanwhile_is_not_taken_and_another_is_started(
@@ -69,7 +124,7 @@ def test_one_that_was_killed_meanwhile_is_not_taken_and_another_is_started(
     assert first is not None
     first.kill()
     first.wait()
-    assert ready.take(folder) is None
+    assert ready.take(folder, gives_way=True) is None
     ready.prepare()
     second = ready._process
     assert second is not None
@@ -83,7 +138,7 @@ def test_one_that_has_loaded_what_was_updated_since_is_not_taken(
     process = ready._process
     assert process is not None
     monkeypatch.setattr("worker.ready.code_stamp", lambda: "another version's")
-    assert ready.take(folder) is None
+    assert ready.take(folder, gives_way=True) is None
     assert process.returncode == -signal.SIGKILL
     ready.prepare()
     assert ready._process is not None
@@ -115,11 +170,11 @@ def test_one_that_waits_ends_at_once_when_it_is_told_to(ready: ReadyChild) -> No
 
 def test_one_whose_worker_says_nothing_more_ends_without_a_step(ready: ReadyChild) -> None:
     ready.prepare()
-    process = ready._process
+    process, asked = ready._process, ready._asked
     assert process is not None
-    assert process.stdin is not None
-    process.stdin.close()
-    assert process.wait(timeout=60) == EXIT_STOPPED
+    assert asked is not None
+    asked.close()
+    assert process.wait(timeout=180) == EXIT_STOPPED
 
 
 def test_closing_leaves_no_process_behind(ready: ReadyChild) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from gan_core.leaks import training_images_of_test
@@ -52,7 +50,7 @@ def leaks_of(dataset: PackedDataset, *, left_out: bool) -> Leaks:
         is_complete=duplicates.is_complete,
         training_images_of_test=len(training_images_of_test(dataset)),
         left_out=left_out,
-        pairs=[_told(dataset, pair) for pair in _gravest(dataset)[:_MOST_PAIRS]],
+        pairs=[_told(dataset, pair) for pair in dataset.index.gravest_pairs()[:_MOST_PAIRS]],
     )
 
 
@@ -64,19 +62,8 @@ def leak_pictures(dataset: PackedDataset) -> list[LeakPicture]:
             first=_image(dataset, pair.first),
             second=_image(dataset, pair.second),
         )
-        for pair in _gravest(dataset)[:_MOST_PICTURES]
+        for pair in dataset.index.gravest_pairs()[:_MOST_PICTURES]
     ]
-
-
-def _gravest(dataset: PackedDataset) -> Sequence[DuplicatePair]:
-    """Sort the pairs: across splits first, then across classes, then the closest."""
-
-    def place(pair: DuplicatePair) -> tuple[bool, bool, float, int]:
-        one, other = pair.first, pair.second
-        is_across = _class_of(dataset, one) != _class_of(dataset, other)
-        return (one.split == other.split, not is_across, pair.rms, one.entry)
-
-    return sorted(dataset.index.duplicates.pairs, key=place)
 
 
 def _told(dataset: PackedDataset, pair: DuplicatePair) -> LeakPair:
@@ -85,13 +72,9 @@ def _told(dataset: PackedDataset, pair: DuplicatePair) -> LeakPair:
         kind=pair.kind,
         rms=pair.rms,
         splits=[image.split for image in both],
-        classes=[_class_of(dataset, image) for image in both],
+        classes=[dataset.index.class_of(image) for image in both],
         entries=[image.entry for image in both],
     )
-
-
-def _class_of(dataset: PackedDataset, image: ImageRef) -> str:
-    return dataset.classes[int(dataset.labels(image.split)[image.index])]
 
 
 def _image(dataset: PackedDataset, image: ImageRef) -> Images:

@@ -294,7 +294,7 @@ def test_a_key_ignores_the_order_of_its_parts_and_nothing_else() -> None:
 def test_the_ingest_of_one_upload_is_found_again_by_its_bytes() -> None:
     one = plan_ingest("a" * 64, 1000, 224).steps[0]
     assert one.kind == "ingest"
-    assert one.queue == "cpu"
+    assert one.queue == "interactive"
     assert one.key == plan_ingest("a" * 64, 2000, 224).steps[0].key
     assert one.key != plan_ingest("b" * 64, 1000, 224).steps[0].key
     assert one.key != plan_ingest("a" * 64, 1000, 256).steps[0].key

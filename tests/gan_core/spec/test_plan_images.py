@@ -46,7 +46,7 @@ def planned(asked: dict[str, Any], model: ModelSource = MODEL) -> Plan:
 def test_a_few_images_are_one_step_behind_the_training() -> None:
     train, draw = planned({"count": 16}).steps
     assert (train.name, train.key, train.estimate_seconds) == (TRAIN.name, TRAIN.key, 0.0)
-    assert (draw.kind, draw.needs(), draw.queue) == ("draw", [TRAIN.name], "cpu")
+    assert (draw.kind, draw.needs(), draw.queue) == ("draw", [TRAIN.name], "interactive")
     assert draw.params["package"]["sheet"] is True
 
 

@@ -11,6 +11,7 @@ from gan_core.spec.speeds import TYPICAL, Workload, generating, learned, trainin
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 H100 = DeviceFacts(kind="gpu", name="H100")
+CPU = DeviceFacts(kind="cpu", name="two cores")
 TRAINING = training("fastgan", 112, 8, 1000, {})
 
 
@@ -29,6 +30,16 @@ def test_a_measurement_on_the_device_of_the_queue_is_taken() -> None:
     assert estimate.seconds == pytest.approx(6.0)
     assert estimate.source == "measured on H100, 2026-11-25"
     assert speeds.estimate("cpu", TRAINING).source == TYPICAL
+
+
+def test_until_workers_know_the_interactive_queue_it_is_reckoned_with_the_cpus_device() -> None:
+    drawn = "draw infogan 64px"
+    before = Speeds.of({"cpu": H100}, [speed(drawn, 0.002)])
+    found = before.find("interactive", drawn)
+    assert found is not None
+    assert found.seconds_per_unit == 0.002
+    since = Speeds.of({"cpu": H100, "interactive": CPU}, [speed(drawn, 0.002)])
+    assert since.find("interactive", drawn) is None
 
 
 def test_what_was_measured_on_another_device_tells_nothing() -> None:

@@ -48,8 +48,14 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("upload", [zipped(sound_members()), tar_gz()], ids=["zip", "tar.gz"])
 def test_an_upload_is_read_within_the_limits(tmp_path: Path, upload: bytes) -> None:
-    code, last = _run(_step(tmp_path, upload))
+    folder = _step(tmp_path, upload)
+    code, last = _run(folder)
     assert (code, last["event"]) == (0, "done")
+    made = {output["name"]: output["media_type"] for output in last["outputs"]}
+    assert made["preview.json"] == "application/json"
+    assert made["preview-0.png"] == "image/png"
+    assert {output["kind"] for output in last["outputs"]} == {"internal"}
+    assert made.keys() == {path.name for path in (folder / "outputs").iterdir()}
 
 
 def test_more_memory_than_allowed_is_a_reason_and_no_crash(tmp_path: Path) -> None:

@@ -1,50 +1,53 @@
-"""A child that loads first and is told its step afterwards."""
+"""What is loaded ahead, and that a forked child computes as one that was started alone."""
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import tempfile
-from pathlib import Path
+import subprocess
+import sys
+from typing import Any
 
-import pytest
-import torch
-
+_DRAW = """
+import hashlib, json, os, sys
+from importlib import import_module
 from gan_core.steps import waiting
-from gan_core.steps.protocol import EXIT_STOPPED
+
+def draw():
+    import torch
+    from gan_core.gans.registry import create
+    from gan_core.generating import TrainedGenerator, generate
+    torch.manual_seed(0)
+    gan = create("infogan", image_size=32)
+    weights = {name: value.clone() for name, value in gan.generator.state_dict().items()}
+    model = TrainedGenerator("infogan", gan.settings_dict(), weights, "raw", 0, 0, "")
+    return hashlib.sha256(generate(model, range(20)).tobytes()).hexdigest(), torch.get_num_threads()
+
+if sys.argv[1] == "forked":
+    for name in waiting._AHEAD:
+        import_module(name)
+    assert waiting.can_begin_cuda_in_a_fork()
+    known = set(sys.modules)
+    mine, its = os.pipe()
+    if os.fork() == 0:
+        told = [*draw(), sorted(set(sys.modules) - known)]
+        os.write(its, json.dumps(told).encode())
+        os._exit(0)
+    os.close(its)
+    os.wait()
+    sys.stdout.write(os.read(mine, 100_000).decode())
+else:
+    sys.stdout.write(json.dumps([*draw(), []]))
+"""
 
 
-def test_a_step_finds_the_random_state_as_if_nothing_had_been_rehearsed() -> None:
-    torch.manual_seed(5)
-    before = torch.get_rng_state()
-    waiting._rehearse()
-    assert torch.equal(torch.get_rng_state(), before)
+def drawn(how: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", _DRAW, how], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
 
 
-def test_an_input_that_ends_is_a_stop_without_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    monkeypatch.setattr(waiting, "_rehearse", lambda: None)
-    assert waiting.wait_and_run(parent=None) == EXIT_STOPPED
-
-
-def test_the_step_is_run_in_its_folder_with_temporary_files_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "tmp").mkdir()
-    seen: list[tuple[Path, str, str]] = []
-
-    def run(folder: Path, *, parent: int | None, confines: bool) -> int:
-        assert parent is None
-        assert confines, "a step that reads uploads is limited here, too"
-        seen.append((folder, str(Path.cwd()), tempfile.gettempdir()))
-        return 0
-
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"dir": str(tmp_path)}) + "\n"))
-    monkeypatch.setattr(waiting, "_rehearse", lambda: None)
-    monkeypatch.setattr(waiting, "main", run)
-    monkeypatch.setenv("TMPDIR", os.environ.get("TMPDIR", "/tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.chdir(Path.cwd())
-    assert waiting.wait_and_run(parent=None) == 0
-    assert seen == [(tmp_path, str(tmp_path), str(tmp_path / "tmp"))]
+def test_a_forked_child_draws_what_another_draws_and_has_nothing_left_to_load() -> None:
+    digest, threads, loaded = drawn("forked")
+    assert loaded == []
+    assert [digest, threads, []] == drawn("alone")

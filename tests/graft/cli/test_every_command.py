@@ -88,6 +88,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "limits lower": ["unfinished_jobs=3", "upload_bytes_per_day=none"],
     "limits usage": [],
     "people list": [],
+    "workers": [],
     "people show": ["usr_1"],
     "people sign-out": ["usr_1"],
     "uploads list": [],

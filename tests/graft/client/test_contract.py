@@ -33,6 +33,8 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     "list_datasets": lambda c, _: c.datasets.list(status="ready", **SPAN, **PAGE),
     "upload_dataset": lambda c, f: c.datasets.upload(f, name="n", image_size=64, **KEY),
     "get_dataset": lambda c, _: c.datasets.get("x"),
+    "get_dataset_preview": lambda c, _: c.datasets.preview("x"),
+    "get_dataset_preview_sheet": lambda c, _: c.datasets.preview_sheet("x", 3),
     "delete_dataset": lambda c, _: c.datasets.delete("x", with_jobs=True),
     "create_upload": lambda c, f: c.datasets.upload(f, **KEY),
     "put_part": lambda c, f: c.datasets.upload(f),
@@ -60,7 +62,7 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
         job_id="x", dataset_id="y", gan="infogan", **SPAN, **PAGE
     ),
     "get_model": lambda c, _: c.models.get("x"),
-    "make_images": lambda c, _: c.models.make_images("x", {"count": 1}, **KEY),
+    "make_images": lambda c, _: c.models.make_images("x", {"count": 1}, wait_seconds=1, **KEY),
     "create_key": lambda c, _: c.keys.create(
         "n", scopes=["reader"], expires_at=THEN, limits={"unfinished_jobs": 1}, **KEY
     ),
@@ -88,6 +90,7 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     ),
     "list_audit_lines": lambda c, _: c.audit.list(EVERY_LINE, **PAGE),
     "export_audit": lambda c, _: c.audit.export(),
+    "list_workers": lambda c, _: c.workers.list(),
     "get_limits": lambda c, _: c.limits.get(),
     "lower_limits": lambda c, _: c.limits.lower({"unfinished_jobs": 1}),
     "get_usage": lambda c, _: c.limits.usage(date(2026, 1, 1), date(2026, 1, 2)),
@@ -203,11 +206,12 @@ def test_every_field_of_an_answer_is_there_to_be_read(operation_id: str, file: P
 
 def compare(found: Any, told: Any, where: str, missing: list[str]) -> None:
     if isinstance(found, BaseModel):
+        known = {field.alias or name: name for name, field in type(found).model_fields.items()}
         for name, value in told.items():
-            if name not in type(found).model_fields:
+            if name not in known:
                 missing.append(f"{where}.{name}")
             else:
-                compare(getattr(found, name), value, f"{where}.{name}", missing)
+                compare(getattr(found, known[name]), value, f"{where}.{name}", missing)
     elif isinstance(found, list) and found and isinstance(told, list):
         compare(found[0], told[0], f"{where}[]", missing)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gan_core.spec import DatasetFacts, Plan, PlannedStep, StepInput, StudySpec, plan_study, resolve
 from gan_core.spec.steps import STEP_VERSIONS, folder_name, step_key
+from store.doorbell import QUEUES
 
 FACTS = DatasetFacts(
     digest="d" * 64,
@@ -115,7 +116,7 @@ def _any(graph: _Graph, draw: Callable[..., Any]) -> None:
             if index
             else st.just({})
         )
-        queue = draw(st.sampled_from(["gpu", "cpu"]))
+        queue = draw(st.sampled_from(QUEUES))
         graph.add(name, needs, kind="evaluate", queue=queue)
 
 

@@ -17,7 +17,7 @@ from gan_core.spec import Plan
 from gan_core.spec.plan import plan_ingest
 from store.columns import new_id
 from store.database import Database
-from store.doorbell import DoorbellSilent
+from store.doorbell import QUEUES, DoorbellSilent
 from store.fairness import next_steps
 from store.objects import Objects
 from store.outbox import relay_outbox
@@ -338,7 +338,7 @@ class World:
         return ring_when_idle(
             self.database,
             slot.worker_id,
-            ["gpu", "cpu"],
+            QUEUES,
             slots=1,
             after_seconds=IDLE_RING_SECONDS,
         )

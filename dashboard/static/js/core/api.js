@@ -47,7 +47,8 @@ export async function ask(method, path, { body, headers = {}, signal: until, onc
     if (error.name === 'AbortError') throw error;
     throw new ApiError(0, { code: 'unreachable' });
   }
-  const isJson = /[/+]json/.test(answer.headers.get('Content-Type') ?? '');
+  // Nothing is said with it, though the header may say that it is JSON.
+  const isJson = answer.status !== 204 && /[/+]json/.test(answer.headers.get('Content-Type') ?? '');
   const found = isJson ? await answer.json() : await answer.text();
   if (!answer.ok) throw failure(answer.status, isJson ? found : {}, answer.headers);
   return { status: answer.status, body: found, headers: answer.headers };

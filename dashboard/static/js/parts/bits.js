@@ -47,8 +47,10 @@ export function progressBar(label) {
     node: h('div', { class: 'bar-box' }, bar, words),
     set(fraction, text = '') {
       bar.classList.toggle('bar-unknown', fraction === null);
-      if (fraction === null) bar.removeAttribute('aria-valuenow');
-      else {
+      if (fraction === null) {
+        bar.removeAttribute('aria-valuenow');
+        fillPart.style.removeProperty('inline-size');
+      } else {
         bar.setAttribute('aria-valuenow', Math.round(fraction * 100));
         fillPart.style.setProperty('inline-size', `${fraction * 100}%`);
       }

@@ -17,17 +17,22 @@ const PAD = { top: 14, right: 18, bottom: 40, left: 56 };
  * @param {{title: string, summary: string, x: {label: string, log?: boolean, format?: function,
  *   ticks?: number[]}, y: {label: string, format?: function, domain?: [number, number]},
  *   series: Array<{id: string, label: string, colour?: number, dashed?: boolean, points:
- *   Array<{x: number, y: number, low?: number, high?: number, note?: string}>}>, height?: number,
- *   marks?: boolean, rules?: Array<{x: number, label: string}>}} options `colour` is a number 1–8 of the palette, by default the place in the
- *   list; `low` and `high` are an interval's ends; `marks`: whether points are marked (else lines);
- *   `rules`: places along x that are marked from top to bottom; the summary has to say them, too.
+ *   Array<{x: number, y: number, low?: number, high?: number, note?: string}>, mark?: number,
+ *   group?: string, isHidden?: boolean, isFloor?: boolean}>, height?: number, marks?: boolean,
+ *   rules?: Array<{x: number, label: string}>}} options `colour` is a number 1–8 of the palette, by
+ *   default the place in the list, as is `mark` among the marks; `low` and `high` are an interval's
+ *   ends; `marks`: whether points are marked (else lines); `rules`: places along x that are marked
+ *   from top to bottom; the summary has to say them, too. Series of one `group`, which follow each
+ *   other, stand together in the legend. `isHidden`: shown only once it is chosen there. `isFloor`:
+ *   what the others have to rise above; the ground beneath it is shaded.
  * @returns {{node: HTMLElement, update: function(object): void}} `update` draws it anew with
  *   changed options.
  */
 export function chart(options) {
   let given = options;
   const hidden = new Set();
-  const legend = h('ul', { class: 'legend' });
+  const known = new Set();
+  const legend = h('div', { class: 'legends' });
   const readout = h('p', { class: 'readout', 'aria-live': 'polite' });
   const canvas = h('div', { class: 'chart-canvas' });
   const title = h('figcaption', { class: 'chart-title' });
@@ -44,6 +49,10 @@ export function chart(options) {
   }).observe(canvas);
 
   function draw() {
+    for (const one of given.series) {
+      if (one.isHidden && !known.has(one.id)) hidden.add(one.id);
+      known.add(one.id);
+    }
     const shown = given.series.filter((one) => !hidden.has(one.id));
     fill(title, given.title);
     drawLegend();
@@ -51,25 +60,27 @@ export function chart(options) {
   }
 
   function drawLegend() {
+    const groups = new Map();
+    given.series.forEach((one, i) => groups.set(one.group, [...(groups.get(one.group) ?? []), entry(one, i)]));
     fill(
       legend,
       given.series.length > 1 &&
-        given.series.map((one, i) => {
-          const isShown = !hidden.has(one.id);
-          const flip = () => {
-            if (isShown && hidden.size < given.series.length - 1) hidden.add(one.id);
-            else hidden.delete(one.id);
-            at = null;
-            draw();
-            legend.querySelectorAll('button')[i]?.focus();
-          };
-          return h(
-            'li',
-            null,
-            h('button', { type: 'button', 'aria-pressed': isShown, on: { click: flip } }, swatch(one, i), one.label),
-          );
-        }),
+        [...groups].map(([name, entries]) =>
+          h('div', { class: 'legend-group' }, name && h('span', { class: 'legend-name' }, name), h('ul', { class: 'legend', 'aria-label': name }, entries)),
+        ),
     );
+  }
+
+  function entry(one, i) {
+    const isShown = !hidden.has(one.id);
+    const flip = () => {
+      if (isShown && given.series.filter((other) => !hidden.has(other.id)).length > 1) hidden.add(one.id);
+      else hidden.delete(one.id);
+      at = null;
+      draw();
+      legend.querySelectorAll('button')[i]?.focus();
+    };
+    return h('li', null, h('button', { type: 'button', 'aria-pressed': String(isShown), on: { click: flip } }, swatch(one, i), one.label));
   }
 
   function pointAt(next) {
@@ -131,12 +142,16 @@ function colourOf(series, i) {
   return `var(--series-${series.colour ?? (i % 8) + 1})`;
 }
 
+function markOf(series, i) {
+  return MARKS[(series.mark ?? i) % MARKS.length];
+}
+
 function swatch(series, i) {
   return s(
     'svg',
     { class: 'swatch', viewBox: '0 0 26 12', width: 26, height: 12, 'aria-hidden': 'true' },
     s('line', { x1: 1, y1: 6, x2: 25, y2: 6, class: 'line', style: { stroke: colourOf(series, i) }, 'stroke-dasharray': series.dashed ? '4 3' : null }),
-    mark(MARKS[i % MARKS.length], 13, 6, 3.5, colourOf(series, i)),
+    mark(markOf(series, i), 13, 6, 3.5, colourOf(series, i)),
   );
 }
 
@@ -159,6 +174,7 @@ function picture(given, shown, width, at, pointAt) {
   for (const rule of given.rules ?? []) drawRule(root, rule, xs.of(rule.x), inner);
   const drawn = s('g', { 'clip-path': `url(#${clip})` });
   root.append(drawn);
+  for (const series of shown) if (series.isFloor) drawFloor(drawn, series, xs, ys, inner);
   shown.forEach((series) => drawSeries(drawn, given, series, given.series.indexOf(series), xs, ys, shown.length, shown.indexOf(series)));
   if (at) {
     const point = at.series.points[at.index];
@@ -199,6 +215,16 @@ function drawAxes(root, given, xs, ys, inner) {
   );
 }
 
+function drawFloor(root, series, xs, ys, inner) {
+  if (!series.points.length) return;
+  const bottom = PAD.top + inner.height;
+  const ends = [PAD.left, PAD.left + inner.width];
+  const heights = series.points.map((p) => `L${xs.of(p.x)} ${ys.of(p.y)}`).join('');
+  // To the edges, so that a single point has a floor, too.
+  const d = `M${ends[0]} ${bottom}V${ys.of(series.points[0].y)}${heights}L${ends[1]} ${ys.of(series.points.at(-1).y)}V${bottom}Z`;
+  root.append(s('path', { d, class: 'floor' }));
+}
+
 function drawRule(root, rule, x, inner) {
   // The words stand on the side where there is room for them.
   const isLeft = x > PAD.left + inner.width / 2;
@@ -221,7 +247,7 @@ function drawSeries(root, given, series, i, xs, ys, count, place) {
       root.append(
         s('path', { d: `M${x} ${ys.of(p.low)}V${ys.of(p.high)}M${x - 4} ${ys.of(p.low)}h8M${x - 4} ${ys.of(p.high)}h8`, class: 'whisker', style: { stroke: colour } }),
       );
-    if (given.marks) root.append(mark(MARKS[i % MARKS.length], x, ys.of(p.y), 5, colour));
+    if (given.marks) root.append(mark(markOf(series, i), x, ys.of(p.y), 5, colour));
   }
 }
 

@@ -19,7 +19,8 @@ import { training } from './job/training.js';
 
 /** Show a job. */
 export async function view({ params, signal }) {
-  await loadWords('job');
+  // Of models: what GANs are called.
+  await loadWords('job', 'models');
   let state;
   try {
     state = await follow(params.id, signal);

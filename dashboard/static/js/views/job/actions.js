@@ -35,8 +35,8 @@ export function actions(state) {
 
 const nameOf = (job) => job.name || job.id;
 
-const cancel = (state, here) =>
-  confirm({
+async function cancel(state, here) {
+  const isDone = await confirm({
     title: t('job.cancel_title'),
     text: t('job.cancel_text', { name: nameOf(state.job.value) }),
     confirm: t('job.cancel_yes'),
@@ -47,6 +47,9 @@ const cancel = (state, here) =>
       await state.refresh();
     },
   });
+  // The button that had the focus is there no more.
+  if (isDone) document.querySelector('h1')?.focus();
+}
 
 function retry(job, here) {
   // Of all tries of one question one alone makes a job, though an answer were lost on the way.

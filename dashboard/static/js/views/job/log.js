@@ -35,7 +35,7 @@ export function log(state, signal) {
   const box = h('div', { class: 'log-box', role: 'region', tabindex: 0, 'aria-label': t('job.log') }, list);
   const none = h('p', { class: 'empty' }, t('job.log_empty'));
   const trouble = h('div');
-  const count = h('p', { class: 'muted small', role: 'status' });
+  const count = h('p', { class: 'muted small' });
   const toEnd = button(t('job.log_to_end'), () => end(), { kind: 'small', hidden: true });
   const select = h('select', null, Object.keys(LEVELS).map((name) => h('option', { value: name }, t(`job.log_${name}`))));
   select.addEventListener('change', () => {

@@ -30,7 +30,7 @@ export function subjectOf(step, { hasSubsets = true } = {}) {
       if (subset) return t('job.subset', { n: Number(subset[1]) });
       if (part === 'all') return t('job.real_all');
       if (/^\d+$/.test(part)) return t(work === 'control' ? 'job.pixels' : 'job.real', { n: Number(part) });
-      return part === 'real' ? t('job.real_only') : part;
+      return part === 'real' ? t('job.real_only') : tOr(`models.gan_${part}`, part);
     })
     .join(' · ');
 }

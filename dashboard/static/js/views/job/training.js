@@ -26,7 +26,7 @@ export function training(state, signal) {
   let looking = null;
 
   const select = h('select', { on: { change: () => choose(select.value) } });
-  const status = h('div', { class: 'training-state', role: 'status' });
+  const status = h('div', { class: 'training-state' });
   const place = h('div', { class: 'training' });
   const pictures = snapshots(signal);
   const losses = chartIn(t('job.losses'), t('job.loss'));

@@ -1,0 +1,3 @@
+/** What webhooks can be told of. */
+
+export const EVENTS = ['job.running', 'job.succeeded', 'job.failed', 'job.cancelled', 'dataset.ready', 'dataset.rejected'];
