@@ -29,10 +29,12 @@ export function planPanel({ onGo, labelOf, again, actions }) {
     h('div', { class: 'actions plan-actions' }, actions),
   );
 
-  /** A plan that is not of what the form says now is shown pale. */
+  let hasPlan = false;
+
+  /** A plan that is not of what the form says now is said to be of before. */
   function settle(isOld) {
-    busy.hidden = true;
-    body.classList.toggle('plan-old', isOld);
+    busy.hidden = !(isOld && hasPlan);
+    fill(busy, t('new_job.plan_old'));
   }
 
   const list = (errors) =>
@@ -59,9 +61,11 @@ export function planPanel({ onGo, labelOf, again, actions }) {
     node,
     short,
     asking() {
+      fill(busy, t('new_job.reckoning'));
       busy.hidden = false;
     },
     show(plan) {
+      hasPlan = true;
       settle(false);
       fill(troubles);
       fill(body, figures(plan), advice(plan));
