@@ -129,7 +129,7 @@ function page(head, schemas, datasets, kept, signal) {
   const body = h('form', { class: 'new-job-form', novalidate: true, 'aria-label': t('new_job.title') }, layOut(form, schema));
   // Enter in a field is no wish to spend hours of a GPU.
   body.addEventListener('submit', (event) => event.preventDefault());
-  const toPlan = h('button', { type: 'button', class: 'link' }, t('new_job.see_plan'));
+  const toPlan = h('button', { type: 'button', class: 'as-link' }, t('new_job.see_plan'));
   toPlan.addEventListener('click', () => {
     panel.node.scrollIntoView();
     panel.node.querySelector('h2').focus({ preventScroll: true });

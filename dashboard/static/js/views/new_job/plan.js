@@ -49,7 +49,7 @@ export function planPanel({ onGo, labelOf, again, actions }) {
           h(
             'li',
             null,
-            pointer ? h('button', { type: 'button', class: 'link', on: { click: () => onGo(pointer) } }, labelOf(pointer)) : null,
+            pointer ? h('button', { type: 'button', class: 'as-link', on: { click: () => onGo(pointer) } }, labelOf(pointer)) : null,
             pointer ? ': ' : null,
             isOurs ? detail : english(detail),
           ),
