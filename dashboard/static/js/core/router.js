@@ -63,7 +63,7 @@ export function start(outlet, { onShown, failed }) {
     const turn = ++shown;
     const { path, query } = here();
     const waiting = setTimeout(() => {
-      if (turn === shown) fill(outlet, h('p', { class: 'waiting', role: 'status' }, t('app.loading')));
+      if (turn === shown) fill(outlet, h('div', { role: 'status' }, h('h1', { class: 'waiting' }, t('app.loading'))));
     }, 300);
     let found;
     try {

@@ -15,7 +15,8 @@ const PAD = { top: 14, right: 18, bottom: 40, left: 56 };
  * Draw a chart.
  *
  * @param {{title: string, summary: string, x: {label: string, log?: boolean, format?: function,
- *   ticks?: number[]}, y: {label: string, format?: function, domain?: [number, number]},
+ *   ticks?: number[]}, y: {label: string, format?: function, domain?: [number, number],
+ *   within?: [number, number]},
  *   series: Array<{id: string, label: string, colour?: number, dashed?: boolean, points:
  *   Array<{x: number, y: number, low?: number, high?: number, note?: string}>, mark?: number,
  *   group?: string, isHidden?: boolean, isFloor?: boolean}>, height?: number, marks?: boolean,
@@ -265,7 +266,7 @@ function mark(kind, x, y, r, colour) {
   return s('path', { d: paths[kind], class: 'mark', style });
 }
 
-function scale(values, [from, to], { log = false, ticks, isPadded = false }) {
+function scale(values, [from, to], { log = false, ticks, within, isPadded = false }) {
   const finite = values.filter((v) => Number.isFinite(v) && (!log || v > 0));
   let low = finite.length ? Math.min(...finite) : 0;
   let high = finite.length ? Math.max(...finite) : 1;
@@ -278,6 +279,9 @@ function scale(values, [from, to], { log = false, ticks, isPadded = false }) {
     const room = (f(high) - f(low)) * 0.05;
     [low, high] = log ? [Math.exp(f(low) - room), Math.exp(f(high) + room)] : [low - room, high + room];
   }
+  // What cannot be is not drawn room for: nothing is above a ROC-AUC of 1.
+  const room = within ? (within[1] - within[0]) * 0.012 : 0;
+  if (within) [low, high] = [Math.max(low, within[0] - room), Math.min(high, within[1] + room)];
   return {
     of: (v) => from + ((f(v) - f(low)) / (f(high) - f(low))) * (to - from),
     ticks: ticks ?? ticksOf(low, high, 6),

@@ -58,7 +58,7 @@ function optionsOf(sides, first, { figure: name, classifier }) {
     title: `${figureName(name)}, ${classifierName(classifier)}`,
     summary: t('compare.summary', { names: sides.map((side) => side.name).join(', ') }),
     x: countAxis(countsOfBoth(...sides.map((side) => side.results)), sides[0].results.rare_class),
-    y: { label: figureName(name), tickFormat: (v) => number(v, 2) },
+    y: { label: figureName(name), tickFormat: (v) => number(v, 2), within: [0, 1] },
     series: sides.flatMap((side) => {
       const shown = fewArms(side.results, classifier);
       const arms = armsOf(side.results, classifier);

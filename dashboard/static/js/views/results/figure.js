@@ -112,7 +112,7 @@ function optionsOf(results, { figure: name, classifier }) {
     title: `${figureName(name)}, ${classifierName(classifier)}`,
     summary: summaryText(results, classifier, name),
     x: countAxis(countsOf(results), results.rare_class),
-    y: { label: figureName(name), tickFormat: (v) => number(v, 2) },
+    y: { label: figureName(name), tickFormat: (v) => number(v, 2), within: [0, 1] },
     series,
     marks: true,
     height: 360,

@@ -67,7 +67,7 @@ function shown(lines, name) {
         .map((line) => t('results.ratios_summary', { count: countPhrase(line), ratio: number(line.points.reduce((best, p) => (p.chosen > best.chosen ? p : best)).ratio) }))
         .join(' '),
       x: { label: t('results.axis_ratio'), ticks: [...new Set(lines.flatMap((line) => line.points.map((p) => p.ratio)))].sort((a, b) => a - b) },
-      y: { label: t('results.figure:roc_auc'), tickFormat: (v) => number(v, 2) },
+      y: { label: t('results.figure:roc_auc'), tickFormat: (v) => number(v, 2), within: [0, 1] },
       series: [...series, ...tests],
       marks: false,
       height: 300,
