@@ -32,11 +32,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def service(folder: Path) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
+def service(folder: Path, *options: str) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
     """Run the embedded service; yields its address, the administrator's key and its process."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "graft", "serve", "--data-dir", str(folder), "--port", str(port)],
+        [
+            *(sys.executable, "-m", "graft", "serve", "--data-dir", str(folder)),
+            *("--port", str(port), *options),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=(folder.parent / "serve.log").open("wb"),
         env=os.environ | LIMITS,
