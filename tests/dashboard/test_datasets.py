@@ -128,8 +128,10 @@ def test_a_large_upload_goes_on_where_it_broke_off(admin: Any, clinic: Any, tmp_
 
 def test_a_data_set_with_jobs_is_deleted_with_them_or_not_at_all(admin: Any, clinic: Any) -> None:
     page = admin.open(f"/datasets/{clinic.dataset_id}")
-    expect(page.get_by_role("link", name="A small study")).to_be_visible()
-    expect(page.get_by_role("link", name=re.compile("infogan, 12 real images"))).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("A small study")).first).to_be_visible()
+    expect(
+        page.get_by_role("link", name=re.compile("infogan, 12 real images")).first
+    ).to_be_visible()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog", name=re.compile("jobs? uses? this data set"))

@@ -100,7 +100,7 @@ def test_only_what_was_given_by_hand_is_sent(admin: Any, clinic: Any) -> None:
     gan.get_by_role("textbox", name="Image size, pixels").fill("32")
     gan.get_by_role("textbox", name="Continuous codes").fill("3")
     gan.get_by_role("checkbox", name="without an average").check()
-    gan.get_by_role("combobox", name="Differential privacy").select_option(label="none")
+    gan.get_by_role("combobox", name="Differential privacy").select_option(label="without")
     arms = page.get_by_role("combobox", name="Arms without a GAN")
     arms.select_option(label="a choice of my own")
     page.get_by_role("checkbox", name="Real images only").check()

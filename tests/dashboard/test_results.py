@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from whole_study import results as large_results
 
 from gan_core.benchmark import sentences
@@ -149,6 +151,12 @@ def test_every_caveat_is_known_in_korean(visit: Any, clinic: Any) -> None:
     found.check_accessibility()
 
 
+def _answering(problem: dict[str, Any]) -> Callable[[Route], None]:
+    """Return what answers each request with a problem; it takes the route alone, as it must."""
+    options = {"status": problem["status"], "content_type": "application/problem+json"}
+    return lambda route: route.fulfill(**options, body=json.dumps(problem))
+
+
 def test_what_has_no_results_says_why(admin: Any, clinic: Any) -> None:
     with clinic.client() as client:
         ingest = client.jobs.list(kind="ingest").items[0]
@@ -159,12 +167,8 @@ def test_what_has_no_results_says_why(admin: Any, clinic: Any) -> None:
         "artifact_expired": (410, "The results have been deleted"),
     }
     for code, (status, text) in codes.items():
-        problem = {"status": status, "content_type": "application/problem+json"}
-        body = f'{{"code": "{code}", "title": "x", "status": {status}}}'
-        page.route(
-            "**/v1/jobs/*/results",
-            lambda route, problem=problem, body=body: route.fulfill(**problem, body=body),
-        )
+        problem = {"code": code, "title": "x", "status": status}
+        page.route("**/v1/jobs/*/results", _answering(problem))
         admin.open("/jobs")
         admin.open(f"/jobs/{clinic.job_id}/results")
         expect(page.get_by_text(text)).to_be_visible()

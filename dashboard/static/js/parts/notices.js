@@ -4,10 +4,12 @@ import { append, fill, h } from '../core/dom.js';
 import { t, tOr } from '../core/i18n.js';
 
 const polite = h('div', { class: 'visually-hidden', 'aria-live': 'polite' });
-const stack = h('div', { class: 'toasts' });
+// A landmark of its own: it stands outside of all others, and what it says must be found.
+const stack = h('section', { class: 'toasts' });
 
 /** Put the places for notices into the page, once. */
 export function installNotices(body) {
+  stack.setAttribute('aria-label', t('app.notices'));
   append(body, polite, stack);
 }
 

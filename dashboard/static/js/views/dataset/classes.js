@@ -23,7 +23,7 @@ export function classesPart(classes) {
     h('p', null, imbalanceSaid(classes)),
     h(
       'div',
-      { class: 'table-box' },
+      { class: 'table-box', tabindex: 0, role: 'region', 'aria-label': t('datasets.classes_caption') },
       h(
         'table',
         { class: 'table class-table' },

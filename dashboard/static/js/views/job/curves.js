@@ -4,8 +4,8 @@ import { fixed, number, t, tOr } from '../../core/i18n.js';
 
 const MOST_POINTS = 600;
 const NO_LOSS = new Set(['epoch', 'step']);
-/** Between 0 and about 1, so that they share an axis; what is not in an answer is not drawn. */
-const SHARES = ['precision', 'recall', 'density', 'coverage', 'authenticity', 'copy_rate'];
+/** From 0 to about 1, so that they share an axis. */
+const SHARES = ['density', 'coverage', 'authenticity', 'copy_rate'];
 
 /**
  * Return the lines of a training's losses.
@@ -21,7 +21,7 @@ export function lossSeries(points) {
 export const shareSeries = (judgements, chosen) =>
   SHARES.map((name, i) => ({ ...line(name, judgements, t(`job.quality_${name}`), chosen), colour: i + 1 })).filter((one) => one.points.length > 0);
 
-/** Return the line of the kernel distance, with a standard deviation on both sides. */
+/** Return the line of the kernel distance, its standard deviation noted at each point. */
 export function kidSeries(judgements, chosen) {
   const kid = line('kid', judgements, t('job.quality_kid'), chosen);
   const spread = new Map(judgements.map((one) => [one.epoch, one.kid_sd]));
@@ -30,6 +30,12 @@ export function kidSeries(judgements, chosen) {
     if (Number.isFinite(sd)) Object.assign(point, { note: [t('job.sd', { sd: fixed(sd, 4) }), point.note].filter(Boolean).join('; ') });
   }
   return kid.points.length ? [kid] : [];
+}
+
+/** Return the line of what a snapshot is chosen by. */
+export function scoreSeries(judgements, chosen) {
+  const score = line('score', judgements, t('job.quality_score'), chosen);
+  return score.points.length ? [score] : [];
 }
 
 function line(name, rows, label, chosen = null) {

@@ -8,7 +8,7 @@ import { here, setQuery } from '../../core/router.js';
 import { badge, english, field, section } from '../../parts/bits.js';
 import { chart } from '../../parts/chart.js';
 import { problemBox } from '../../parts/notices.js';
-import { kidSeries, lossSeries, shareSeries, toldOf } from './curves.js';
+import { kidSeries, lossSeries, scoreSeries, shareSeries, toldOf } from './curves.js';
 import { isTraining, subjectOf, workLabel, workOf } from './naming.js';
 import { snapshots } from './snapshots.js';
 
@@ -31,6 +31,7 @@ export function training(state, signal) {
   const pictures = snapshots(signal);
   const losses = chartIn(t('job.losses'), t('job.loss'));
   const kid = chartIn(t('job.kid_title'), t('job.quality_kid'));
+  const score = chartIn(t('job.score_title'), t('job.quality_score'));
   const shares = chartIn(t('job.shares_title'), t('job.share'));
   const notices = h('div');
   const body = h(
@@ -38,7 +39,7 @@ export function training(state, signal) {
     { class: 'training-body', hidden: true },
     section(t('job.samples'), pictures.node),
     section(t('job.losses'), h('p', { class: 'muted small' }, t('job.losses_help')), losses.node),
-    h('div', { class: 'training-quality' }, section(t('job.quality'), h('p', { class: 'muted small' }, t('job.quality_help')), h('div', { class: 'columns' }, kid.node, shares.node))),
+    h('div', { class: 'training-quality' }, section(t('job.quality'), h('p', { class: 'muted small' }, t('job.quality_help')), h('div', { class: 'columns' }, score.node, kid.node, shares.node))),
   );
   fill(place, notices, body);
 
@@ -56,6 +57,7 @@ export function training(state, signal) {
     const rules = course.chosen_epoch === null || course.chosen_epoch === undefined ? [] : [{ x: course.chosen_epoch, label: t('job.chosen') }];
     losses.set(lossSeries(course.points), rules);
     kid.set(kidSeries(course.judgements, course.chosen_epoch), rules);
+    score.set(scoreSeries(course.judgements, course.chosen_epoch), rules);
     shares.set(shareSeries(course.judgements, course.chosen_epoch), rules);
     const last = course.points.at(-1)?.epoch ?? course.snapshots.at(-1)?.epoch ?? 0;
     const step = all().find((one) => one.name === chosen);

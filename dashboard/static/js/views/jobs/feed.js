@@ -63,6 +63,15 @@ export function feed({ onRows, onState, signal }) {
   async function look() {
     if (isFetching) return;
     const mine = turn;
+    try {
+      await lookAt(mine);
+    } catch (error) {
+      // Given up for another list, which has to be looked at as well; only who leaves ends it all.
+      if (mine === turn) throw error;
+    }
+  }
+
+  async function lookAt(mine) {
     const status = query.get('status');
     const page = await list(50);
     if (mine !== turn) return;
