@@ -15,7 +15,7 @@ const PAD = { top: 14, right: 18, bottom: 40, left: 56 };
  * Draw a chart.
  *
  * @param {{title: string, summary: string, x: {label: string, log?: boolean, format?: function,
- *   ticks?: number[]}, y: {label: string, format?: function, domain?: [number, number],
+ *   ticks?: number[], isWhole?: boolean}, y: {label: string, format?: function, domain?: [number, number],
  *   within?: [number, number]},
  *   series: Array<{id: string, label: string, colour?: number, dashed?: boolean, points:
  *   Array<{x: number, y: number, low?: number, high?: number, note?: string}>, mark?: number,
@@ -26,6 +26,7 @@ const PAD = { top: 14, right: 18, bottom: 40, left: 56 };
  *   from top to bottom; the summary has to say them, too. Series of one `group`, which follow each
  *   other, stand together in the legend. `isHidden`: shown only once it is chosen there. `isFloor`:
  *   what the others have to rise above; the ground beneath it is shaded.
+ *   `isWhole`: what is counted along x, so that nothing stands between two whole numbers.
  * @returns {{node: HTMLElement, update: function(object): void}} `update` draws it anew with
  *   changed options.
  */
@@ -266,7 +267,7 @@ function mark(kind, x, y, r, colour) {
   return s('path', { d: paths[kind], class: 'mark', style });
 }
 
-function scale(values, [from, to], { log = false, ticks, within, isPadded = false }) {
+function scale(values, [from, to], { log = false, ticks, isWhole = false, within, isPadded = false }) {
   const finite = values.filter((v) => Number.isFinite(v) && (!log || v > 0));
   let low = finite.length ? Math.min(...finite) : 0;
   let high = finite.length ? Math.max(...finite) : 1;
@@ -284,7 +285,7 @@ function scale(values, [from, to], { log = false, ticks, within, isPadded = fals
   if (within) [low, high] = [Math.max(low, within[0] - room), Math.min(high, within[1] + room)];
   return {
     of: (v) => from + ((f(v) - f(low)) / (f(high) - f(low))) * (to - from),
-    ticks: ticks ?? ticksOf(low, high, 6),
+    ticks: ticks ?? ticksOf(low, high, 6).filter((value) => !isWhole || Number.isInteger(value)),
   };
 }
 

@@ -29,7 +29,7 @@ export function training(state, signal) {
   const status = h('div', { class: 'training-state' });
   const place = h('div', { class: 'training' });
   const pictures = snapshots(signal);
-  const losses = chartIn(t('job.losses'), t('job.loss'));
+  const losses = chartIn(t('job.losses_title'), t('job.loss'));
   const kid = chartIn(t('job.kid_title'), t('job.quality_kid'));
   const score = chartIn(t('job.score_title'), t('job.quality_score'));
   const shares = chartIn(t('job.shares_title'), t('job.share'));
@@ -153,7 +153,7 @@ function chartIn(title, y) {
       const options = {
         title,
         summary: [toldOf(series), ...rules.map((rule) => t('job.chosen_at', { epoch: number(rule.x) }))].join(' '),
-        x: { label: t('job.epoch') },
+        x: { label: t('job.epoch'), isWhole: true },
         y: { label: y },
         series,
         rules,
