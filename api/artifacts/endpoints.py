@@ -52,8 +52,13 @@ def get_content(
 ) -> Response:
     """Download an artifact, whole or in part (RFC 9110, 14), with its digest (RFC 9530)."""
     with ctx.database.read() as session:
-        artifact = ArtifactService(session, who).get_kept(artifact_id)
+        artifacts = ArtifactService(session, who)
+        artifact = artifacts.get_kept(artifact_id)
+        shows_patients = artifacts.shows_patients(artifact)
     headers = _headers(artifact)
+    if shows_patients:
+        # As with the sheets of a data set: they stay on no machine that somebody looked at them on.
+        headers["Cache-Control"] = "no-store"
     if has_tag(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":

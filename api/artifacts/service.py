@@ -6,13 +6,18 @@ from sqlalchemy.orm import Session
 
 from api.problems import Problem, not_found
 from store.repositories import ArtifactRepository, AuditTrail, Identity
+from store.step_tables import Step
 from store.tables import Artifact
+
+# Of a report these hold images of patients, beside synthetic ones.
+_SHOWS_PATIENTS = frozenset({"nearest-png", "report-html", "samples-png"})
 
 
 class ArtifactService:
     """Artifacts of the workspace that asks."""
 
     def __init__(self, session: Session, identity: Identity) -> None:
+        self._session = session
         self._identity = identity
         self._artifacts = ArtifactRepository(session, identity.workspace_id)
         self._audit = AuditTrail(session, identity.workspace_id)
@@ -37,6 +42,13 @@ class ArtifactService:
         found = self.get(artifact_id)
         refuse_expired(found)
         return found
+
+    def shows_patients(self, artifact: Artifact) -> bool:
+        """Say whether real images can be seen in an artifact."""
+        if artifact.kind not in _SHOWS_PATIENTS:
+            return False
+        step = self._session.get(Step, artifact.step_id)
+        return step is None or step.kind == "report"
 
     def note_download(self, artifact: Artifact) -> None:
         """Write into the trail that the content was handed out."""

@@ -94,7 +94,8 @@ class Interim:
 
     Attributes:
         name: Of the cookie.
-        path: Below which the browser sends it.
+        path: Below which the browser sends it, where it came by http. By https its name is one
+            that a neighbouring host cannot set, which asks for the path ``/``.
         seconds: For how long it is good.
         samesite: ``lax`` where the browser comes back from another site.
     """
@@ -113,7 +114,7 @@ class Interim:
             self._name(request),
             sealed,
             max_age=self.seconds,
-            path=self.path,
+            path=self._path(request),
             secure=is_secure(request),
             httponly=True,
             samesite=self.samesite,
@@ -132,15 +133,19 @@ class Interim:
         """Have the browser forget it."""
         response.delete_cookie(
             self._name(request),
-            path=self.path,
+            path=self._path(request),
             secure=is_secure(request),
             httponly=True,
             samesite=self.samesite,
         )
 
     def _name(self, request: Request) -> str:
-        # `__Host-` would ask for the path `/`, and so for sending it everywhere.
-        return f"__Secure-{self.name}" if is_secure(request) else self.name
+        # What is sealed is ours, and yet may be another browser's: a neighbouring host that could
+        # plant its own here would have somebody signed in as whoever began there.
+        return f"__Host-{self.name}" if is_secure(request) else self.name
+
+    def _path(self, request: Request) -> str:
+        return "/" if is_secure(request) else self.path
 
     def _seal(self, pepper: str) -> Seal:
         return Seal(pepper, f"cookie {self.name}")

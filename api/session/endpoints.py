@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.auth import browser_cookie, key_of, not_signed_in, signed_in_with, touch_if_due
 from api.context import Context, Ctx
 from api.problems import Problem, described
-from api.session.cookies import cookie_of, give, take_back
+from api.session.cookies import cookie_of, digest_of, give, take_back
 from api.session.forgery import refuse_forged, refuse_other_sites
 from api.session.schemas import OidcWay, SessionView, SignInMethods, SignInRequest
 from api.session.service import SessionService
 from store.page_tables import SignIn
 from store.repositories import Identity
+from store.repositories.sign_ins import signed_in
 
 router = APIRouter(prefix="/v1/session", tags=["session"], responses=described(422))
 
@@ -94,13 +95,27 @@ def signed_in_answer(ctx: Context, request: Request, who: Identity, by: str) -> 
     return response
 
 
-def start(ctx: Context, request: Request, who: Identity, by: str) -> tuple[SessionView, str]:
-    """Sign a browser in, and whoever was before out; return the view and the cookie's value."""
-    before = cookie_of(request)
-    try:
-        earlier = None if before is None else signed_in_with(ctx, before)[0]
-    except Problem:
-        earlier = None
+def start(
+    ctx: Context, request: Request, who: Identity, by: str, *, before: str | None = None
+) -> tuple[SessionView, str]:
+    """Sign a browser in, and whoever was before out.
+
+    Args:
+        ctx: The app's context.
+        request: Of the browser.
+        who: As for ``signed_in_answer``.
+        by: As for ``signed_in_answer``.
+        before: Digest of the sign-in that the browser had, where it may not have brought its
+            cookie.
+
+    Returns:
+        The view, and the cookie's value.
+    """
+    cookie = cookie_of(request)
+    digest = before if cookie is None else digest_of(cookie, ctx.pepper)
+    with ctx.database.read() as session:
+        found = None if digest is None else signed_in(session, digest, ctx.settings)
+    earlier = None if found is None else found[0]
     with ctx.database.write() as session:
         if earlier is not None and earlier.sign_in is not None:
             old = SessionService(session, earlier, ctx.settings, ctx.pepper)

@@ -74,19 +74,20 @@ def come_from_issuer(
     ``choose``: there are several workspaces (``GET /v1/session/workspace``).
     """
     ctx.gate.approach(request, None)
-    claims = None
+    arrival = None
     try:
-        claims, wanted = come_back(ctx, request, Answer(code, state, error, iss))
-        who = identify(ctx.database, ctx.settings, claims, wanted)
+        arrival = come_back(ctx, request, Answer(code, state, error, iss))
+        who = identify(ctx.database, ctx.settings, arrival.claims, arrival.workspace)
     except Problem as problem:
-        if claims is not None and problem.code == "workspace_unclear":
-            response = _let_choose(ctx, request, claims)
+        if arrival is not None and problem.code == "workspace_unclear":
+            response = _let_choose(ctx, request, arrival.claims)
         else:
             if problem.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.BAD_REQUEST}:
                 ctx.gate.refuse(request)
             response = _told(request, problem)
     else:
-        _view, value = start(ctx, request, ctx.gate.admit(request, who, None), "oidc")
+        who = ctx.gate.admit(request, who, None)
+        _view, value = start(ctx, request, who, "oidc", before=arrival.before)
         response = RedirectResponse(PAGE, 303, headers=_NO_STORE)
         give(response, request, value)
     UNDER_WAY.take_back(response, request)

@@ -19,7 +19,7 @@ from fastapi import Request, Response
 
 from api.context import Context
 from api.problems import Problem
-from api.session.cookies import Interim
+from api.session.cookies import Interim, cookie_of, digest_of
 from store.settings import Settings
 
 if TYPE_CHECKING:  # loaded where people are let in, and nowhere else
@@ -28,6 +28,21 @@ if TYPE_CHECKING:  # loaded where people are let in, and nowhere else
 
 UNDER_WAY = Interim("graft_oidc", "/v1/session/oidc", seconds=600, samesite="lax")
 CALLBACK_PATH = "/v1/session/oidc/callback"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Who has come back from the issuer.
+
+    Attributes:
+        claims: What the issuer vouches for.
+        workspace: In which they want to be; null: they did not say.
+        before: Digest of the sign-in that the browser had when it went; null: it had none.
+    """
+
+    claims: Claims
+    workspace: str | None
+    before: str | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,10 @@ def go(ctx: Context, request: Request, response: Response, workspace: str | None
     endpoints = _endpoints(checker_of(ctx))
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     back = _callback(ctx.settings, request)
+    # On the way back the browser comes from another site, and brings no strict cookie.
+    before = cookie_of(request)
     held = {
+        "before": None if before is None else digest_of(before, ctx.pepper),
         "state": state,
         "nonce": nonce,
         "verifier": verifier,
@@ -95,8 +113,8 @@ def go(ctx: Context, request: Request, response: Response, workspace: str | None
     return address._replace(query=query).geturl()
 
 
-def come_back(ctx: Context, request: Request, answer: Answer) -> tuple[Claims, str | None]:
-    """Return whom the issuer vouches for, and in which workspace they want to be.
+def come_back(ctx: Context, request: Request, answer: Answer) -> Arrival:
+    """Return who has come back from the issuer.
 
     Raises:
         Problem: 400 ``sign_in_lost``, 401 ``sign_in_refused`` or ``token_invalid``, 404
@@ -125,7 +143,9 @@ def come_back(ctx: Context, request: Request, answer: Answer) -> tuple[Claims, s
     id_token = tokens.get("id_token")
     if not isinstance(id_token, str):
         raise _unavailable()
-    return checker.check_id_token(id_token, held["nonce"]), held["workspace"]
+    claims = checker.check_id_token(id_token, held["nonce"])
+    # A process of an earlier version may have sealed it, and known no `before`.
+    return Arrival(claims, held["workspace"], held.get("before"))
 
 
 def _endpoints(checker: TokenChecker) -> Endpoints:

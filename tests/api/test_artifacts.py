@@ -17,11 +17,15 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from api.app import create_app
+from api.artifacts.service import ArtifactService
 from api.http_rules import has_tag, wanted_range
 from graft.client import Client
 from store.objects import Objects
+from store.repositories import Identity
+from store.step_tables import Step
 from store.tables import Artifact
 
 CONTENT = bytes(range(256)) * 40
@@ -49,6 +53,31 @@ def test_a_download_carries_its_digest_and_a_name_of_ours(client: Any, report: A
     assert answer.headers["accept-ranges"] == "bytes"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-security-policy"] == "sandbox; frame-ancestors 'none'"
+
+
+def test_no_browser_keeps_what_shows_patients(hospital: Any, database: Any, report: Any) -> None:
+    path = report["links"]["content"]
+    etag = {"If-None-Match": f'"{report["sha256"]}"'}
+    for headers, status in (({}, 200), ({"Range": "bytes=0-9"}, 206), (etag, 304)):
+        answer = hospital.client.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["cache-control"]) == (status, "no-store")
+    assert hospital.client.head(path).headers["cache-control"] == "no-store"
+    model = hospital.artifact(report["job_id"], "model")["links"]["content"]
+    assert hospital.client.get(model).headers["cache-control"] == "private, no-cache"
+    with database.read() as session:
+        found = session.get_one(Artifact, report["id"])
+        drawn = session.scalars(
+            select(Step).where(Step.job_id == found.job_id, Step.kind != "report")
+        ).first()
+        service = ArtifactService(session, Identity(found.workspace_id, "key_1", frozenset(), None))
+        for kind, step_id, shows in (
+            ("nearest-png", found.step_id, True),
+            # A study's sheet has real images above the others; one that was drawn has none.
+            ("samples-png", found.step_id, True),
+            ("samples-png", drawn.id, False),
+            ("synthetic-zip", found.step_id, False),
+        ):
+            assert service.shows_patients(Artifact(kind=kind, step_id=step_id)) is shows, kind
 
 
 def test_head_answers_the_same_headers_without_the_bytes(client: Any, report: Any) -> None:

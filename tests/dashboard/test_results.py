@@ -93,6 +93,17 @@ def _shown(visit: Any, clinic: Any, results: Results, **options: Any) -> Any:
     return found
 
 
+def test_real_images_are_never_called_synthetic_and_not_kept(admin: Any, clinic: Any) -> None:
+    page = admin.open(f"/jobs/{clinic.job_id}/results")
+    sheet = page.locator(".sample-sheets figure").first
+    sheet.scroll_into_view_if_needed()
+    expect(sheet.locator("figcaption")).to_contain_text(re.compile("real.*synthetic"))
+    # What is beside them is cut out of one sheet, which lives no longer than the view.
+    nearest = page.locator(".neighbour img").first
+    expect(nearest).to_have_attribute("src", re.compile("^blob:"))
+    expect(nearest).to_have_js_property("complete", True)
+
+
 def test_a_large_study_in_the_dark_on_a_telephone(visit: Any, clinic: Any) -> None:
     results = large_results()
     small = {"width": 390, "height": 844}

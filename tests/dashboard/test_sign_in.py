@@ -48,6 +48,30 @@ def test_the_session_cannot_be_read_and_ends_when_one_signs_out(admin: Any, clin
     assert admin.context.request.get(f"{clinic.url}/v1/me").status == 401
 
 
+def test_nobody_is_told_that_they_are_out_while_they_are_in(admin: Any, clinic: Any) -> None:
+    page = admin.page
+    page.route("**/v1/session", lambda route: route.fulfill(status=503, json={"code": "x"}))
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are still signed in").first).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert admin.context.request.get(f"{clinic.url}/v1/me").status == 200
+    page.unroute("**/v1/session")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    assert admin.context.request.get(f"{clinic.url}/v1/me").status == 401
+
+
+def test_an_address_cannot_have_the_page_ask_for_something_else(admin: Any, clinic: Any) -> None:
+    page = admin.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for address in ("/jobs/..%2Fme", "/models/..%2Fme", "/compare/x/..%2F..%2Fme", "/jobs/.."):
+        admin.open(address)
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    assert not [url for url in asked if url.endswith(("/me", "/v1/"))]
+
+
 def test_another_workspace_sees_nothing(visit: Callable[..., Any], clinic: Any) -> None:
     made = subprocess.run(
         [

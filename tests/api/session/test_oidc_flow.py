@@ -62,6 +62,41 @@ def test_a_person_signs_in(person: Any, issuer: FakeIssuer, database: Database) 
         assert lines[1].detail["by"] == "oidc"
 
 
+def test_by_https_no_neighbouring_host_can_plant_a_sign_in_that_is_under_way(
+    open_browser: Any, with_oidc: FastAPI, issuer: FakeIssuer
+) -> None:
+    person = open_browser(with_oidc, base_url="https://testserver")
+    started = person.client.get("/v1/session/oidc")
+    [cookie] = started.headers.get_list("set-cookie")
+    assert cookie.startswith("__Host-graft_oidc=")
+    # RFC 6265bis, 4.1.3.2: without each of these a browser refuses the name.
+    assert {"Secure", "Path=/"} <= set(cookie.split("; "))
+    assert "domain" not in cookie.lower()
+    back = issuer.consent(started.headers["location"])
+    # What somebody began elsewhere, under a name that any host of the domain may set.
+    sealed = person.client.cookies["__Host-graft_oidc"].strip('"')
+    planted = open_browser(with_oidc, base_url="https://testserver")
+    for name in ("graft_oidc", "__Secure-graft_oidc"):
+        answer = planted.client.get(CALLBACK, params=back, headers={"Cookie": f"{name}={sealed}"})
+        assert _refusal(answer) == (400, "sign_in_lost")
+    assert person.come_back(**back).status_code == 303
+    assert "__Host-graft_oidc" not in person.client.cookies
+
+
+def test_who_was_signed_in_before_is_signed_out_though_the_way_back_brings_no_strict_cookie(
+    person: Any, issuer: FakeIssuer, open_browser: Any, with_oidc: FastAPI, admin_key: str
+) -> None:
+    person.sign_in(admin_key)
+    thief = open_browser(with_oidc)
+    thief.client.cookies.set("graft_session", person.cookie)
+    back = issuer.consent(person.sent_to())
+    assert thief.client.get("/v1/me").status_code == 200
+    person.client.cookies.delete("graft_session")
+    assert person.come_back(**back).status_code == 303
+    assert _refusal(thief.client.get("/v1/me")) == (401, "not_signed_in")
+    assert person.client.get("/v1/session").json()["me"]["kind"] == "person"
+
+
 def test_the_session_outlives_the_token_but_not_what_it_rests_on(
     person: Any,
     issuer: FakeIssuer,

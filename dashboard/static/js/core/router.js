@@ -7,20 +7,22 @@ import { h, fill } from './dom.js';
 import { t } from './i18n.js';
 
 const routes = [];
+// Views put it into addresses of the API: what could lead to another call there is no id.
+const ID = '([\\w-]+)';
 let leaving = null;
 let shown = 0;
 
 /**
  * Say what is shown at an address.
  *
- * @param {string} pattern `/jobs/:id`.
+ * @param {string} pattern `/jobs/:id`, of which an id has letters, digits, `_` and `-`.
  * @param {function(): Promise<{view: function}>} load Imports the view's module: its `view` is
  *   called with `{params, query, signal}` and returns (a promise of) `{title, node}`. `signal` is
  *   aborted when another view is shown; everything that goes on by itself ends with it.
  */
 export function route(pattern, load) {
   const names = [];
-  const source = pattern.replace(/:(\w+)/g, (_, name) => (names.push(name), '([^/]+)'));
+  const source = pattern.replace(/:(\w+)/g, (_, name) => (names.push(name), ID));
   routes.push({ expression: new RegExp(`^${source}$`), names, load });
 }
 
@@ -87,7 +89,7 @@ async function find(path, query, signal) {
   for (const { expression, names, load } of routes) {
     const match = expression.exec(path);
     if (!match) continue;
-    const params = Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(match[i + 1])]));
+    const params = Object.fromEntries(names.map((name, i) => [name, match[i + 1]]));
     const { view } = await load();
     return view({ params, query, signal });
   }

@@ -4,6 +4,7 @@ import { del, session } from '../core/api.js';
 import { append, fill, h, s } from '../core/dom.js';
 import { language, LANGUAGES, setLanguage, t } from '../core/i18n.js';
 import { setTheme, theme, THEMES } from '../core/theme.js';
+import { toast } from './notices.js';
 
 const PLACES = [
   ['/jobs', 'app.jobs'],
@@ -94,9 +95,14 @@ function account() {
   out.addEventListener('click', async () => {
     try {
       await del('/v1/session');
-    } finally {
-      session.value = null;
+    } catch (error) {
+      // Whoever leaves a shared machine must not believe that they are out while the cookie is good.
+      if (error.status !== 401) {
+        toast(t('app.not_signed_out'), { kind: 'danger' });
+        return;
+      }
     }
+    session.value = null;
   });
   return h('div', { class: 'account' }, h('span', { class: 'who', title: me.name }, me.workspace_name), out);
 }

@@ -6,6 +6,7 @@ import { fixed, t } from '../../core/i18n.js';
 import { section } from '../../parts/bits.js';
 import { problemBox } from '../../parts/notices.js';
 import { cell } from '../../parts/sheet.js';
+import { picture } from '../dataset/picture.js';
 import { choice } from './figure.js';
 import { explained, ganName, setName } from './names.js';
 
@@ -44,7 +45,19 @@ async function load(listed, artifacts, place, signal) {
       return;
     }
     const shown = h('div', { class: 'stack' });
-    const show = (i) => fill(shown, sheetOf(sheets[i]));
+    let wanted = null;
+    const show = async (i) => {
+      const sheet = (wanted = sheets[i]);
+      try {
+        // Each small picture is cut out of the same sheet, which the browser must not keep.
+        sheet.held ??= picture(sheet.src, signal);
+        const src = await sheet.held;
+        if (sheet === wanted) fill(shown, sheetOf({ ...sheet, src }));
+      } catch (error) {
+        sheet.held = null;
+        if (error.name !== 'AbortError' && sheet === wanted) fill(shown, problemBox(error, () => show(i)));
+      }
+    };
     const named = sheets.map((sheet, i) => [String(i), t('results.nearest_set', { set: setName({ gan: sheet.gan, label: sheet.real_count_label, n: sheet.real_count }), subset: sheet.subset })]);
     fill(place, sheets.length > 1 && h('div', { class: 'choices' }, choice(t('results.choose_set'), named, '0', show)), shown);
     show(0);
@@ -85,7 +98,7 @@ function sheetOf(sheet) {
   ];
 }
 
-/** Sheets of samples that the trainings left. */
+/** Sheets of samples: what the GANs drew, below images of patients. */
 function samples(artifacts) {
   const sheets = artifacts.filter((one) => one.kind === 'samples-png' && !one.removed_at);
   if (!sheets.length) return null;
@@ -96,10 +109,10 @@ function samples(artifacts) {
   );
 }
 
-/** One sheet of samples, labelled as synthetic. */
+/** One sheet of samples of a study, labelled as what it holds: real images, too. */
 export const sample = (artifact) =>
   h(
     'li',
     null,
-    h('figure', null, h('img', { src: artifact.links.content, alt: t('results.alt_samples', { name: artifact.name }), loading: 'lazy' }), h('figcaption', null, h('span', { class: 'tag tag-synthetic' }, t('results.synthetic')), ' ', h('span', { class: 'mono' }, artifact.name))),
+    h('figure', null, h('img', { src: artifact.links.content, alt: t('results.alt_samples', { name: artifact.name }), loading: 'lazy' }), h('figcaption', null, h('span', { class: 'tag' }, t('results.real')), ' ', h('span', { class: 'tag tag-synthetic' }, t('results.synthetic')), ' ', h('span', { class: 'mono' }, artifact.name))),
   );
