@@ -11,11 +11,13 @@ import { h, uid } from '../core/dom.js';
 export function menuButton(label, items) {
   const button = h('button', { type: 'button', class: 'menu-button', 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'aria-label': label, title: label }, '⋯');
   let menu = null;
+  let closing = null; // ends what is listened to while the menu is open
 
   function close(focus) {
     if (!menu) return;
     const gone = menu;
     menu = null;
+    closing?.abort();
     button.setAttribute('aria-expanded', 'false');
     button.removeAttribute('aria-controls');
     gone.remove();
@@ -52,8 +54,15 @@ export function menuButton(label, items) {
     const top = from.bottom + size.height + 8 > innerHeight ? from.top - size.height - 4 : from.bottom + 4;
     menu.style.setProperty('inset-block-start', `${Math.max(4, top)}px`);
     menu.style.setProperty('inset-inline-start', `${Math.max(4, Math.min(from.right - size.width, innerWidth - size.width - 4))}px`);
-    entries.at(at)?.focus();
-    window.addEventListener('scroll', () => close(false), { once: true, capture: true });
+    entries.at(at)?.focus({ preventScroll: true });
+    // It would stay where it is while its button moves away. What was scrolled before, and is only
+    // told now, has moved nothing since.
+    const onScroll = () => {
+      const now = button.getBoundingClientRect();
+      if (now.top !== from.top || now.left !== from.left) close(false);
+    };
+    closing = new AbortController();
+    window.addEventListener('scroll', onScroll, { capture: true, signal: closing.signal });
   }
 
   // The press that closes the menu is also one on the button: it must not open it again.

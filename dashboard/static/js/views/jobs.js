@@ -24,6 +24,7 @@ export async function view({ signal }) {
   const more = h('button', { type: 'button', class: 'button button-small', hidden: true }, t('jobs.more'));
   const trouble = h('div');
   const compare = h('div', { class: 'jobs-compare', hidden: true });
+  const none = h('div');
   let shown = null; // the table
 
   const jobs = feed({
@@ -49,7 +50,7 @@ export async function view({ signal }) {
       }),
       onSelect: drawCompare,
       onEnd: () => jobs.more(),
-      empty: nothing(newJob),
+      empty: none,
     });
     fill(place, shown.node);
     drawCompare(shown.selected);
@@ -59,6 +60,8 @@ export async function view({ signal }) {
     const { text } = asked();
     const all = jobs.rows();
     const found = text ? all.filter((row) => hasText(row.job, text)) : all;
+    // A word that is looked for is a filter, too.
+    if (!found.length) fill(none, nothing(newJob));
     shown.set(found);
     const hasMore = jobs.hasMore();
     more.hidden = !hasMore;
