@@ -14,6 +14,8 @@ Call = tuple[str, str]
 
 PUBLIC: set[Call] = {
     ("GET", "/"),
+    # The page's own files, the same for everyone: tests/api/test_page_files.py.
+    ("GET", "/assets/{digest}/{name:path}"),
     ("GET", "/docs"),
     ("GET", "/livez"),
     ("HEAD", "/livez"),
