@@ -62,6 +62,12 @@ def test_what_is_left_of_a_study(admin: Any, clinic: Any) -> None:
     page.wait_for_function("document.querySelector('figure img').naturalWidth > 100")
     expect(page.get_by_text("Synthetic", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="generator", exact=True)).to_be_visible()
+    # What every judgement has is drawn.
+    for title in ("What a snapshot is chosen by", "Kernel distance", "What the samples cover"):
+        chart = page.get_by_role("application", name=re.compile(f"^{title}"))
+        expect(chart).to_be_visible()
+    for name in ("density", "coverage", "authenticity", "near-copies"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
     admin.check_accessibility()
 
     page.get_by_role("tab", name="Log").click()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Response, Route, expect
 from whole_study import results as large_results
 
 from gan_core.benchmark import sentences
@@ -81,6 +81,30 @@ def test_everything_beside_the_verdict_can_be_reached(admin: Any, clinic: Any) -
         admin.check_accessibility()
     page.get_by_role("tab", name="Privacy").click()
     expect(page.get_by_text("Nothing here makes a set anonymous")).to_be_visible()
+
+
+def _is_json_file(answer: Response) -> bool:
+    """Whether an answer is an artifact's content, and that is JSON."""
+    kind = answer.headers.get("content-type", "")
+    return "/v1/artifacts/" in answer.url and "json" in kind
+
+
+def test_synthetic_images_stand_above_what_is_nearest(admin: Any, clinic: Any) -> None:
+    page = admin.open(f"/jobs/{clinic.job_id}/results")
+    # Beside it the browser asks for pictures.
+    with page.expect_response(_is_json_file) as told:
+        page.get_by_role("tab", name="Is it a copy?").click()
+    sheet = told.value.json()["sheets"][0]
+    assert sheet["distances"]
+    columns = page.get_by_role("tabpanel").get_by_role("listitem").filter(has_text="synthetic")
+    columns = columns.filter(has_text="real")
+    expect(columns).to_have_count(sheet["columns"])
+    for column, distances in zip(columns.all(), sheet["distances"], strict=True):
+        pictures = column.get_by_role("figure")
+        expect(pictures).to_have_count(1 + len(distances))
+        expect(pictures.first).to_contain_text("synthetic")
+        for picture, distance in zip(pictures.all()[1:], distances, strict=True):
+            expect(picture).to_contain_text(re.compile(rf"real\s*{distance:.2f}"))
 
 
 def _shown(visit: Any, clinic: Any, results: Results, **options: Any) -> Any:
