@@ -119,6 +119,7 @@ def _shown(visit: Any, clinic: Any, results: Results, **options: Any) -> Any:
 
 def test_real_images_are_never_called_synthetic_and_not_kept(admin: Any, clinic: Any) -> None:
     page = admin.open(f"/jobs/{clinic.job_id}/results")
+    page.get_by_role("tab", name="Is it a copy?").click()
     sheet = page.locator(".sample-sheets figure").first
     sheet.scroll_into_view_if_needed()
     expect(sheet.locator("figcaption")).to_contain_text(re.compile("real.*synthetic"))
