@@ -52,6 +52,8 @@ _RECORD_PAUSE = 1.0
 _SHUTDOWN_LAG = 2.0
 _EXIT_HUNG = 70
 _UNFIT_PAUSE = 5.0
+# Ours, and what clouds, databases and collectors of traces are commonly told in the environment.
+_SECRETIVE = ("GRAFT_", "AWS_", "CELERY_", "OTEL_", "PG", "REDIS_", "SENTRY_", "VAULT_")
 _UNRECORDABLE = Failed(CRASHED, is_retryable=True)
 
 
@@ -64,11 +66,7 @@ def child_command(step_dir: Path) -> list[str]:
 
 def child_environment(environment: Mapping[str, str], step_dir: Path | None) -> dict[str, str]:
     """Return a child's environment: ours without secrets, temporary files in its own folder."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith(("GRAFT_", "AWS_", "CELERY_"))
-    }
+    kept = {name: value for name, value in environment.items() if not name.startswith(_SECRETIVE)}
     # One that waits for its folder finds the place for temporary files by itself.
     temporary = {} if step_dir is None else {"TMPDIR": str(step_dir / "tmp")}
     return kept | temporary | {"PYTHONUNBUFFERED": "1"}

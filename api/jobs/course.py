@@ -70,7 +70,8 @@ def get_snapshot(
     """Look at a snapshot's samples: a PNG that says in its own metadata that it is synthetic."""
     name = snapshot_name(number)
     _shown, file = CourseService(ctx.database, ctx.objects, who).read(job_id, step_name, name)
-    headers = {"ETag": file.etag, "Cache-Control": "private, no-cache"}
+    # Samples of a training are not screened: one may be a near-copy of a patient's image.
+    headers = {"ETag": file.etag, "Cache-Control": "no-store"}
     if has_tag(if_none_match, file.etag):
         return Response(status_code=304, headers=headers)
     return Response(file.content, headers=headers, media_type="image/png")

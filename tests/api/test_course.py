@@ -84,7 +84,7 @@ def test_while_it_runs_there_is_what_the_worker_sent_last(hospital: Any) -> None
     sheet = hospital.client.get(content)
     assert (sheet.status_code, sheet.content) == (200, SHEET)
     assert sheet.headers["content-type"] == "image/png"
-    assert sheet.headers["cache-control"] == "private, no-cache"
+    assert sheet.headers["cache-control"] == "no-store"
 
 
 def test_what_has_not_changed_costs_a_304(hospital: Any) -> None:

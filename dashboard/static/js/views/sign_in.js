@@ -60,7 +60,7 @@ function choice(workspaces) {
 
 function keyForm(title) {
   const input = h('input', {
-    type: 'password', name: 'key', required: true, autocomplete: 'current-password', spellcheck: 'false', placeholder: 'graft_…',
+    type: 'password', name: 'key', required: true, autocomplete: 'off', spellcheck: 'false', placeholder: 'graft_…',
   });
   const asked = field(t('app.key'), input, { help: t('app.key_help') });
   const place = h('div');
