@@ -22,7 +22,7 @@ from store.settings import Settings, prepare
 
 RECORDED = Path(__file__).parent / "recorded"
 REVISIONS = all_revisions()
-MAX_BYTES = 800_000
+MAX_BYTES = 1_000_000
 NOT_ASKED = {
     "alembic_version",
 }
