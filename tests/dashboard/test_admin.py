@@ -108,7 +108,7 @@ def test_a_webhook_is_made_tested_changed_and_deleted(admin: Any) -> None:
     admin.check_accessibility()
 
     one.get_by_role("button", name="Pause").click()
-    expect(one.get_by_text("paused", exact=True)).to_be_visible()
+    expect(one.locator(".webhook-head .badge")).to_contain_text("paused")
     one.get_by_role("button", name="Change").click()
     dialog = page.get_by_role("dialog", name="Change the webhook")
     dialog.get_by_label("Whom or what it is for").fill("The portal of the clinic")
@@ -133,3 +133,52 @@ def test_what_is_used_and_who_works_is_shown(admin: Any) -> None:
     _show(page, "People")
     expect(page.get_by_text("Nobody has come in")).to_be_visible()
     admin.check_accessibility()
+
+
+def test_workers_and_what_waits_are_shown_as_they_are(
+    admin: Any, clinic: Any, tiny_spec: dict[str, Any]
+) -> None:
+    page = admin.open("/admin?tab=workers")
+    panel = page.get_by_role("tabpanel", name="Workers")
+    waits = panel.get_by_role("table", name="What waits")
+    works = panel.get_by_role("listitem")
+    with clinic.client() as client:
+        house = client.workers.list()
+        assert {"interactive", "gpu", "cpu"} <= set(house.queues)
+        for name in house.queues:
+            expect(waits.get_by_role("row", name=re.compile(f"^{name}"))).to_have_count(1)
+        expect(works).to_have_count(len(house.items))
+        for worker in house.items:
+            told = works.filter(has=page.get_by_text(", ".join(worker.queues), exact=True))
+            expect(told.filter(has=page.get_by_text(worker.version, exact=True))).not_to_have_count(
+                0
+            )
+        admin.check_accessibility()
+        # Two trainings for the one worker that trains: it is at one, and the other waits.
+        jobs = [client.jobs.submit(_long(tiny_spec, clinic, epochs)) for epochs in (30_000, 30_001)]
+        try:
+            trains = page.get_by_role("link", name=re.compile("^train:infogan"))
+            at_it = works.filter(has=trains)
+            expect(at_it).to_have_count(1, timeout=120 * SECONDS)
+            expect(at_it).to_contain_text("at work")
+            step = at_it.get_by_role("link")
+            assert step.get_attribute("href") in {f"#/jobs/{job.id}" for job in jobs}
+            cells = waits.get_by_role("row", name=re.compile("^gpu")).get_by_role("cell")
+            expect(cells.nth(0)).to_have_text("1", timeout=60 * SECONDS)
+            expect(cells.nth(1)).to_have_text(re.compile(r"\d"))
+            admin.check_accessibility()
+        finally:
+            for job in jobs:
+                client.jobs.cancel(job.id)
+        expect(step).to_have_count(0, timeout=120 * SECONDS)
+        expect(cells.nth(0)).to_have_text("0")
+        for job in jobs:
+            client.jobs.wait(job.id, timeout=120)
+            client.jobs.delete(job.id)
+
+
+def _long(spec: dict[str, Any], clinic: Any, epochs: int) -> dict[str, Any]:
+    """A study that trains for longer than anybody looks."""
+    name = f"Trains for {epochs} epochs"
+    gans = [spec["gans"][0] | {"epochs": epochs}]
+    return spec | {"dataset_id": clinic.dataset_id, "name": name, "gans": gans}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from PIL import Image, ImageStat
+from playwright.sync_api import Locator, Page, Route, expect
 from served_instance import write_tiny_set
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -35,6 +37,34 @@ def _upload(page: Page, archive: Path, name: str) -> Any:
     page.get_by_role("button", name="Upload", exact=True).click()
     uploads = page.get_by_role("list", name="Uploads of this page")
     return uploads.get_by_role("listitem").filter(has=page.get_by_text(name, exact=True))
+
+
+def _brightness(picture: Locator) -> float:
+    """Mean grey of what the screen shows there; the pictures come by themselves."""
+    picture.scroll_into_view_if_needed()
+    expect(picture.locator("img")).to_have_js_property("complete", True)
+    shown = Image.open(io.BytesIO(picture.screenshot())).convert("L")
+    return ImageStat.Stat(shown).mean[0]
+
+
+def _look_at_pictures(page: Page) -> None:
+    """Each class looks as it was made, and what was put into both splits is shown side by side."""
+    part = page.get_by_role("region", name="What the images look like")
+    dark = part.get_by_role("img", name=re.compile("^benign, image"))
+    bright = part.get_by_role("img", name=re.compile("^malignant, image"))
+    assert _brightness(dark.first) == pytest.approx(40, abs=6)
+    assert _brightness(bright.first) == pytest.approx(150, abs=6)
+    twice = page.get_by_role("region", name="Images that are there twice")
+    expect(twice).to_contain_text("the same in every pixel: 1. Pairs that are nearly the same: 0.")
+    expect(twice).to_contain_text("1 pair has one image in training and one in testing")
+    pair = twice.get_by_role("listitem")
+    expect(pair).to_have_count(1)
+    expect(pair).to_contain_text("In training and in testing")
+    pictures = pair.get_by_role("img", name=re.compile("^benign, "))
+    expect(pictures).to_have_count(2)
+    first, second = (_brightness(pictures.nth(number)) for number in range(2))
+    assert first == pytest.approx(40, abs=6)
+    assert first == pytest.approx(second, abs=0.5)
 
 
 def test_an_archive_is_uploaded_checked_looked_at_and_deleted(
@@ -65,6 +95,7 @@ def test_an_archive_is_uploaded_checked_looked_at_and_deleted(
     ]
     expect(page.get_by_text("For each training image of malignant there are 1.5")).to_be_visible()
     expect(page.get_by_text("2 entries of the archive")).to_be_visible()
+    _look_at_pictures(page)
     admin.check_accessibility()
 
     dataset_id = page.url.rsplit("/", 1)[1]
