@@ -65,10 +65,10 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     served = start(folder / "data", folder / "serve.log", "--port", "0", **variables)
     try:
         with served.client() as client:
-            dataset = client.datasets.wait(client.datasets.upload(data, image_size=64), timeout=200)
+            dataset = client.datasets.wait(client.datasets.upload(data, image_size=64), timeout=600)
             assert dataset.status == "ready", dataset.problems
             spec = TINY_SPEC | {"dataset_id": dataset.id, "name": "A small study"}
-            job = client.jobs.wait(client.jobs.submit(spec), timeout=280)
+            job = client.jobs.wait(client.jobs.submit(spec), timeout=1200)
             assert job.status == "succeeded", job.error
             (model,) = client.models.list(job_id=job.id).items
         key = (served.data_dir / "admin.key").read_text().strip()

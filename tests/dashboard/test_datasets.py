@@ -16,7 +16,7 @@ from PIL import Image, ImageStat
 from playwright.sync_api import Locator, Page, Route, expect
 from served_instance import write_tiny_set
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
 READ_WITHIN = 240_000
 """Milliseconds in which the service reads a small archive while other tests run beside this one."""

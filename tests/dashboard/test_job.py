@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import expect
 from served_instance import end, processes_of, start, write_tiny_set
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
 LONG = 300_000  # milliseconds: a service on a machine that has much else to do
 

@@ -9,7 +9,7 @@ import pytest
 
 from gan_core.spec import DatasetFacts, JobSpec, plan_study, resolve
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
 _LAY_OUT = """async (steps) => {
   const main = document.querySelector('script[type=module]').src;

@@ -15,7 +15,7 @@ from whole_study import results as large_results
 from gan_core.benchmark import sentences
 from gan_core.spec.results import Results
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
 _OUTCOMES = {
     "helps": "Helps",

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 from served_instance import environment
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
 
 def test_a_wrong_key_lets_nobody_in(visit: Callable[..., Any], clinic: Any) -> None:
