@@ -77,7 +77,9 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         end(served)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: what drives it keeps an event loop running in this thread, and no other
+# test could run one of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """One browser process; each visit has cookies and storage of its own."""
     with launched() as found:
