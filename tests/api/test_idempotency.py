@@ -104,7 +104,7 @@ def test_every_address_that_makes_something_takes_the_header() -> None:
         for path, calls in assemble().openapi()["paths"].items()
         if "post" in calls
         and path not in NATURALLY_IDEMPOTENT
-        # A browser's sign-in takes the place of the one before; its answer is no one else's to have.
+        # A browser's sign-in takes the place of the one before; its answer is for it alone.
         and not path.startswith("/v1/session")
         and {"201", "202"} & set(calls["post"]["responses"])
         and "Idempotency-Key" not in {p["name"] for p in calls["post"].get("parameters", [])}
