@@ -71,7 +71,12 @@ def test_a_step_ends_with_its_outputs_described_truly(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     last = events_of(done.stdout)[-1]
     assert last["event"] == "done"
-    assert {o["name"] for o in last["outputs"]} == {"train.npy", "test.npy", "index.json"}
+    # Two classes in two splits: a sheet of pictures each.
+    sheets = {f"preview-{number}.png" for number in range(4)}
+    assert {o["name"] for o in last["outputs"]} == {
+        *("train.npy", "test.npy", "index.json", "preview.json"),
+        *sheets,
+    }
     for output in last["outputs"]:
         data = (folder / "outputs" / output["name"]).read_bytes()
         assert output["size"] == len(data)
