@@ -9,27 +9,20 @@ another machine, with the same bytes.
 
 from __future__ import annotations
 
-import contextvars
-import threading
-import time
+from collections.abc import Iterable
 from pathlib import Path
-
-import structlog
 
 from store.objects import Objects
 from store.records import ClaimedStep
-
-log = structlog.get_logger(__name__)
+from worker.courier import Courier
 
 _KINDS = ("pretrain", "train", "evaluate")
 # The last says for which key of the step the others were written (gan_core.steps.run).
 _SUFFIXES = (".safetensors", ".key")
-# Copying may take this share of the time between two copies.
-_LARGEST_SHARE = 0.2
 _ATTEMPT_FILE = "attempt"
 
 
-class CheckpointCourier:
+class CheckpointCourier(Courier):
     """Copies one step's checkpoints to the object store while it runs.
 
     Args:
@@ -42,23 +35,17 @@ class CheckpointCourier:
     def __init__(
         self, objects: Objects, step: ClaimedStep, folder: Path, interval_seconds: float
     ) -> None:
-        self._objects = objects
         self._step = step
-        self._folder = folder / "checkpoints"
-        self._interval = interval_seconds
-        self._sent: dict[str, tuple[int, int]] = {}
-        self._ending = threading.Event()
-        # With the ids of the step that its log lines carry.
-        context = contextvars.copy_context()
-        self._thread = threading.Thread(
-            target=lambda: context.run(self._keep), name="checkpoints", daemon=True
+        self._root = f"workspaces/{step.workspace_id}/checkpoints/{step.id}/"
+        super().__init__(
+            objects,
+            f"{self._root}{step.attempt:06d}/",
+            folder / "checkpoints",
+            interval_seconds,
+            what="checkpoints",
+            # Where all workers see the same files nothing has to travel.
+            is_needed=step.kind in _KINDS and objects.local_path("workspaces") is None,
         )
-        self.is_needed = step.kind in _KINDS and objects.local_path("workspaces") is None
-        """False for steps that keep none, and where all workers see the same files anyway."""
-
-    @property
-    def _root(self) -> str:
-        return f"workspaces/{self._step.workspace_id}/checkpoints/{self._step.id}/"
 
     def bring(self) -> int:
         """Fetch what another machine left, unless this one was the last; return how many files."""
@@ -88,63 +75,15 @@ class CheckpointCourier:
                 found.setdefault(int(attempt), []).append(key)
         return max(found.items()) if found else None
 
-    def start(self) -> None:
-        """Begin to copy, in a thread."""
-        if self.is_needed:
-            self._thread.start()
-
-    def stop(self, *, is_to_go_on: bool) -> None:
-        """End; for a step that is to go on, perhaps elsewhere, after a last look at what is there.
-
-        A copy that fails takes nothing from the step: whoever goes on begins a little earlier.
-        """
-        if not self._thread.is_alive():
-            return
-        self._ending.set()
-        self._thread.join()
-        if is_to_go_on:
-            self._try_to_send()
-
-    def send(self) -> int:
-        """Copy what is new, and remove there what is gone here; return how many were copied."""
-        prefix = f"{self._root}{self._step.attempt:06d}/"
-        present: dict[str, tuple[int, int]] = {}
-        sent = 0
+    def _paths(self) -> Iterable[Path]:
         for path in sorted(self._folder.rglob("*")):
-            if path.suffix not in _SUFFIXES or path.name.startswith("."):
-                continue
-            name = path.relative_to(self._folder).as_posix()
-            try:
-                status = path.stat()
-                present[name] = (status.st_mtime_ns, status.st_size)
-                if self._sent.get(name) != present[name]:
-                    self._objects.put_file(prefix + name, path)
-                    sent += 1
-            except FileNotFoundError:  # a newer one has taken its place
-                present.pop(name, None)
-        for name in set(self._sent) - set(present):
-            self._objects.delete(prefix + name)
-        self._sent = present
-        return sent
+            if path.suffix in _SUFFIXES and not path.name.startswith("."):
+                yield path
 
     def forget(self) -> None:
         """Delete every copy: the step is over."""
         if self.is_needed:
             self._objects.delete_prefix(self._root)
-
-    def _keep(self) -> None:
-        pause = self._interval
-        while not self._ending.wait(pause):
-            started = time.monotonic()
-            self._try_to_send()
-            pause = max(self._interval, (time.monotonic() - started) / _LARGEST_SHARE)
-
-    def _try_to_send(self) -> None:
-        try:
-            self.send()
-        except (OSError, ValueError) as error:
-            # The next look tries again; without a copy another machine begins earlier, or anew.
-            log.warning("checkpoint_not_copied", reason=str(error)[:200])
 
 
 def _number_in(path: Path) -> int:

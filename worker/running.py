@@ -280,8 +280,8 @@ class StepRunner:
             finally:
                 # A worker whose lease is lost must write nothing more.
                 is_released = end is not None and end.asked is EndReason.SHUTDOWN
-                courier.stop(is_to_go_on=is_released and not keeper.is_lost)
-                shows.stop(is_ours=not keeper.is_lost)
+                courier.stop(looks_again=is_released and not keeper.is_lost)
+                shows.stop(looks_again=not keeper.is_lost)
             outcome = outcome_of(end)
             if isinstance(outcome, Failed):
                 # What it said stays in the log: it may hold paths of this machine.

@@ -164,7 +164,7 @@ def test_the_thread_copies_while_the_step_runs_and_once_more_at_its_end(here: Ma
         time.sleep(0.05)
     assert here.objects.list("workspaces/ws_1/")
     here.write("checkpoint-2.safetensors", "the last, of the shutdown")
-    courier.stop(is_to_go_on=True)
+    courier.stop(looks_again=True)
     assert any(key.endswith("-2.safetensors") for key in here.objects.list("workspaces/ws_1/"))
 
 
@@ -175,7 +175,7 @@ def test_steps_that_keep_no_such_files_have_no_courier(here: Machine, kind: str)
     courier = here.courier(1)
     assert not courier.is_needed
     courier.start()
-    courier.stop(is_to_go_on=False)
+    courier.stop(looks_again=False)
     assert courier.bring() == 0
     assert here.objects.list("workspaces/ws_1/") == {}
 

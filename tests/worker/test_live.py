@@ -126,7 +126,7 @@ def test_the_last_state_is_sent_by_who_still_has_the_step(
     sender = LiveCourier(objects, STEP, live.parent, interval_seconds=600)
     sender.start()
     (live / "course.json").write_bytes(b"the end")
-    sender.stop(is_ours=is_ours)
+    sender.stop(looks_again=is_ours)
     assert there(objects) == (["000001/course.json"] if is_ours else [])
 
 
@@ -147,7 +147,7 @@ def test_it_copies_by_itself_and_bears_a_store_that_fails(
     until = time.monotonic() + 20
     while not there(objects) and time.monotonic() < until:
         time.sleep(0.02)
-    sender.stop(is_ours=True)
+    sender.stop(looks_again=True)
     assert there(objects) == ["000001/course.json"]
 
 
@@ -155,7 +155,7 @@ def test_a_step_that_shows_nothing_is_not_looked_at(objects: Objects, live: Path
     (live / "course.json").write_bytes(b"x")
     sender = courier(objects, live, kind="report")
     sender.start()
-    sender.stop(is_ours=True)
+    sender.stop(looks_again=True)
     assert there(objects) == []
 
 
