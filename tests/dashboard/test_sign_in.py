@@ -20,6 +20,10 @@ def test_a_wrong_key_lets_nobody_in(visit: Callable[..., Any], clinic: Any) -> N
     page = stranger.open("/jobs")
     # Whoever is not signed in is asked to, wherever they wanted to go.
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    # Nor is anything shown to somebody who goes on to another address.
+    stranger.open("/models")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    stranger.open("/jobs")
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_text("Enter a key.")).to_be_visible()
     page.get_by_label("API key").fill("graft_" + "0" * 40)

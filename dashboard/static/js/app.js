@@ -3,10 +3,10 @@
 import { get, session } from './core/api.js';
 import { fill, h } from './core/dom.js';
 import { language, loadWords, t } from './core/i18n.js';
-import { go, here, route, start } from './core/router.js';
+import { here, route, start } from './core/router.js';
 import { apply } from './core/theme.js';
 import { installNotices, problemBox, say } from './parts/notices.js';
-import { installShell, may } from './parts/shell.js';
+import { installShell } from './parts/shell.js';
 
 route('/', () => import('./views/home.js'));
 route('/sign-in', () => import('./views/sign_in.js'));
@@ -42,6 +42,7 @@ async function begin() {
   }
   let isFirst = true;
   const show = start(outlet, {
+    elsewhere,
     onShown(path, title) {
       mark(path);
       if (isFirst) isFirst = false;
@@ -54,17 +55,17 @@ async function begin() {
     },
     failed: (error) => h('div', { class: 'page' }, h('h1', { tabindex: -1 }, t('app.failed')), problemBox(error, () => show())),
   });
-  const guard = () => {
-    const { path } = here();
-    if (session.value === null && path !== OPEN) go(`${OPEN}?to=${encodeURIComponent(location.hash.slice(1))}`, { replace: true });
-    else if (session.value !== null && path === OPEN) go(here().query.get('to') || '/', { replace: true });
-    else return show();
-  };
-  session.subscribe(guard);
+  session.subscribe(() => show());
   language.subscribe(() => show());
-  guard();
+  show();
+}
+
+/** Where somebody has to be before they see what they wanted; null: there. */
+function elsewhere() {
+  const { path, query } = here();
+  if (session.value === null && path !== OPEN) return `${OPEN}?to=${encodeURIComponent(location.hash.slice(1))}`;
+  if (session.value !== null && path === OPEN) return query.get('to') || '/';
+  return null;
 }
 
 begin();
-
-export { may };

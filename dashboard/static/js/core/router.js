@@ -54,13 +54,19 @@ export function setQuery(changes) {
  * Show what the address says, now and whenever it changes.
  *
  * @param {HTMLElement} outlet
- * @param {{onShown: function(string, string): void, failed: function(Error): Node}} options
- *   `onShown` is given path and title; `failed` makes what is shown in place of a view that could
- *   not be.
+ * @param {{elsewhere: function(): (string|null), onShown: function(string, string): void,
+ *   failed: function(Error): Node}} options `elsewhere` gives another address where this one is not
+ *   to be shown; `onShown` is given path and title; `failed` makes what is shown in place of a view
+ *   that could not be.
  */
-export function start(outlet, { onShown, failed }) {
+export function start(outlet, { elsewhere, onShown, failed }) {
   const show = async () => {
     leaving?.abort();
+    const other = elsewhere();
+    if (other !== null) {
+      go(other, { replace: true });
+      return;
+    }
     leaving = new AbortController();
     const turn = ++shown;
     const { path, query } = here();
