@@ -14,7 +14,9 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 # The system's Python is used; uv fetches none of its own.
 export UV_PYTHON_DOWNLOADS := never
 
-FAST := not slow and not gpu and not browser and not chaos
+FAST := not slow and not gpu and not chaos
+# Files of tests are shared out to so many processes: many wait for something most of their time.
+TEST_PROCESSES ?= $(shell $(RUN)/python -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-page test-all chaos fuzz lint format bench lock-check clean distclean
@@ -30,7 +32,7 @@ serve: $(SYNCED) ## Run the whole service on this machine, until Ctrl-C; DATA_DI
 	@$(RUN)/graft serve $(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(if $(PORT),--port "$(PORT)")
 
 test: $(SYNCED) ## Run the tests that take seconds
-	$(RUN)/pytest -m "$(FAST)"
+	$(RUN)/pytest -m "$(FAST)" --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-page: $(SYNCED) ## Walk through the page in a real browser (Debian: chromium)
 	$(RUN)/pytest tests/dashboard

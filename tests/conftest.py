@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+import structlog
 
 pytest_plugins = ("postgres_server", "swift_server")
 
@@ -14,3 +18,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write what the code asks of its database now to tests/migrations/recorded/: part of"
         " a release that brought a new version of the schema (see recorded_statements.py)",
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loggers_follow_every_test() -> Iterator[None]:
+    """Keep loggers from remembering how the first test that used them had set them up.
+
+    The service keeps them, for speed; ``structlog.testing.capture_logs`` would then see nothing in
+    whichever test comes after one that set them up as the service does.
+    """
+    configure = structlog.configure
+
+    def without_keeping(**given: Any) -> None:
+        configure(**given | {"cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", without_keeping)
+        yield
