@@ -20,8 +20,9 @@ from store.tracing import Tracing, start_tracing
 from worker.housekeeping import Housekeeper
 from worker.parent_death import die_with_parent
 from worker.ready import ReadyChild
-from worker.running import StepRunner, child_environment
+from worker.running import StepRunner
 from worker.shared import SharedState
+from worker.starting import child_environment
 
 _SOFT_SHUTDOWN_SECONDS = 60
 _BROKER_SILENCE_SECONDS = 30.0

@@ -2,7 +2,7 @@
 
 On a machine of their own steps lose nothing by it. Where a worker shares one with the API and the
 database, as in the embedded form, a training takes what they leave. Pictures that somebody waits
-for are an answer, too: ``worker.running`` says which steps do not give way.
+for are an answer, too: ``worker.starting`` says which steps do not give way.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -27,19 +26,19 @@ from worker.inputs import ObjectCache
 from worker.lease import LeaseKeeper
 from worker.live import LiveCourier
 from worker.outcome import (
-    CRASHED,
     EXIT_STOPPED,
     Done,
     Ended,
     Failed,
     Outcome,
-    Unfit,
     failure_of,
     outcome_of,
 )
 from worker.processes import ForkedChild
 from worker.ready import ReadyChild
+from worker.recording import Recorder
 from worker.shared import SharedState
+from worker.starting import child_command, child_environment, gives_way
 from worker.step_dir import StepDirBusyError, empty_step_dir, fill_step_dir, locked_step_dir
 from worker.step_log import StepLog
 from worker.telling import last_words, log_context, without_names
@@ -48,28 +47,8 @@ log = structlog.get_logger(__name__)
 
 # With the upload of what is there, this has to fit into Celery's soft shutdown of 60 seconds.
 _GRACE_SECONDS = 40.0
-_RECORD_PAUSE = 1.0
 _SHUTDOWN_LAG = 2.0
 _EXIT_HUNG = 70
-_UNFIT_PAUSE = 5.0
-# Ours, and what clouds, databases and collectors of traces are commonly told in the environment.
-_SECRETIVE = ("GRAFT_", "AWS_", "CELERY_", "OTEL_", "PG", "REDIS_", "SENTRY_", "VAULT_")
-_UNRECORDABLE = Failed(CRASHED, is_retryable=True)
-
-
-def child_command(step_dir: Path) -> list[str]:
-    """Return the command that carries out a step."""
-    # Which parent is said: it may be gone before the child can ask.
-    parent = f"--die-with-parent={os.getpid()}"
-    return [sys.executable, "-m", "gan_core", "run", str(step_dir), parent]
-
-
-def child_environment(environment: Mapping[str, str], step_dir: Path | None) -> dict[str, str]:
-    """Return a child's environment: ours without secrets, temporary files in its own folder."""
-    kept = {name: value for name, value in environment.items() if not name.startswith(_SECRETIVE)}
-    # One that waits for its folder finds the place for temporary files by itself.
-    temporary = {} if step_dir is None else {"TMPDIR": str(step_dir / "tmp")}
-    return kept | temporary | {"PYTHONUNBUFFERED": "1"}
 
 
 class _UnwantedError(Exception):
@@ -119,6 +98,7 @@ class StepRunner:
         self._tracing = tracing
         self._give_up = give_up
         self._claimer = Claimer(settings, database, objects, shared)
+        self._recorder = Recorder(database, objects, self._claimer, settings.max_attempts)
         self._cache = ObjectCache(settings.resolved_cache_dir(), settings.cache_max_bytes)
 
     def run(self, step_id: str) -> str:
@@ -229,7 +209,7 @@ class StepRunner:
             with locked_step_dir(self._settings, step.id) as folder:
                 with StepLog(self._database, step) as told:
                     outcome, ingested = self._carry_out(step, folder, keeper, span, told)
-                word = self._record(step, outcome, ingested, keeper)
+                word = self._recorder.record(step, outcome, ingested, keeper)
                 if word != "done":
                     self._remove_unpublished(step)
                 if word in {"done", "failed", "cancelled"}:
@@ -240,7 +220,7 @@ class StepRunner:
                 return word
         except StepDirBusyError:
             log.warning("step_dir_busy")
-            return self._record(step, Ended(EndReason.SHUTDOWN), None, keeper)
+            return self._recorder.record(step, Ended(EndReason.SHUTDOWN), None, keeper)
 
     def _carry_out(
         self, step: ClaimedStep, folder: Path, keeper: LeaseKeeper, span: Span, told: StepLog
@@ -272,7 +252,7 @@ class StepRunner:
                         on_progress=keeper.tell,
                         grace_seconds=_GRACE_SECONDS,
                         started=self._waiting_child(step, folder),
-                        gives_way=_gives_way(step),
+                        gives_way=gives_way(step),
                         on_notice=told.notice,
                     )
                     child.note(graft_child_returncode=end.returncode)
@@ -317,7 +297,7 @@ class StepRunner:
         # What a stranger sent is read where as little as possible was loaded before.
         if self._ready is None or step.kind == "ingest":
             return None
-        return self._ready.take(folder, gives_way=_gives_way(step))
+        return self._ready.take(folder, gives_way=gives_way(step))
 
     def _go_on(self, keeper: LeaseKeeper) -> None:
         """Raise when the step is not wanted any more, while its inputs are being brought."""
@@ -361,67 +341,6 @@ class StepRunner:
                 end.asked = EndReason.SHUTDOWN
                 return
             time.sleep(0.1)
-
-    def _record(
-        self,
-        step: ClaimedStep,
-        outcome: Outcome,
-        ingested: Ingested | None,
-        keeper: LeaseKeeper,
-    ) -> str:
-        """Record the outcome; try again while the lease may still be ours."""
-        while not keeper.is_lost:
-            try:
-                return self._record_once(step, outcome, ingested)
-            except (OperationalError, InterfaceError) as error:  # the database is away, or busy
-                log.warning("record_failed", reason=type(error).__name__)
-                time.sleep(_RECORD_PAUSE)
-            except Exception:
-                # It would be refused for ever, and the step held for as long.
-                log.exception("record_refused")
-                if outcome == _UNRECORDABLE:
-                    break
-                outcome, ingested = _UNRECORDABLE, None
-        return "lost"
-
-    def _record_once(self, step: ClaimedStep, outcome: Outcome, ingested: Ingested | None) -> str:
-        with self._database.write() as session:
-            ledger = StepLedger(session, self._objects)
-            match outcome:
-                case Done(outputs):
-                    is_ours = ledger.complete(step.id, step.token, outputs, ingested=ingested)
-                    word = "done"
-                case Failed(error, is_retryable, pause_seconds):
-                    became = ledger.fail(
-                        step.id,
-                        step.token,
-                        error,
-                        retryable=is_retryable,
-                        max_attempts=self._settings.max_attempts,
-                        pause_seconds=pause_seconds,
-                    )
-                    return became or "lost"
-                case Unfit(error):
-                    self._claimer.note_unfit(error)
-                    is_ours = ledger.release(step.id, step.token, pause_seconds=_UNFIT_PAUSE)
-                    word = "handed_back"
-                case Ended(EndReason.CANCELLED):
-                    is_ours = ledger.cancelled(step.id, step.token)
-                    word = "cancelled"
-                case Ended(EndReason.LOST):
-                    return "lost"
-                case Ended():
-                    is_ours = ledger.release(step.id, step.token)
-                    word = "released"
-        return word if is_ours else "lost"
-
-
-def _gives_way(step: ClaimedStep) -> bool:
-    """Say whether a step takes what others leave of the processor; a drawing is waited for.
-
-    Reading an upload is, too, but for longer: those who draw meanwhile should not feel it.
-    """
-    return step.kind != "draw"
 
 
 def _read_index(folder: Path) -> Ingested:

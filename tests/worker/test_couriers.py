@@ -25,8 +25,9 @@ from store.settings import Settings
 from store.step_tables import Step
 from store.tables import Dataset, Job
 from worker.couriers import CheckpointCourier
-from worker.running import StepRunner, child_command
+from worker.running import StepRunner
 from worker.shared import SharedState
+from worker.starting import child_command
 
 
 @dataclass

@@ -15,7 +15,7 @@ from worker.child import ChildEnd, run_child
 from worker.outcome import EXIT_FAILED, EXIT_STOPPED
 from worker.priority import NICENESS
 from worker.ready import ReadyChild, code_stamp
-from worker.running import child_environment
+from worker.starting import child_environment
 
 
 @pytest.fixture

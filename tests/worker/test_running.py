@@ -31,8 +31,10 @@ from store.step_tables import Step
 from store.steps import StepLedger
 from store.tables import Dataset, Job, Workspace
 from worker import running
-from worker.running import StepRunner, child_command, child_environment
+from worker.recording import Recorder
+from worker.running import StepRunner
 from worker.shared import SharedState
+from worker.starting import child_command, child_environment
 
 FACTS = DatasetFacts(
     digest="d" * 64,
@@ -314,14 +316,14 @@ def test_what_was_recorded_is_kept_although_the_database_did_not_say_so(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = house.submit_one()
-    record = StepRunner._record_once
+    record = Recorder.record_once
 
     def answer_lost(runner: StepRunner, *args: Any) -> str:
-        monkeypatch.setattr(StepRunner, "_record_once", record)
+        monkeypatch.setattr(Recorder, "record_once", record)
         record(runner, *args)
         raise OperationalError("COMMIT", {}, Exception("the connection broke"))
 
-    monkeypatch.setattr(StepRunner, "_record_once", answer_lost)
+    monkeypatch.setattr(Recorder, "record_once", answer_lost)
     assert house.run(job_id, GOOD) == "lost"
     assert house.step(job_id).status == "succeeded"
     assert json.loads(house.output(job_id))["params"] == {"depth": 3}
@@ -578,7 +580,7 @@ def test_a_child_whose_worker_was_killed_while_it_started_ends_too(tmp_path: Pat
     os.mkfifo(tmp_path / "step.json")
     worker = """
 import pathlib, subprocess, sys, time
-from worker.running import child_command
+from worker.starting import child_command
 print(subprocess.Popen(child_command(pathlib.Path(sys.argv[1]))).pid, flush=True)
 time.sleep(600)
 """

@@ -27,8 +27,9 @@ from store.page_tables import LogLine
 from store.repositories import Identity, JobRepository
 from store.tables import Dataset, Job
 from worker import child, live
-from worker.running import StepRunner, child_command
+from worker.running import StepRunner
 from worker.shared import SharedState
+from worker.starting import child_command
 
 _PRELUDE = """
 import hashlib, json, pathlib, sys, time
