@@ -151,5 +151,9 @@ class Interim:
         return Seal(pepper, f"cookie {self.name}")
 
 
+# Who came from the issuer and is yet to choose one of several workspaces.
+CHOOSING = Interim("graft_choosing", "/v1/session/workspace", seconds=600, samesite="strict")
+
+
 def _hmac(pepper: str, text: str) -> str:
     return hmac.new(pepper.encode(), text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()

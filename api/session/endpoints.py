@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.auth import browser_cookie, key_of, not_signed_in, signed_in_with, touch_if_due
 from api.context import Context, Ctx
 from api.problems import Problem, described
-from api.session.cookies import cookie_of, digest_of, give, take_back
+from api.session.cookies import CHOOSING, cookie_of, digest_of, give, take_back
 from api.session.forgery import refuse_forged, refuse_other_sites
 from api.session.schemas import OidcWay, SessionView, SignInMethods, SignInRequest
 from api.session.service import SessionService
@@ -74,6 +74,7 @@ def sign_out(ctx: Ctx, request: Request, response: Response, _way: _Cookie) -> N
         with ctx.database.write() as session:
             SessionService(session, who, ctx.settings, ctx.pepper).end(who.sign_in, "sign-out")
     take_back(response, request)
+    CHOOSING.take_back(response, request)
 
 
 def signed_in_answer(ctx: Context, request: Request, who: Identity, by: str) -> Response:

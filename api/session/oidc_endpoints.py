@@ -13,7 +13,7 @@ from api.auth import not_signed_in
 from api.context import Context, Ctx
 from api.oidc.people import identify
 from api.problems import Problem, described
-from api.session.cookies import Interim, give
+from api.session.cookies import CHOOSING, give
 from api.session.endpoints import signed_in_answer, start
 from api.session.forgery import refuse_other_sites
 from api.session.oidc_flow import UNDER_WAY, Answer, checker_of, come_back, go
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1/session", tags=["session"], responses=described(422))
 
 PAGE = "/"
-_CHOOSING = Interim("graft_choosing", "/v1/session/workspace", seconds=600, samesite="strict")
 _NO_STORE = {"Cache-Control": "no-store"}
 _THERE: dict[int | str, dict[str, Any]] = {303: {"description": "Go on at `Location`."}}
 # RFC 6749, Appendix A; as long as all of them together fit into a request's head.
@@ -117,7 +116,7 @@ def choose_workspace(ctx: Ctx, request: Request, asked: WorkspaceChoice) -> Resp
     ctx.gate.admit_anonymous(request)
     who = identify(ctx.database, ctx.settings, _chooser(ctx, request), asked.workspace)
     response = signed_in_answer(ctx, request, ctx.gate.admit(request, who, None), "oidc")
-    _CHOOSING.take_back(response, request)
+    CHOOSING.take_back(response, request)
     return response
 
 
@@ -131,7 +130,7 @@ def _let_choose(ctx: Context, request: Request, claims: Claims) -> Response:
         "expires_at": claims.expires_at.isoformat(),
     }
     response = RedirectResponse(f"{PAGE}?sign_in=choose", 303, headers=_NO_STORE)
-    if not _CHOOSING.give(response, request, ctx.pepper, held):
+    if not CHOOSING.give(response, request, ctx.pepper, held):
         unclear = Problem(
             403,
             "workspace_unclear",
@@ -151,7 +150,7 @@ def _chooser(ctx: Context, request: Request) -> Claims:
     checker_of(ctx)
     from api.oidc.tokens import Claims
 
-    held: dict[str, Any] | None = _CHOOSING.read(request, ctx.pepper)
+    held: dict[str, Any] | None = CHOOSING.read(request, ctx.pepper)
     if held is None or held["issuer"] != ctx.settings.oidc_issuer:
         raise not_signed_in()
     expires_at = datetime.fromisoformat(held.pop("expires_at")).astimezone(UTC)

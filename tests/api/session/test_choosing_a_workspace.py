@@ -58,6 +58,17 @@ def test_nobody_chooses_who_did_not_come_from_the_issuer(person: Any) -> None:
         assert _refusal(answer) == (401, "not_signed_in")
 
 
+def test_whoever_signs_out_leaves_no_choice_to_the_next_at_the_browser(
+    person: Any, issuer: FakeIssuer, admin_key: str
+) -> None:
+    person.come_back(**issuer.consent(person.sent_to(), groups=["both"]))
+    assert person.client.get("/v1/session/workspace").status_code == 200
+    assert person.sign_in(admin_key).status_code == 201
+    assert person.sign_out().status_code == 204
+    left = person.client.get("/v1/session/workspace")
+    assert _refusal(left) == (401, "not_signed_in")
+
+
 def test_an_administrator_signs_a_person_out_everywhere(
     person: Any, issuer: FakeIssuer, open_browser: Any, with_oidc: FastAPI
 ) -> None:
