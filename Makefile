@@ -15,8 +15,11 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 
 FAST := not slow and not gpu and not chaos
-# Files of tests are shared out to so many processes: many wait for something most of their time.
-TEST_PROCESSES ?= $(shell $(RUN)/python -c 'import os; print(min(4, os.cpu_count() or 1))')
+# Tests are shared out to so many processes, one more than two cores: many tests wait for something.
+TEST_PROCESSES ?= $(shell $(RUN)/python -c 'import os; n = os.cpu_count() or 1; print(min(6, n + n // 2))')
+# PyTorch in each would use every core, and threads that wait for one another's cores wait awake:
+# together that took several times as long as one thread each.
+TEST_THREADS ?= $(shell $(RUN)/python -c 'import os; print(max(1, (os.cpu_count() or 1) // $(TEST_PROCESSES)))')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-page test-all chaos fuzz lint format bench lock-check clean distclean
@@ -32,7 +35,7 @@ serve: $(SYNCED) ## Run the whole service on this machine, until Ctrl-C; DATA_DI
 	@$(RUN)/graft serve $(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(if $(PORT),--port "$(PORT)")
 
 test: $(SYNCED) ## Run the tests that take seconds
-	$(RUN)/pytest -m "$(FAST)" --numprocesses $(TEST_PROCESSES) --dist loadfile
+	OMP_NUM_THREADS=$(TEST_THREADS) $(RUN)/pytest -m "$(FAST)" --numprocesses $(TEST_PROCESSES) --no-loadscope-reorder
 
 test-page: $(SYNCED) ## Walk through the page in a real browser (Debian: chromium)
 	$(RUN)/pytest tests/dashboard

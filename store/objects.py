@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -219,10 +220,13 @@ class Objects:
             return 0
         until = time.time() - older_than_seconds
         removed = 0
-        for path in folder.rglob("*#*"):
-            if _UNFINISHED.search(path.name) and path.stat().st_mtime < until:
-                path.unlink(missing_ok=True)
-                removed += 1
+        for parent, _folders, names in os.walk(folder, onerror=_raise_unless_gone):
+            for path in (Path(parent, name) for name in names if _UNFINISHED.search(name)):
+                # Another housekeeper may be at the same work.
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < until:
+                        path.unlink()
+                        removed += 1
         return removed
 
     def delete(self, key: str) -> None:
@@ -292,6 +296,11 @@ class _as_os_errors:  # noqa: N801  # reads as a statement: with _as_os_errors()
             raise FileNotFoundError("there is no such object") from error
         if isinstance(error, BaseError) and not isinstance(error, OSError):
             raise OSError(str(error)) from error
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _checked(key: str) -> str:

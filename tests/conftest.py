@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-pytest_plugins = ("postgres_server", "swift_server")
+pytest_plugins = ("postgres_server", "side_by_side", "swift_server")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

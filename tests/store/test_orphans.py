@@ -187,3 +187,24 @@ def test_promises_are_kept_in_a_bucket_too(anywhere: Any, tmp_path: Path) -> Non
 
 def test_a_directory_that_is_not_there_yet_has_no_orphans(house: Any, tmp_path: Path) -> None:
     assert remove_orphans(house.database, Objects((tmp_path / "none").as_uri())) == 0
+
+
+def test_a_folder_that_goes_while_it_is_looked_through_does_no_harm(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = house.objects.local_path(f"workspaces/{house.workspace_id}/")
+    for name in ("a", "b"):
+        (home / name).mkdir(parents=True)
+        (home / name / "out.bin#1").touch()
+        os.utime(home / name / "out.bin#1", (1000, 1000))
+    scan = os.scandir
+
+    def somebody_is_quicker(path: Any) -> Any:
+        if str(path) == str(home / "a"):
+            (home / "a" / "out.bin#1").unlink()
+            (home / "a").rmdir()
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", somebody_is_quicker)
+    assert house.objects.remove_unfinished(f"workspaces/{house.workspace_id}/", 3600) == 1
+    assert [path.name for path in home.iterdir()] == ["b"]

@@ -156,7 +156,7 @@ def test_the_device_and_the_speeds_are_noted_and_not_measured_twice(
     assert device is not None
     assert device == known_device(settings)
     assert measure(settings, yard.database, WORKER, seconds=0.0) == 0  # one step tells too little
-    assert measure(settings, yard.database, WORKER, seconds=1.0) == 1
+    assert measure(settings, yard.database, WORKER, seconds=5.0) == 1
     with yard.database.read() as session:
         speed = SpeedBook(session).speeds().find("gpu", "train infogan 32px batch 2")
     assert speed is not None
