@@ -85,12 +85,16 @@ function page(head, schemas, datasets, kept, signal) {
         form.inherit(found.spec);
         form.fail([]);
         panel.show(found);
-      } else refuse(found, state === 'refused');
+      } else {
+        mark(found, state === 'refused');
+        panel.refuse(found, state === 'refused');
+      }
     },
   });
 
   function replan() {
     kept.given = form.value();
+    panel.notSent(null);
     const wrongs = form.wrongs();
     if (wrongs.length) {
       plan(null);
@@ -98,10 +102,9 @@ function page(head, schemas, datasets, kept, signal) {
     } else plan(form.value());
   }
 
-  function refuse(error, isAnswer) {
+  function mark(error, isAnswer) {
     const field = FIELD_OF[error.code];
     form.fail(isAnswer ? (error.problem?.errors ?? (field ? [{ pointer: field, detail: error.message }] : [])) : []);
-    panel.refuse(error, isAnswer);
   }
 
   // Sent again after a break it is the same job; changed, it is another.
@@ -115,12 +118,15 @@ function page(head, schemas, datasets, kept, signal) {
     const spec = form.value();
     const text = JSON.stringify(spec);
     if (sent.text !== text) sent = { text, key: randomId() };
+    panel.notSent(null);
     try {
       const job = await post('/v1/jobs', spec, { once: sent.key });
       draft = null;
       return go(`/jobs/${job.id}`);
     } catch (error) {
-      refuse(error, error.status >= 400 && error.status < 500);
+      const isAnswer = error.status >= 400 && error.status < 500;
+      mark(error, isAnswer);
+      panel.notSent(error, isAnswer);
       const first = error.problem?.errors?.[0]?.pointer ?? FIELD_OF[error.code];
       return first && form.focus(first);
     }

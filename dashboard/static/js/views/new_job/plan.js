@@ -18,6 +18,8 @@ const TYPICAL = 'typical of two CPU cores';
 export function planPanel({ onGo, labelOf, again, actions }) {
   const busy = h('span', { class: 'plan-busy muted small', hidden: true }, t('new_job.reckoning'));
   const troubles = h('div', { class: 'plan-troubles' });
+  // Apart from the plan's own: a plan that arrives later says nothing of a job that was not taken.
+  const unsent = h('div', { class: 'plan-troubles' });
   const body = h('div', { class: 'plan-body' }, h('p', { class: 'muted' }, t('new_job.no_plan_yet')));
   const short = h('p', { class: 'plan-short' }, t('new_job.no_plan_short'));
   const node = h(
@@ -26,6 +28,7 @@ export function planPanel({ onGo, labelOf, again, actions }) {
     h('div', { class: 'plan-head' }, h('h2', { id: 'plan-title', tabindex: -1 }, t('new_job.plan')), busy),
     troubles,
     body,
+    unsent,
     h('div', { class: 'actions plan-actions' }, actions),
   );
 
@@ -57,6 +60,11 @@ export function planPanel({ onGo, labelOf, again, actions }) {
       ),
     );
 
+  const why = (error, isAnswer, retry) => {
+    const errors = error.problem?.errors;
+    return isAnswer && errors?.length ? list(errors) : problemBox(error, isAnswer ? null : retry);
+  };
+
   return {
     node,
     short,
@@ -84,9 +92,14 @@ export function planPanel({ onGo, labelOf, again, actions }) {
     },
     refuse(error, isAnswer) {
       settle(true);
-      const errors = error.problem?.errors;
-      fill(troubles, isAnswer && errors?.length ? list(errors) : problemBox(error, isAnswer ? null : again));
+      fill(troubles, why(error, isAnswer, again));
       fill(short, t(isAnswer ? 'new_job.to_mend' : 'new_job.no_plan_short'));
+    },
+    /** Why the job was not taken; null: it is not known yet, or the form has changed since. */
+    notSent(error, isAnswer) {
+      fill(unsent, error && why(error, isAnswer));
+      // On a narrow screen the button stands below everything, and this may be out of sight.
+      if (error) unsent.scrollIntoView({ block: 'nearest' });
     },
   };
 }
