@@ -13,6 +13,9 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11 python3.14; 
 UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 # The system's Python is used; uv fetches none of its own.
 export UV_PYTHON_DOWNLOADS := never
+# Where Python is told to keep no compiled files, every process that a service starts, and every
+# process of the tests, would compile all of Graft anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 FAST := not slow and not gpu and not chaos
 # Tests are shared out to so many processes, one more than two cores: many tests wait for something.
