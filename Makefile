@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 FAST := not slow and not gpu and not chaos
-# Tests are shared out to so many processes, one more than two cores: many tests wait for something.
+# Tests are shared out to three processes on two cores, and so on: many wait for something.
 TEST_PROCESSES ?= $(shell $(RUN)/python -c 'import os; n = os.cpu_count() or 1; print(min(6, n + n // 2))')
 # PyTorch in each would use every core, and threads that wait for one another's cores wait awake:
 # together that took several times as long as one thread each.

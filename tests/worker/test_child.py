@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.process_states import lives
 from worker.child import ChildEnd, EndReason, run_child
 from worker.priority import NICENESS
 
@@ -146,17 +147,9 @@ print(child.pid, file=sys.stderr, flush=True)
     assert time.monotonic() - started < 10
     grandchild = int(end.stderr_tail[0])
     deadline = time.monotonic() + 5
-    while _lives(grandchild) and time.monotonic() < deadline:
+    while lives(grandchild) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _lives(grandchild)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    assert not lives(grandchild)
 
 
 def test_a_child_and_what_it_starts_give_way_to_everybody_else(tmp_path: Path) -> None:

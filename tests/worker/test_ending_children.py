@@ -17,6 +17,7 @@ import pytest
 
 from store.repositories import JobRepository
 from store.step_tables import Step
+from tests.support.process_states import lives
 from tests.support.scripted_house import (
     CHECKPOINTS,
     CRAWLS,
@@ -184,17 +185,9 @@ time.sleep(600)
     parent.stdout.close()
     try:
         until = time.monotonic() + 20
-        while _lives(child) and time.monotonic() < until:
+        while lives(child) and time.monotonic() < until:
             time.sleep(0.1)
-        assert not _lives(child)
+        assert not lives(child)
     finally:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"

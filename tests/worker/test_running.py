@@ -23,7 +23,6 @@ from tests.support.scripted_house import (
     scripted_house,
 )
 from worker.recording import Recorder
-from worker.running import StepRunner
 from worker.starting import child_command, child_environment
 
 
@@ -142,9 +141,9 @@ def test_what_was_recorded_is_kept_although_the_database_did_not_say_so(
     job_id = house.submit_one()
     record = Recorder.record_once
 
-    def answer_lost(runner: StepRunner, *args: Any) -> str:
+    def answer_lost(recorder: Recorder, *args: Any) -> str:
         monkeypatch.setattr(Recorder, "record_once", record)
-        record(runner, *args)
+        record(recorder, *args)
         raise OperationalError("COMMIT", {}, Exception("the connection broke"))
 
     monkeypatch.setattr(Recorder, "record_once", answer_lost)

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from PIL import Image
 from gan_core.progress import never_stop
 from gan_core.spec.errors import GraftError
 from gan_core.steps import protocol
+from tests.support.process_states import lives
 
 RUN = [sys.executable, "-m", "gan_core", "run"]
 
@@ -153,12 +153,7 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except (ProcessLookupError, FileNotFoundError):
-            return
-        if state == "Z":
+        if not lives(pid):
             return
         time.sleep(0.05)
     pytest.fail("the child outlived its parent")
