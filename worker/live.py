@@ -50,6 +50,10 @@ class LiveCourier(Courier):
 
     def send(self) -> int:
         """As ``Courier``; once there is a course, what earlier attempts showed goes."""
+        # A child that begins again clears the folder first. Until it has something to show, what
+        # was copied of the attempt before stays.
+        if not (self._folder / COURSE).exists():
+            return 0
         sent = super().send()
         if COURSE in self._sent and not self._has_cleared:
             self._forget_earlier_attempts()

@@ -165,3 +165,22 @@ def test_what_was_shown_is_forgotten_of_all_attempts(objects: Objects, live: Pat
     courier(objects, live, attempt=2).send()
     courier(objects, live, attempt=2).forget()
     assert there(objects) == []
+
+
+def test_what_the_attempt_before_left_stays_until_the_next_has_a_course(
+    objects: Objects, live: Path
+) -> None:
+    for name in ("snapshot-000000.png", "course.json"):
+        (live / name).write_bytes(b"of the first")
+    sender = courier(objects, live, attempt=2)
+    assert sender.send() == 2
+    # The child begins again, and has nothing to show yet.
+    for path in live.iterdir():
+        path.unlink()
+    (live / "snapshot-000000.png").write_bytes(b"of the second")
+    assert sender.send() == 0
+    assert content(objects, "000002/course.json") == b"of the first"
+    assert content(objects, "000002/snapshot-000000.png") == b"of the first"
+    (live / "course.json").write_bytes(b"of the second")
+    assert sender.send() == 2
+    assert content(objects, "000002/course.json") == b"of the second"
